@@ -1,0 +1,34 @@
+//! Everything that can go wrong, under one type with stable codes.
+
+use crate::cache::CacheError;
+use crate::gpu::GpuError;
+use crate::kernels::KernelError;
+
+/// Any error of this crate.
+///
+/// In JavaScript it arrives as a `KvscopeError` whose `code` is [`Error::code`]; codes are part of the public interface
+/// and never change their meaning.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A cache could not be built or used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// Opening or using the GPU failed.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// A kernel was given tensors it can't work on.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+impl Error {
+    /// The stable code that programs match on, such as `device-lost`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cache(error) => error.code(),
+            Self::Gpu(error) => error.code(),
+            Self::Kernel(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The adapter and device, requested by ourselves so that we choose limits and features and hear of every error and of
+//! the device's loss, then registered with burn.
+
+mod error;
+mod limits;
+mod loss;
+mod options;
+mod report;
+
+use std::sync::Arc;
+
+use burn::tensor::wgpu::{MemoryConfiguration, WgpuSetup};
+use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
+
+pub use error::{DeviceLoss, GpuError, LossReason};
+pub use limits::REQUIRED as REQUIRED_LIMITS;
+pub use options::{GpuFeature, GpuOptions, PowerPreference};
+pub use report::{GpuLimits, GpuReport};
+
+use loss::DeviceWatch;
+
+/// Launches that burn gathers before it submits them; 32 is its default, more means fewer submissions a token.
+const TASKS_PER_SUBMISSION: usize = 64;
+
+/// Features of native adapters that burn takes for granted on the device when the adapter has them; without them its own
+/// kernels would not compile there.
+const BURN_READS_FROM_ADAPTER: wgpu::Features = wgpu::Features::SHADER_INT64
+    .union(wgpu::Features::SHADER_F64)
+    .union(wgpu::Features::SHADER_FLOAT32_ATOMIC);
+
+/// An open GPU: burn's device and what is known about it. Clones share the device.
+#[derive(Clone)]
+pub struct Gpu {
+    device: Device,
+    setup: WgpuSetup,
+    report: Arc<GpuReport>,
+    watch: DeviceWatch,
+}
+
+impl Gpu {
+    /// Requests an adapter and a device with all the limits that the adapter has and the optional features of
+    /// [`GpuFeature`] that it offers and `options` does not withhold, and registers them with burn.
+    ///
+    /// Every call opens a device of its own; after a loss, call it again.
+    ///
+    /// # Errors
+    ///
+    /// [`GpuError::WebGpuUnavailable`], [`GpuError::AdapterUnavailable`], [`GpuError::LimitTooSmall`] or
+    /// [`GpuError::DeviceRequestFailed`].
+    pub async fn open(options: GpuOptions) -> Result<Self, GpuError> {
+        #[cfg(target_family = "wasm")]
+        crate::web::prepare()?;
+
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions {
+                power_preference: options.power_preference.as_wgpu(),
+                ..wgpu::RequestAdapterOptions::default()
+            })
+            .await
+            .map_err(|error| GpuError::AdapterUnavailable {
+                detail: error.to_string(),
+            })?;
+        limits::check(&adapter.limits(), options.storage_binding_bytes)?;
+
+        let wanted = GpuFeature::ALL
+            .into_iter()
+            .filter(|feature| !options.withhold.contains(feature))
+            .map(GpuFeature::as_wgpu)
+            .fold(BURN_READS_FROM_ADAPTER, |all, feature| all | feature);
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("kvscope"),
+                required_features: wanted & adapter.features(),
+                required_limits: adapter.limits(),
+                memory_hints: wgpu::MemoryHints::MemoryUsage,
+                ..wgpu::DeviceDescriptor::default()
+            })
+            .await
+            .map_err(|error| GpuError::DeviceRequestFailed {
+                detail: error.to_string(),
+            })?;
+
+        let report = Arc::new(GpuReport::new(&adapter, &device));
+        let setup = WgpuSetup {
+            backend: adapter.get_info().backend,
+            instance,
+            adapter,
+            device,
+            queue,
+        };
+        let burn_device = Device::wgpu_options()
+            .tasks_max(TASKS_PER_SUBMISSION)
+            // One buffer an allocation, in the browser burn's only way: bytes reported are then bytes allocated, and no
+            // kernel meets a buffer that it reads and writes at once.
+            .memory_config(MemoryConfiguration::ExclusivePages)
+            .setup(setup.clone())
+            .init()
+            .map_err(|error| GpuError::DeviceRequestFailed {
+                detail: error.to_string(),
+            })?;
+        // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
+        let watch = DeviceWatch::install(&setup.device);
+        Ok(Self {
+            device: burn_device,
+            setup,
+            report,
+            watch,
+        })
+    }
+
+    /// [`Gpu::open`] for callers without an executor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gpu::open`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn open_blocking(options: GpuOptions) -> Result<Self, GpuError> {
+        pollster::block_on(Self::open(options))
+    }
+
+    /// The device to create tensors and modules on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The adapter and what it gave.
+    pub fn report(&self) -> &GpuReport {
+        &self.report
+    }
+
+    /// The wgpu handles that burn's device runs on, for counting and for work of one's own.
+    pub fn wgpu(&self) -> (&wgpu::Device, &wgpu::Queue) {
+        (&self.setup.device, &self.setup.queue)
+    }
+
+    /// Fails when the device is gone or an earlier operation on it failed unnoticed.
+    ///
+    /// WebGPU reports such failures late and to the device, not to the call that caused them; each is returned once.
+    ///
+    /// # Errors
+    ///
+    /// [`GpuError::DeviceLost`] or [`GpuError::OperationFailed`].
+    pub fn check(&self) -> Result<(), GpuError> {
+        self.watch.check()
+    }
+
+    /// Reads a tensor back, waiting for all the work that it depends on.
+    ///
+    /// # Errors
+    ///
+    /// [`GpuError::DeviceLost`], also when the loss happens during the read, or [`GpuError::OperationFailed`].
+    pub async fn read<const D: usize, K: Basic>(
+        &self,
+        tensor: Tensor<D, K>,
+    ) -> Result<TensorData, GpuError> {
+        self.check()?;
+        let read = self.watch.or_lost(tensor.into_data_async()).await?;
+        // A failed read says less than the loss or the error behind it.
+        self.check()?;
+        read.map_err(|error| GpuError::OperationFailed {
+            operation: "reading a tensor",
+            detail: error.to_string(),
+        })
+    }
+
+    /// Resolves when the device is lost, at once if it already is.
+    pub async fn lost(&self) -> DeviceLoss {
+        self.watch.lost().await
+    }
+
+    /// Destroys the device and with it all its memory; everything on it fails with [`GpuError::DeviceLost`] from now on.
+    pub fn destroy(&self) {
+        self.setup.device.destroy();
+        // Natively, callbacks run when the device is polled; in the browser this does nothing. A lost device can't be
+        // polled without an error, which is no news.
+        let _ = self.setup.device.poll(wgpu::PollType::Poll);
+    }
+}

@@ -1,0 +1,78 @@
+//! What a launcher refuses.
+
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Tensor};
+
+/// A kernel was given tensors it can't work on; nothing was launched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// Shapes that don't fit each other or the kernel.
+    #[error("{kernel}: `{argument}` has shape {shape:?}, {expected} is expected")]
+    Shape {
+        /// The kernel's name.
+        kernel: &'static str,
+        /// Which tensor.
+        argument: &'static str,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What would do.
+        expected: String,
+    },
+    /// A number type the kernel has no code for.
+    #[error("{kernel}: `{argument}` is {dtype}, {expected} is expected")]
+    Type {
+        /// The kernel's name.
+        kernel: &'static str,
+        /// Which tensor.
+        argument: &'static str,
+        /// Its number type.
+        dtype: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// A tensor on a device that doesn't run WGSL.
+    #[error("{kernel}: runs on a WebGPU device only, the tensors are on {device}")]
+    Device {
+        /// The kernel's name.
+        kernel: &'static str,
+        /// Where the tensors are.
+        device: String,
+    },
+}
+
+impl KernelError {
+    /// The stable code of this error, see [`crate::Error::code`].
+    pub fn code(&self) -> &'static str {
+        "invalid-argument"
+    }
+}
+
+/// Refuses anything but f32 in `argument` of `kernel`.
+pub(super) fn expect_f32<const D: usize>(
+    kernel: &'static str,
+    argument: &'static str,
+    tensor: &Tensor<D>,
+) -> Result<(), KernelError> {
+    match tensor.dtype() {
+        DType::F32 => Ok(()),
+        other => Err(KernelError::Type {
+            kernel,
+            argument,
+            dtype: other.name().to_owned(),
+            expected: "f32",
+        }),
+    }
+}
+
+/// Refuses a device other than a WebGPU one.
+pub(super) fn expect_wgpu(kernel: &'static str, device: &Device) -> Result<(), KernelError> {
+    match device.as_dispatch() {
+        DispatchDevice::Cube(_) => Ok(()),
+        #[allow(unreachable_patterns, reason = "in the browser there is no other kind")]
+        other => Err(KernelError::Device {
+            kernel,
+            device: format!("{other:?}"),
+        }),
+    }
+}

@@ -1,0 +1,12 @@
+//! SCOPE's key-value cache (Wu et al., ACL 2025, arXiv 2412.13649) on burn and WebGPU, and a language model to run on it.
+
+#![warn(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod cache;
+pub mod error;
+pub mod gpu;
+pub mod kernels;
+#[cfg(target_family = "wasm")]
+pub mod web;
+
+pub use error::Error;

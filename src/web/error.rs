@@ -1,0 +1,45 @@
+//! Errors as JavaScript sees them.
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::JsValue;
+
+use crate::Error;
+use crate::gpu::GpuError;
+
+/// A JavaScript `Error` named `KvscopeError`, with `code` and, where there is more to say, `details`.
+pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
+    let error = error.into();
+    let thrown = js_sys::Error::new(&error.to_string());
+    thrown.set_name("KvscopeError");
+    let details = Object::new();
+    match &error {
+        Error::Gpu(GpuError::LimitTooSmall { limit, needed, had }) => {
+            set(&details, "limit", (*limit).into());
+            set(&details, "needed", (*needed as f64).into());
+            set(&details, "had", (*had as f64).into());
+        }
+        Error::Gpu(GpuError::DeviceLost(loss)) => {
+            if let Ok(loss) = serde_wasm_bindgen::to_value(loss) {
+                set(&details, "loss", loss);
+            }
+        }
+        _ => {}
+    }
+    set(&thrown, "code", error.code().into());
+    set(&thrown, "details", details.into());
+    thrown.into()
+}
+
+/// An error of the boundary itself: an argument that is not what the types say.
+pub(super) fn invalid_argument(message: &str) -> JsValue {
+    let thrown = js_sys::Error::new(message);
+    thrown.set_name("KvscopeError");
+    set(&thrown, "code", "invalid-argument".into());
+    set(&thrown, "details", Object::new().into());
+    thrown.into()
+}
+
+fn set(target: &JsValue, key: &str, value: JsValue) {
+    // Fails on frozen objects and proxies only; these are new and plain.
+    let _ = Reflect::set(target, &key.into(), &value);
+}

@@ -1,0 +1,30 @@
+//! The thin surface to JavaScript: conversions and nothing else.
+
+mod constructors;
+mod error;
+mod gpu;
+
+pub use constructors::constructor_runs;
+pub use gpu::WasmGpu;
+
+use wasm_bindgen::JsValue;
+
+use crate::gpu::GpuError;
+
+/// What must be true before anything of burn is touched in the browser: static constructors run (see `constructors.rs`),
+/// panics tell where they happened, and there is a `navigator.gpu`.
+///
+/// # Errors
+///
+/// [`GpuError::WebGpuUnavailable`].
+pub(crate) fn prepare() -> Result<(), GpuError> {
+    constructors::run_once();
+    console_error_panic_hook::set_once();
+    // Page and worker have a `navigator` each; neither is behind a common type.
+    let gpu = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str("navigator"))
+        .and_then(|navigator| js_sys::Reflect::get(&navigator, &JsValue::from_str("gpu")));
+    match gpu {
+        Ok(gpu) if gpu.is_object() => Ok(()),
+        _ => Err(GpuError::WebGpuUnavailable),
+    }
+}

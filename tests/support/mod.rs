@@ -1,0 +1,3 @@
+//! What native and browser tests share.
+
+pub mod kernels;

@@ -1,0 +1,103 @@
+//! The GPU, its loss and the kernels in a real browser: `cargo xtask test --only wasm`.
+#![cfg(target_family = "wasm")]
+
+mod support;
+
+use burn::tensor::Tensor;
+use kvscope::gpu::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
+use kvscope::web::constructor_runs;
+use support::kernels;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+async fn gpu() -> Gpu {
+    Gpu::open(GpuOptions::default())
+        .await
+        .expect("WebGPU in this browser")
+}
+
+#[wasm_bindgen_test]
+async fn rms_norm_equals_plain_tensors() {
+    kernels::rms_norm_equals_plain_tensors(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn rms_norm_takes_views() {
+    kernels::rms_norm_takes_views(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn rms_norm_refuses_what_does_not_fit() {
+    kernels::rms_norm_refuses_what_does_not_fit(&gpu().await);
+}
+
+#[wasm_bindgen_test]
+async fn packed_f16_equals_half() {
+    kernels::packed_f16_equals_half(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn static_constructors_run_once() {
+    let gpu = gpu().await;
+    for _ in 0..10 {
+        let sum = Tensor::<1>::ones([8], gpu.device()).sum();
+        gpu.read(sum).await.unwrap();
+    }
+    assert_eq!(constructor_runs(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn features_can_be_withheld() {
+    let options = GpuOptions {
+        withhold: GpuFeature::ALL.to_vec(),
+        ..GpuOptions::default()
+    };
+    let gpu = Gpu::open(options).await.unwrap();
+    assert_eq!(gpu.report().features, []);
+    kernels::rms_norm_takes_views(&gpu).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_limit_no_adapter_has_is_named() {
+    let options = GpuOptions {
+        storage_binding_bytes: Some(1 << 52),
+        ..GpuOptions::default()
+    };
+    match Gpu::open(options).await.err() {
+        Some(GpuError::LimitTooSmall { limit, needed, had }) => {
+            assert_eq!((limit, needed), ("maxStorageBufferBindingSize", 1 << 52));
+            assert!(had > 0);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_lost_device_says_so_and_a_new_one_works() {
+    let lost = gpu().await;
+    let tensor = Tensor::<1>::ones([4], lost.device());
+    lost.destroy();
+    assert_eq!(lost.lost().await.reason, LossReason::Destroyed);
+    assert!(matches!(
+        lost.read(tensor).await,
+        Err(GpuError::DeviceLost(_))
+    ));
+
+    let next = gpu().await;
+    let sum = next
+        .read(Tensor::<1>::ones([4], next.device()).sum())
+        .await
+        .unwrap();
+    assert_eq!(sum.try_to_vec::<f32>().unwrap(), [4.0]);
+}
+
+#[wasm_bindgen_test]
+async fn a_loss_during_a_read_ends_the_read() {
+    let gpu = gpu().await;
+    let tensor = Tensor::<2>::ones([256, 256], gpu.device());
+    let product = tensor.clone().matmul(tensor);
+    let read = gpu.read(product);
+    gpu.destroy();
+    assert!(matches!(read.await, Err(GpuError::DeviceLost(_))));
+}
