@@ -4,9 +4,12 @@
 mod support;
 
 use burn::tensor::Tensor;
+use js_sys::{Array, Function, Promise, Reflect};
 use kvscope::gpu::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
 use kvscope::web::constructor_runs;
 use support::kernels;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -45,6 +48,37 @@ async fn static_constructors_run_once() {
         gpu.read(sum).await.unwrap();
     }
     assert_eq!(constructor_runs(), 1);
+}
+
+/// wgpu alone asks for no subgroups in the browser; burn's own kernels must go on working beside them.
+#[wasm_bindgen_test]
+async fn gets_every_feature_that_the_adapter_has() {
+    let gpu = gpu().await;
+    let adapter = adapter_features().await;
+    for (feature, name) in [
+        (GpuFeature::ShaderF16, "shader-f16"),
+        (GpuFeature::Subgroups, "subgroups"),
+        (GpuFeature::TimestampQuery, "timestamp-query"),
+    ] {
+        assert_eq!(
+            gpu.report().features.contains(&feature),
+            adapter.iter().any(|has| has == name),
+            "{name}, the adapter has {adapter:?}"
+        );
+    }
+}
+
+/// The features of the browser's adapter, asked without wgpu.
+async fn adapter_features() -> Vec<String> {
+    let get = |target: &JsValue, key: &str| Reflect::get(target, &key.into()).unwrap();
+    let gpu = get(&get(&js_sys::global(), "navigator"), "gpu");
+    let request: Function = get(&gpu, "requestAdapter").unchecked_into();
+    let adapter: Promise = request.call0(&gpu).unwrap().unchecked_into();
+    let adapter = JsFuture::from(adapter).await.unwrap();
+    Array::from(&get(&adapter, "features"))
+        .iter()
+        .filter_map(|name| name.as_string())
+        .collect()
 }
 
 #[wasm_bindgen_test]

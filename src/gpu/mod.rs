@@ -71,18 +71,7 @@ impl Gpu {
             .filter(|feature| !options.withhold.contains(feature))
             .map(GpuFeature::as_wgpu)
             .fold(BURN_READS_FROM_ADAPTER, |all, feature| all | feature);
-        let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor {
-                label: Some("kvscope"),
-                required_features: wanted & adapter.features(),
-                required_limits: adapter.limits(),
-                memory_hints: wgpu::MemoryHints::MemoryUsage,
-                ..wgpu::DeviceDescriptor::default()
-            })
-            .await
-            .map_err(|error| GpuError::DeviceRequestFailed {
-                detail: error.to_string(),
-            })?;
+        let (device, queue) = request_device(&adapter, wanted).await?;
 
         let report = Arc::new(GpuReport::new(&adapter, &device));
         let setup = WgpuSetup {
@@ -179,4 +168,32 @@ impl Gpu {
         // polled without an error, which is no news.
         let _ = self.setup.device.poll(wgpu::PollType::Poll);
     }
+}
+
+async fn request_device(
+    adapter: &wgpu::Adapter,
+    wanted: wgpu::Features,
+) -> Result<(wgpu::Device, wgpu::Queue), GpuError> {
+    let request = || {
+        adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("kvscope"),
+            required_features: wanted & adapter.features(),
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..wgpu::DeviceDescriptor::default()
+        })
+    };
+    #[cfg(target_family = "wasm")]
+    let requested = if wanted.contains(wgpu::Features::SUBGROUP) {
+        crate::web::adapter::requesting_subgroups(request)
+    } else {
+        Some(request())
+    };
+    #[cfg(not(target_family = "wasm"))]
+    let requested = Some(request());
+    let failed = |detail: String| GpuError::DeviceRequestFailed { detail };
+    requested
+        .ok_or_else(|| failed("the browser's requestDevice was not called".to_owned()))?
+        .await
+        .map_err(|error| failed(error.to_string()))
 }

@@ -49,6 +49,19 @@ pub struct GpuLimits {
 impl GpuReport {
     pub(super) fn new(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Self {
         let info = adapter.get_info();
+        let has = |feature: &GpuFeature| device.features().contains(feature.as_wgpu());
+        #[cfg(target_family = "wasm")]
+        let has = |feature: &GpuFeature| match feature {
+            GpuFeature::Subgroups => crate::web::adapter::has_subgroups(device),
+            other => has(other),
+        };
+        #[cfg(target_family = "wasm")]
+        let info = wgpu::AdapterInfo {
+            name: crate::web::adapter::name(device),
+            subgroup_min_size: crate::web::adapter::subgroup_size(device).0,
+            subgroup_max_size: crate::web::adapter::subgroup_size(device).1,
+            ..info
+        };
         let limits = device.limits();
         Self {
             name: info.name,
@@ -57,10 +70,7 @@ impl GpuReport {
             driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
             backend: info.backend.to_string(),
             device_type: format!("{:?}", info.device_type).to_lowercase(),
-            features: GpuFeature::ALL
-                .into_iter()
-                .filter(|feature| device.features().contains(feature.as_wgpu()))
-                .collect(),
+            features: GpuFeature::ALL.into_iter().filter(has).collect(),
             subgroup_size: (info.subgroup_min_size, info.subgroup_max_size),
             limits: GpuLimits {
                 max_buffer_size: limits.max_buffer_size,

@@ -1,5 +1,6 @@
 //! The thin surface to JavaScript: conversions and nothing else.
 
+pub(crate) mod adapter;
 mod constructors;
 mod error;
 mod gpu;

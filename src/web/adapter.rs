@@ -1,0 +1,66 @@
+//! What the browser knows of adapter and device and wgpu does not pass on.
+
+use js_sys::Reflect;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/web/subgroups.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = requestingFeature)]
+    fn requesting_feature(feature: &str, request: &mut dyn FnMut());
+}
+
+const SUBGROUPS: &str = "subgroups";
+
+/// Runs `request`, which asks an adapter for a device, so that it asks for subgroups too.
+pub(crate) fn requesting_subgroups<T>(mut request: impl FnMut() -> T) -> Option<T> {
+    let mut requested = None;
+    requesting_feature(SUBGROUPS, &mut || requested = Some(request()));
+    requested
+}
+
+/// Whether the device was given subgroups.
+pub(crate) fn has_subgroups(device: &wgpu::Device) -> bool {
+    let Some(device) = device.as_webgpu() else {
+        return false;
+    };
+    let features: JsValue = device.features().into();
+    let has = get(&features, "has").and_then(|has| has.dyn_into::<js_sys::Function>().ok());
+    has.and_then(|has| has.call1(&features, &SUBGROUPS.into()).ok())
+        .is_some_and(|has| has.is_truthy())
+}
+
+/// The name that the browser gives the adapter, put together from what it tells (`GPUAdapterInfo`, WebGPU §4.2.2);
+/// empty when it tells nothing.
+pub(crate) fn name(device: &wgpu::Device) -> String {
+    let text = |key| info(device, key).and_then(|value| value.as_string());
+    match text("description") {
+        Some(description) if !description.is_empty() => description,
+        _ => ["vendor", "architecture", "device"]
+            .into_iter()
+            .filter_map(text)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" "),
+    }
+}
+
+/// The smallest and largest subgroup that the browser tells, 0 where it does not.
+pub(crate) fn subgroup_size(device: &wgpu::Device) -> (u32, u32) {
+    let size = |key| {
+        info(device, key)
+            .and_then(|value| value.as_f64())
+            .unwrap_or_default() as u32
+    };
+    (size("subgroupMinSize"), size("subgroupMaxSize"))
+}
+
+fn info(device: &wgpu::Device, key: &str) -> Option<JsValue> {
+    let device: &JsValue = device.as_webgpu()?.as_ref();
+    get(&get(device, "adapterInfo")?, key)
+}
+
+fn get(target: &JsValue, key: &str) -> Option<JsValue> {
+    Reflect::get(target, &key.into())
+        .ok()
+        .filter(|value| !value.is_undefined())
+}
