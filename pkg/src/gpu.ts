@@ -1,0 +1,127 @@
+import { WasmGpu, type DeviceLoss, type GpuOptions, type GpuReport } from "../wasm/kvscope.js";
+import { KvscopeError, toKvscopeError } from "./error.js";
+import { loadModule } from "./module.js";
+import { requireWebGpu } from "./support.js";
+
+/** What {@link openGpu} takes: the wishes about the adapter, and where the WebAssembly module is. */
+export interface OpenGpuOptions extends GpuOptions {
+  /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. The first call of a page decides. */
+  wasmUrl?: string | URL;
+}
+
+/**
+ * Asks the browser for a GPU and opens it for kvscope. May be called again at any time, also after a lost device.
+ *
+ * @throws {KvscopeError} `"webgpu-unavailable"`, `"module-load-failed"`, `"adapter-unavailable"`,
+ *   `"limit-too-small"`, `"device-request-failed"` or `"invalid-argument"`
+ */
+export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
+  const { wasmUrl, ...wishes } = options;
+  requireWebGpu();
+  await loadModule(wasmUrl);
+  try {
+    return new Gpu(await requestGpu(wishes));
+  } catch (error) {
+    throw toKvscopeError(error);
+  }
+}
+
+/** What throws here, before there is a promise, is the conversion of `wishes` to the module's own types. */
+function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
+  // A field that is there but undefined means the default, as everywhere in JavaScript; the conversion would refuse it.
+  const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
+  try {
+    return WasmGpu.open(given);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new KvscopeError("invalid-argument", `options: ${problem}`, { argument: "options" }, { cause });
+  }
+}
+
+/** An open GPU. Every call on it after the device is lost or destroyed rejects with code `"device-lost"`. */
+export class Gpu implements Disposable {
+  /** The adapter that was found, and the features and limits the device was opened with. */
+  readonly report: GpuReport;
+  /** Resolves, never rejects, once the device is gone, whenever that is: by {@link destroy} or by itself. */
+  readonly lost: Promise<DeviceLoss>;
+  /** As {@link destroy}, for `using`, in browsers that know `Symbol.dispose`. */
+  declare readonly [Symbol.dispose]: () => void;
+
+  static {
+    if (Symbol.dispose !== undefined) {
+      Object.defineProperty(Gpu.prototype, Symbol.dispose, {
+        value(this: Gpu): void {
+          this.destroy();
+        },
+      });
+    }
+  }
+
+  readonly #wasm: WasmGpu;
+  readonly #inFlight = new Set<(reason: KvscopeError) => void>();
+  #loss: DeviceLoss | undefined;
+
+  /** @internal Call {@link openGpu}. */
+  constructor(wasm: WasmGpu) {
+    this.#wasm = wasm;
+    this.report = wasm.report();
+    this.lost = wasm.lost().then((loss) => this.#onLost(loss));
+  }
+
+  /**
+   * Root mean square normalisation of each row of `input`, computed on the GPU:
+   * `x / sqrt(mean(x²) + epsilon) * weight`.
+   *
+   * @param input `[rows, width]`, row by row
+   * @param weight `[width]`
+   * @param epsilon keeps a row of zeros finite
+   * @returns `[rows, width]`
+   * @throws {KvscopeError} `"invalid-argument"`, `"device-lost"` or `"gpu-failure"`
+   */
+  async rmsNorm(input: Float32Array, weight: Float32Array, epsilon = 1e-5): Promise<Float32Array> {
+    requireFloat32("input", input);
+    requireFloat32("weight", weight);
+    return this.#run(async () => this.#wasm.rms_norm(input, weight, epsilon));
+  }
+
+  /** Gives the GPU's memory back. Calls still running reject; {@link lost} resolves with reason `"destroyed"`. */
+  destroy(): void {
+    if (this.#loss === undefined) {
+      this.#wasm.destroy();
+      this.#onLost({ reason: "destroyed", message: "destroy() was called" });
+    }
+  }
+
+  /** `operation`, ended by the loss of the device if that comes first: a lost device may never answer. */
+  #run<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#loss !== undefined) {
+      return Promise.reject(deviceLost(this.#loss));
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#inFlight.add(reject);
+      operation()
+        .then(resolve, (error: unknown) => reject(toKvscopeError(error)))
+        .finally(() => this.#inFlight.delete(reject));
+    });
+  }
+
+  #onLost(loss: DeviceLoss): DeviceLoss {
+    this.#loss ??= loss;
+    for (const reject of this.#inFlight) {
+      reject(deviceLost(this.#loss));
+    }
+    this.#inFlight.clear();
+    return this.#loss;
+  }
+}
+
+function deviceLost(loss: DeviceLoss): KvscopeError {
+  const why = loss.message === "" ? loss.reason : loss.message;
+  return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, { ...loss });
+}
+
+function requireFloat32(name: string, value: unknown): void {
+  if (!(value instanceof Float32Array)) {
+    throw new KvscopeError("invalid-argument", `${name} must be a Float32Array`, { argument: name });
+  }
+}

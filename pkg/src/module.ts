@@ -1,0 +1,43 @@
+import init from "../wasm/kvscope.js";
+import { KvscopeError } from "./error.js";
+
+let loading: Promise<void> | undefined;
+
+/**
+ * Fetches and instantiates the WebAssembly module, once a page: later and concurrent calls share the first one's
+ * outcome, and their `wasmUrl` is not looked at. After a failure the next call starts again.
+ *
+ * @param wasmUrl where the module is; by default beside this file, where bundlers and CDNs both find it.
+ * @throws {KvscopeError} `"module-load-failed"`
+ */
+export function loadModule(wasmUrl?: string | URL): Promise<void> {
+  // The bundlers' pattern: only this literal form makes them copy the file and put its final address here.
+  loading ??= instantiate(wasmUrl ?? new URL("../wasm/kvscope_bg.wasm", import.meta.url)).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function instantiate(address: string | URL): Promise<void> {
+  const url = String(address);
+  const response = await fetch(address).catch((cause: unknown) => {
+    throw failure(`could not be fetched from ${url}`, { url }, cause);
+  });
+  if (!response.ok) {
+    throw failure(`could not be fetched from ${url}: the server answered ${response.status}`, {
+      url,
+      status: response.status,
+    });
+  }
+  try {
+    await init({ module_or_path: response });
+  } catch (cause) {
+    throw failure(`from ${url} is damaged, or not a kvscope module`, { url }, cause);
+  }
+}
+
+function failure(problem: string, details: Record<string, unknown>, cause?: unknown): KvscopeError {
+  const message = `The WebAssembly module ${problem}. Check the connection and the address, then try again.`;
+  return new KvscopeError("module-load-failed", message, details, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,33 @@
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  forbidOnly: "CI" in process.env,
+  outputDir: "test-results",
+  reporter: "list",
+  // The GPU of these tests is a software adapter: two pages at once share the processor and gain nothing.
+  workers: 1,
+  timeout: 120_000,
+  expect: { timeout: 60_000 },
+  projects: [
+    { name: "e2e", testDir: "tests/e2e" },
+    { name: "package", testDir: "tests/package", timeout: 300_000 },
+  ],
+  use: {
+    browserName: "chromium",
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: process.env["CHROME"] ?? "/usr/bin/chromium",
+      chromiumSandbox: false, // it can't be had by root, as whom tests run in most containers
+      args: [
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        "--enable-features=Vulkan",
+        "--disable-quic",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+      ],
+    },
+  },
+});

@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const start = promisify(execFile);
+
+/** Runs `node` with `args`, and gives what it wrote; on failure all of that is in the error. */
+export async function node(args: readonly string[], cwd: string): Promise<string> {
+  try {
+    return (await start(process.execPath, args, { cwd, maxBuffer: 1 << 26 })).stdout;
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    throw new Error(`node ${args.join(" ")} failed:\n${stdout}\n${stderr}`, { cause: error });
+  }
+}
+
+/** Runs the npm that runs these tests. */
+function npm(args: readonly string[], cwd: string): Promise<string> {
+  const script = process.env["npm_execpath"];
+  if (script === undefined) {
+    throw new Error("run these tests by `npm run test:package`: npm itself says where it is");
+  }
+  return node([script, ...args], cwd);
+}
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** Someone else's project, in a folder far from this one, with the packed package installed from its tarball. */
+export interface Consumer {
+  readonly folder: string;
+  /** The files in the tarball, sorted. */
+  readonly tarball: readonly string[];
+  readonly remove: () => Promise<void>;
+}
+
+/** The n-th code block of the package's README in `language`. */
+export async function readmeSnippet(language: string): Promise<string> {
+  const readme = await readFile(join(root, "pkg/README.md"), "utf8");
+  const [, code] = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(readme) ?? [];
+  if (code === undefined) {
+    throw new Error(`pkg/README.md has no code in ${language}`);
+  }
+  return code;
+}
+
+/** Packs `pkg`, and installs it with Vite and TypeScript, at this workspace's versions, in an empty project. */
+export async function createConsumer(): Promise<Consumer> {
+  const folder = await mkdtemp(join(tmpdir(), "kvscope-consumer-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const answer = await npm(["pack", "--workspace", "pkg", "--json", "--pack-destination", folder], root);
+    const [packed] = Object.values(JSON.parse(answer) as Record<string, Packed>);
+    if (packed === undefined) {
+      throw new Error(`npm pack answered ${answer}`);
+    }
+    const workspace = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+      devDependencies: Record<string, string>;
+    };
+    const { vite, typescript } = workspace.devDependencies;
+    await writeProject(folder, {
+      "package.json": JSON.stringify({
+        private: true,
+        type: "module",
+        dependencies: { kvscope: `file:${packed.filename}` },
+        devDependencies: { vite, typescript },
+      }),
+      "index.html": `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/main.ts"></script>`,
+      "src/main.ts": await readmeSnippet("ts"),
+    });
+    await npm(["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
+    return { folder, tarball: packed.files.map(({ path }) => path).toSorted(), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function writeProject(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(join(folder, "src"));
+  await Promise.all(Object.entries(files).map(([path, text]) => writeFile(join(folder, path), text)));
+}

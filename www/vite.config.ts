@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+import { contentSecurityPolicy } from "./content-security-policy.ts";
+
+export default defineConfig({
+  // Relative addresses only: the folder works from any path of any static host.
+  base: "./",
+  plugins: [contentSecurityPolicy()],
+  build: {
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // Compressing megabytes of WebAssembly only to print a figure takes longer than the build.
+    reportCompressedSize: false,
+  },
+});
