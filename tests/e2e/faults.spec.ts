@@ -60,8 +60,10 @@ test("a browser that offers no adapter gets its own message, and can try again",
 test("a device that the browser refuses gets its own message, and can be asked for again", async ({ page }) => {
   await page.addInitScript(() => {
     const original = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = () => {
-      GPUAdapter.prototype.requestDevice = original;
+    let refused = false;
+    GPUAdapter.prototype.requestDevice = function (descriptor) {
+      if (refused) return original.call(this, descriptor);
+      refused = true;
       return Promise.reject(new DOMException("refused by the test", "OperationError"));
     };
   });

@@ -1,0 +1,70 @@
+//! `cargo xtask demo`: the page, built and served on this machine.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::child;
+use crate::module::{self, Profile};
+use crate::serve;
+use crate::setup::Kit;
+
+/// How many ports are tried.
+const TRIES: u16 = 100;
+
+#[derive(Args)]
+pub struct Options {
+    /// The port to serve on; the next free one if it is taken
+    #[arg(long, default_value_t = 8910)]
+    port: u16,
+    /// Open the page in the default browser
+    #[arg(long)]
+    open: bool,
+}
+
+pub fn run(kit: &Kit, options: &Options) -> Result<()> {
+    module::build(kit, Profile::Release, |_| Ok(()))?;
+    child::run(&mut kit.npm_script("build")?)?;
+    let listener = listen(options.port)?;
+    let address = listener.local_addr()?;
+    if address.port() != options.port && options.port != 0 {
+        eprintln!("port {} is taken", options.port);
+    }
+    println!("kvscope: http://{address}/ (Ctrl-C ends it)");
+    if options.open
+        && let Err(error) = open::that_detached(format!("http://{address}/"))
+    {
+        eprintln!("no browser could be opened: {error}");
+    }
+    serve::serve(listener, &kit.workspace.page())
+}
+
+/// The first free port from `first` on.
+fn listen(first: u16) -> Result<TcpListener> {
+    let last = first.saturating_add(TRIES - 1);
+    (first..=last)
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
+        .with_context(|| format!("no port from {first} to {last} is free"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_gives_a_later_one() {
+        // Low enough that the system hands none of them out by itself.
+        let taken = listen(21_000).expect("one of a hundred ports is free");
+        let port = taken.local_addr().expect("it is bound").port();
+        let other = listen(port).expect("another is free");
+        assert!(other.local_addr().expect("it is bound").port() > port);
+    }
+
+    #[test]
+    fn the_search_ends_at_the_last_port() {
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, u16::MAX));
+        let error = listen(u16::MAX).expect_err("the only port is taken");
+        assert_eq!(error.to_string(), "no port from 65535 to 65535 is free");
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask`: everything that is done to this repository is one of these commands.
+
+mod child;
+mod contributors;
+mod demo;
+mod descendants;
+mod missing;
+mod module;
+mod serve;
+mod setup;
+mod ship;
+mod size;
+mod stage;
+mod test;
+mod versions;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::setup::Kit;
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, run and test kvscope")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Get everything that the other commands need; what is there already is left alone
+    Setup,
+    /// Run every check and every test, and say how long each took
+    Test(test::Options),
+    /// Build the page and serve it on this machine until Ctrl-C
+    Demo(demo::Options),
+    /// Build the npm package and the page as they are published
+    Build,
+    /// Build as published and show what the WebAssembly module weighs, and why
+    Size {
+        /// A module to look at instead, with its names kept, without building anything
+        #[arg(long)]
+        module: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    child::end_with_children()?;
+    let kit = Kit::new(Workspace::find()?);
+    match command {
+        Command::Setup => kit.complete(),
+        Command::Test(options) => test::run(&kit, &options),
+        Command::Demo(options) => demo::run(&kit, &options),
+        Command::Build => ship::run(&kit).map(|_| ()),
+        Command::Size { module } => size::run(&kit, module.as_deref()),
+    }
+}

@@ -1,0 +1,72 @@
+//! The crate as a WebAssembly module with its JavaScript.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::child;
+use crate::setup::{Kit, TARGET};
+use crate::versions::WASM_BINDGEN;
+use crate::workspace::remove_folder;
+
+/// How the module is compiled, by the name of cargo's profile.
+#[derive(Clone, Copy)]
+pub enum Profile {
+    /// Quick to build: what tests and the demo run.
+    Release,
+    /// Small: what is published.
+    Ship,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Ship => "ship",
+        }
+    }
+}
+
+/// Builds `pkg/wasm`. `finish` is given the folder before it is put in its place.
+pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let workspace = &kit.workspace;
+    let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
+    let mut cargo = kit.wasm()?.cargo(workspace)?;
+    cargo.args([
+        "build",
+        "--locked",
+        "--package",
+        "kvscope",
+        "--lib",
+        "--target",
+        TARGET,
+    ]);
+    cargo.args(["--profile", profile.name()]);
+    if let Profile::Ship = profile {
+        // wasm-opt strips the module; until then the names tell `cargo xtask size` what is what.
+        cargo.env("CARGO_PROFILE_SHIP_STRIP", "none");
+    }
+    child::run(&mut cargo)?;
+
+    let place = workspace.package_wasm();
+    let part = place.with_extension("part");
+    remove_folder(&part)?;
+    let mut bindgen = Command::new(wasm_bindgen);
+    bindgen
+        .args(["--target", "web", "--out-name", "kvscope", "--out-dir"])
+        .arg(&part);
+    child::run(bindgen.arg(built(kit, profile).join("kvscope.wasm")))?;
+    finish(&part)?;
+    remove_folder(&place)?;
+    fs::rename(&part, &place).with_context(|| format!("{} can't be put in place", place.display()))
+}
+
+/// The name of the module in `pkg/wasm`.
+pub const FILE: &str = "kvscope_bg.wasm";
+
+/// The folder that cargo leaves the module in.
+pub fn built(kit: &Kit, profile: Profile) -> PathBuf {
+    kit.workspace.target.join(TARGET).join(profile.name())
+}

@@ -1,0 +1,132 @@
+//! The GPU that native tests run on: the machine's own, or one in software.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{already, apt, doing};
+use crate::missing::Missing;
+use crate::workspace::set;
+
+const STEP: &str = "native GPU";
+const WHY: &str = "native tests run the GPU kernels too";
+
+/// The variable by which the Vulkan loader is told to use one driver only.
+const DRIVER_VARIABLE: &str = "VK_ICD_FILENAMES";
+
+/// Which Vulkan driver native code gets.
+pub struct Vulkan {
+    /// The driver's description; none leaves the choice to the system.
+    driver: Option<PathBuf>,
+}
+
+impl Vulkan {
+    pub fn name_to(&self, command: &mut Command) {
+        if let Some(driver) = &self.driver {
+            command.env(DRIVER_VARIABLE, driver);
+        }
+    }
+}
+
+pub fn ensure() -> Result<Vulkan> {
+    if let Some(driver) = set("KVSCOPE_VULKAN_ICD") {
+        already(
+            STEP,
+            format_args!("{}, which KVSCOPE_VULKAN_ICD names", driver.display()),
+        );
+        return Ok(Vulkan {
+            driver: Some(driver),
+        });
+    }
+    let chosen = [DRIVER_VARIABLE, "VK_DRIVER_FILES"]
+        .into_iter()
+        .find(|variable| set(variable).is_some());
+    if let Some(variable) = chosen {
+        already(STEP, format_args!("as {variable} says"));
+        return Ok(Vulkan { driver: None });
+    }
+    if !cfg!(target_os = "linux") {
+        already(STEP, "the system's");
+        return Ok(Vulkan { driver: None });
+    }
+    if hardware() {
+        already(
+            STEP,
+            "this machine's; KVSCOPE_VULKAN_ICD names another driver",
+        );
+        return Ok(Vulkan { driver: None });
+    }
+    if software().is_none() || !has_loader() {
+        doing(STEP, "installing Mesa's software Vulkan driver", WHY);
+        if let Err(error) = apt::install(&["mesa-vulkan-drivers", "libvulkan1"]) {
+            eprintln!("  setup: {STEP}: {error:#}");
+        }
+    }
+    let driver = software().filter(|_| has_loader()).ok_or_else(|| Missing {
+        what: "a Vulkan driver".to_owned(),
+        why: WHY,
+        linux: "the package mesa-vulkan-drivers (Debian, Fedora) or vulkan-swrast (Arch), or \
+                KVSCOPE_VULKAN_ICD=... naming a driver's .json file",
+        macos: "nothing, Metal is there",
+        windows: "nothing, Direct3D is there",
+    })?;
+    already(STEP, format_args!("in software, {}", driver.display()));
+    Ok(Vulkan {
+        driver: Some(driver),
+    })
+}
+
+/// A driver that computes on the CPU. The browser's own comes first: the same kernels then run on
+/// the same adapter natively and in the browser.
+fn software() -> Option<PathBuf> {
+    const BROWSERS: [&str; 4] = [
+        "/usr/lib/chromium",
+        "/usr/lib64/chromium-browser",
+        "/opt/google/chrome",
+        "/opt/chromium.org/chromium",
+    ];
+    let of_browser = BROWSERS
+        .iter()
+        .map(|folder| Path::new(folder).join("vk_swiftshader_icd.json"));
+    of_browser
+        .into_iter()
+        .find(|path| path.is_file())
+        .or_else(|| {
+            let drivers = Path::new("/usr/share/vulkan/icd.d").read_dir().ok()?;
+            let mut drivers = drivers.filter_map(|entry| Some(entry.ok()?.path()));
+            drivers.find(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("lvp_icd."))
+            })
+        })
+}
+
+/// Whether the kernel has a device that is made for computing pictures.
+fn hardware() -> bool {
+    let render_node = Path::new("/dev/dri").read_dir().is_ok_and(|entries| {
+        entries
+            .filter_map(Result::ok)
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("renderD"))
+    });
+    render_node || Path::new("/dev/nvidia0").exists()
+}
+
+/// Whether programs find the library through which drivers are loaded.
+fn has_loader() -> bool {
+    const NAME: &str = "libvulkan.so.1";
+    let folders = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
+    // Debian keeps a folder for each machine type below these.
+    let machines = [
+        "x86_64-linux-gnu",
+        "aarch64-linux-gnu",
+        "arm-linux-gnueabihf",
+        "riscv64-linux-gnu",
+    ];
+    folders.iter().any(|folder| {
+        folder.join(NAME).exists()
+            || machines
+                .iter()
+                .any(|machine| folder.join(machine).join(NAME).exists())
+    })
+}

@@ -1,0 +1,243 @@
+//! `cargo xtask test`: every check and every test.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use crate::child;
+use crate::module::{self, Profile};
+use crate::setup::{Browser, Kit, TARGET};
+use crate::stage::Stages;
+use crate::versions::{CARGO_DENY, WASM_BINDGEN, WASM_PACK};
+use crate::workspace::in_path;
+
+/// How long the tests of one file may take in the browser, in seconds; its GPU may be a CPU.
+const BROWSER_TIMEOUT: &str = "1800";
+
+#[derive(Args)]
+pub struct Options {
+    /// Run these stages only
+    #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
+    only: Vec<Stage>,
+    /// Run the other stages even after one has failed
+    #[arg(long)]
+    keep_going: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    /// What the other stages need
+    Setup,
+    /// Formatting
+    Fmt,
+    /// Lints of the code for this machine
+    Clippy,
+    /// Lints of the code for the browser
+    ClippyWasm,
+    /// Licences, sources and advisories of the dependencies
+    Deny,
+    /// Tests on this machine
+    Native,
+    /// The examples in the documentation
+    Doc,
+    /// The module and its JavaScript
+    Wasm,
+    /// The crate's tests in the browser
+    Browser,
+    /// Types and lints of the TypeScript
+    NpmCheck,
+    /// The package and the page
+    NpmBuild,
+    /// The page and the package in the browser
+    NpmTest,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::ClippyWasm => "clippy-wasm",
+            Self::Deny => "deny",
+            Self::Native => "native",
+            Self::Doc => "doc",
+            Self::Wasm => "wasm",
+            Self::Browser => "browser",
+            Self::NpmCheck => "npm-check",
+            Self::NpmBuild => "npm-build",
+            Self::NpmTest => "npm-test",
+        }
+    }
+
+    fn run(self, kit: &Kit) -> Result<()> {
+        match self {
+            Self::Setup => kit.complete(),
+            Self::Fmt => child::run(kit.cargo().args(["fmt", "--all", "--check"])),
+            Self::Clippy => clippy(kit),
+            Self::ClippyWasm => clippy_wasm(kit),
+            Self::Deny => deny(kit),
+            Self::Native => native(kit),
+            Self::Doc => doc(kit),
+            Self::Wasm => module::build(kit, Profile::Release, |_| Ok(())),
+            Self::Browser => browser(kit),
+            Self::NpmCheck => child::run(&mut kit.npm_script("check")?),
+            Self::NpmBuild => child::run(&mut kit.npm_script("build")?),
+            Self::NpmTest => {
+                let mut npm = kit.npm_script("test")?;
+                kit.browser()?.name_to(&mut npm);
+                child::run(&mut npm)
+            }
+        }
+    }
+}
+
+pub fn run(kit: &Kit, options: &Options) -> Result<()> {
+    let mut stages = Stages::new(options.keep_going);
+    for stage in Stage::value_variants() {
+        if options.only.is_empty() || options.only.contains(stage) {
+            stages.run(stage.name(), || stage.run(kit));
+        }
+    }
+    stages.finish()
+}
+
+// Each package by itself: together, cargo would give their common dependencies the features of
+// both, and build burn twice.
+const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
+
+fn clippy(kit: &Kit) -> Result<()> {
+    for package in PACKAGES {
+        let mut cargo = kit.cargo();
+        cargo.args([
+            "clippy",
+            "--locked",
+            "--package",
+            package,
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        child::run(&mut cargo)?;
+    }
+    Ok(())
+}
+
+fn clippy_wasm(kit: &Kit) -> Result<()> {
+    let mut clippy = kit.wasm()?.clippy(&kit.workspace)?;
+    // The profile that the tests are built with: build scripts and macros are then shared with
+    // them.
+    clippy.args([
+        "--locked",
+        "--release",
+        "--package",
+        "kvscope",
+        "--target",
+        TARGET,
+        "--lib",
+        "--tests",
+    ]);
+    child::run(clippy.args(["--", "-D", "warnings"]))
+}
+
+fn deny(kit: &Kit) -> Result<()> {
+    let program = kit.tool(&CARGO_DENY)?;
+    let deny = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command
+            .current_dir(&kit.workspace.root)
+            .arg("--locked")
+            .args(arguments);
+        command
+    };
+    child::run(&mut deny(&[
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    match child::output(&mut deny(&["fetch", "db"])) {
+        Ok(_) => child::run(&mut deny(&["check", "--disable-fetch", "advisories"])),
+        Err(_) => {
+            eprintln!(
+                "  deny: advisories NOT checked: their database (github.com/rustsec) can't be reached"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn native(kit: &Kit) -> Result<()> {
+    let vulkan = kit.vulkan()?;
+    for package in PACKAGES {
+        let mut cargo = kit.cargo();
+        if in_path("cargo-nextest").is_some() {
+            cargo.args(["nextest", "run", "--locked", "--package", package]);
+        } else {
+            cargo.args([
+                "test",
+                "--locked",
+                "--package",
+                package,
+                "--lib",
+                "--bins",
+                "--tests",
+            ]);
+        }
+        vulkan.name_to(&mut cargo);
+        child::run(&mut cargo)?;
+    }
+    Ok(())
+}
+
+fn doc(kit: &Kit) -> Result<()> {
+    let mut cargo = kit.cargo();
+    cargo.args(["test", "--locked", "--doc", "--package", "kvscope"]);
+    kit.vulkan()?.name_to(&mut cargo);
+    child::run(&mut cargo)
+}
+
+fn browser(kit: &Kit) -> Result<()> {
+    let browser = kit.browser()?;
+    let wasm_pack = kit.tool(&WASM_PACK)?;
+    let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
+    let programs = [wasm_pack.clone(), wasm_bindgen];
+    let mut command = kit
+        .wasm()?
+        .ready(Command::new(wasm_pack), &kit.workspace, &programs)?;
+    command.args([
+        "test",
+        "--mode",
+        "no-install",
+        "--headless",
+        "--chrome",
+        "--chromedriver",
+    ]);
+    command.arg(&browser.driver);
+    command.args(["--release", ".", "--locked", "--test", "web*"]);
+    command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
+    command.env(
+        "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+        capabilities(kit, browser)?,
+    );
+    child::run(&mut command)
+}
+
+/// The browser's flags from `webdriver.json`, with the browser that this machine has.
+fn capabilities(kit: &Kit, browser: &Browser) -> Result<PathBuf> {
+    let source = kit.workspace.root.join("webdriver.json");
+    let text = fs::read_to_string(&source)
+        .with_context(|| format!("{} can't be read", source.display()))?;
+    let mut capabilities: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", source.display()))?;
+    capabilities["goog:chromeOptions"]["binary"] = browser.program.to_string_lossy().into();
+    let written = kit.workspace.cache_made()?.join("webdriver.json");
+    fs::write(&written, capabilities.to_string())?;
+    Ok(written)
+}
