@@ -1,0 +1,132 @@
+//! What can go wrong with a cache, under stable codes.
+
+/// A field of [`ScopeCacheConfig`](super::ScopeCacheConfig) has a value it can't have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is {value}, but must be {allowed}")]
+pub struct ConfigError {
+    /// The field's name, as in the configuration.
+    pub field: &'static str,
+    /// The value that was given.
+    pub value: String,
+    /// What would have been allowed.
+    pub allowed: String,
+}
+
+impl ConfigError {
+    /// Puts an error together from anything that can be shown.
+    pub fn new(
+        field: &'static str,
+        value: impl std::fmt::Display,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self {
+            field,
+            value: value.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+}
+
+/// Any error of the cache. No input makes it panic; after an error the cache is as it was before the call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// The configuration is not valid.
+    #[error("invalid cache configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// A tensor does not have the shape that the configuration asks for.
+    #[error("{tensor} has shape {found:?}, expected {expected}")]
+    Shape {
+        /// Which of the tensors.
+        tensor: &'static str,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape it should have.
+        expected: String,
+    },
+    /// A tensor's elements are not plain floats.
+    #[error("{tensor} has elements of type {found}, expected floats that are not quantised")]
+    Type {
+        /// Which of the tensors.
+        tensor: &'static str,
+        /// Its elements' type.
+        found: String,
+    },
+    /// A tensor lives on another device than the cache.
+    #[error("{tensor} is on {found}, the cache is on {expected}")]
+    Device {
+        /// Which of the tensors.
+        tensor: &'static str,
+        /// Where it is.
+        found: String,
+        /// Where it should be.
+        expected: String,
+    },
+    /// There is no such layer.
+    #[error("there is no layer {layer}, the cache has {layers}")]
+    Layer {
+        /// The layer asked for, counted from 0.
+        layer: usize,
+        /// How many there are.
+        layers: usize,
+    },
+    /// A decode step, or saving, while the layer's prompt has been appended but not finished.
+    #[error("layer {layer} is in the middle of a prompt: call finish_prefill first")]
+    PrefillOpen {
+        /// The layer.
+        layer: usize,
+    },
+    /// A prefill was finished that had no tokens, or a decode step was taken before any prompt.
+    #[error("layer {layer} has no prompt yet: call append first")]
+    NoPrompt {
+        /// The layer.
+        layer: usize,
+    },
+    /// The sequence would become longer than positions can count.
+    #[error("the sequence would have {tokens} tokens, a cache counts at most {most}")]
+    TooLong {
+        /// The length it would have.
+        tokens: usize,
+        /// The greatest possible.
+        most: usize,
+    },
+    /// Saved bytes are not a whole, unchanged save of a cache.
+    #[error("these bytes are not a saved cache: {reason}")]
+    Corrupt {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// Saved bytes are of a version that this release can't read.
+    #[error("this cache was saved in format {found}, this release reads format {supported}")]
+    Version {
+        /// The version in the bytes.
+        found: u32,
+        /// The version that can be read.
+        supported: u32,
+    },
+    /// The device did not give tensors back.
+    #[error("reading the cache back from the device failed: {detail}")]
+    Read {
+        /// What the device or burn's runtime said.
+        detail: String,
+    },
+}
+
+impl CacheError {
+    /// The stable code that programs match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "invalid-config",
+            Self::Shape { .. } => "cache-shape",
+            Self::Type { .. } => "cache-type",
+            Self::Device { .. } => "cache-device",
+            Self::Layer { .. } => "cache-layer",
+            Self::PrefillOpen { .. } => "cache-prefill-open",
+            Self::NoPrompt { .. } => "cache-no-prompt",
+            Self::TooLong { .. } => "cache-too-long",
+            Self::Corrupt { .. } => "cache-corrupt",
+            Self::Version { .. } => "cache-version",
+            Self::Read { .. } => "cache-read",
+        }
+    }
+}

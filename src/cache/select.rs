@@ -1,0 +1,99 @@
+//! Selection on the device: which slots rank lowest, without sorting and without reading anything back.
+//!
+//! burn's sort runs on the host for GPU tensors. Comparing all pairs is more arithmetic but stays on the device, and for
+//! the usual case of one eviction a step a minimum is enough.
+
+use burn::tensor::{Bool, Int, Tensor, TensorData};
+
+use super::store::EMPTY;
+
+/// Above any score.
+const ABOVE: f32 = 1.0e30;
+
+/// How many candidates stand before each slot, `[kv_heads, slots]`: those with a greater score, and among equal ones
+/// those at earlier positions. Without scores, those at earlier positions.
+pub(super) fn rank(
+    scores: Option<&Tensor<2>>,
+    positions: &Tensor<2, Int>,
+    candidates: &Tensor<2, Bool>,
+) -> Tensor<2, Int> {
+    const ELEMENTS: usize = 4 << 20;
+    let [heads, slots] = positions.dims();
+    // A score that is not a number compares with none, and would leave the ranks with gaps.
+    let scores = scores.map(|scores| scores.clone().mask_fill(scores.clone().is_nan(), -1.0));
+    let tile = (ELEMENTS / (heads * slots).max(1)).clamp(1, slots.max(1));
+    let mut before = Tensor::<2, Int>::zeros([heads, slots], &positions.device());
+    for start in (0..slots).step_by(tile) {
+        let count = tile.min(slots - start);
+        let shape = [heads, slots, count];
+        let own = positions.clone().unsqueeze_dim::<3>(2).expand(shape);
+        let rival = positions
+            .clone()
+            .narrow(1, start, count)
+            .unsqueeze_dim::<3>(1)
+            .expand(shape);
+        let earlier = rival.lower(own);
+        let beats = match &scores {
+            None => earlier,
+            Some(scores) => {
+                let own = scores.clone().unsqueeze_dim::<3>(2).expand(shape);
+                let rival = scores
+                    .clone()
+                    .narrow(1, start, count)
+                    .unsqueeze_dim::<3>(1)
+                    .expand(shape);
+                let tied = rival.clone().equal(own.clone());
+                rival.greater(own).bool_or(tied.bool_and(earlier))
+            }
+        };
+        let counts = candidates
+            .clone()
+            .narrow(1, start, count)
+            .unsqueeze_dim::<3>(1)
+            .expand(shape)
+            .bool_and(beats);
+        before = before + counts.int().sum_dim(2).reshape([heads, slots]);
+    }
+    before
+}
+
+/// Empties in every head the one slot that ranks lowest of those not `barred`: the lowest score and, among equal ones,
+/// the latest position; without scores, the latest position. A head where every slot is barred stays as it is.
+pub(super) fn evict_lowest(
+    positions: Tensor<2, Int>,
+    scores: Option<&Tensor<2>>,
+    barred: Tensor<2, Bool>,
+) -> Tensor<2, Int> {
+    let others = match scores {
+        None => barred,
+        Some(scores) => {
+            let least = scores
+                .clone()
+                .mask_fill(barred.clone(), ABOVE)
+                .min_dim(1)
+                .expand(scores.dims());
+            // Not `scores > least` rather than `scores == least`: whatever is not a number is then among the lowest, and
+            // still exactly one slot is emptied.
+            barred.bool_or(scores.clone().greater(least))
+        }
+    };
+    let shape = positions.dims();
+    let latest = positions
+        .clone()
+        .mask_fill(others, EMPTY)
+        .max_dim(1)
+        .expand(shape);
+    let evicted = positions.clone().equal(latest);
+    positions.mask_fill(evicted, EMPTY)
+}
+
+/// One whole number a head, repeated for every slot: `[kv_heads, slots]`.
+pub(super) fn per_head(numbers: &[usize], like: &Tensor<2, Int>) -> Tensor<2, Int> {
+    let [heads, slots] = like.dims();
+    let numbers: Vec<i32> = numbers
+        .iter()
+        .map(|number| i32::try_from(*number).unwrap_or(i32::MAX))
+        .collect();
+    Tensor::<2, Int>::from_data(TensorData::new(numbers, [heads, 1]), &like.device())
+        .expand([heads, slots])
+}

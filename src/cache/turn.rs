@@ -1,0 +1,162 @@
+//! Prefill: a prompt comes in as many pieces as the caller likes, then its cache is compressed.
+
+use burn::tensor::{FloatDType, Int, Tensor};
+
+use super::attention;
+use super::config::ScopeCacheConfig;
+use super::layer::{LayerCache, LayerState, OpenTurn};
+use super::memory;
+use super::prefill::Needs;
+use super::select;
+use super::store::SlotStore;
+
+/// Queries `[query_heads, tokens, head_dim]`, keys and values `[kv_heads, tokens, head_dim]` of a piece of a prompt.
+pub(super) struct Piece {
+    pub queries: Tensor<3>,
+    pub keys: Tensor<3>,
+    pub values: Tensor<3>,
+}
+
+impl LayerCache {
+    /// Takes a piece of a prompt in and returns its attention, `[query_heads, tokens, head_dim]` in f32, over everything
+    /// held and the prompt so far. `reserved` is how many tokens the prompt is known to have.
+    pub(super) fn append(
+        &mut self,
+        piece: Piece,
+        config: &ScopeCacheConfig,
+        reserved: usize,
+    ) -> Tensor<3> {
+        let Piece {
+            queries,
+            keys,
+            values,
+        } = piece;
+        let [_, count, _] = queries.dims();
+        let mut turn = self.state.turn.unwrap_or_else(|| OpenTurn {
+            width: self.state.most_held(),
+            new: 0,
+        });
+        let store = self.room_for(turn, count, &keys, config, reserved);
+
+        let first = self.state.seen;
+        let store = store.put_range(turn.width, keys, values, first);
+        turn.width += count;
+        turn.new += count;
+        for head in &mut self.state.heads {
+            head.held += count;
+        }
+        self.state.seen += count;
+        self.state.unbroken += count;
+        self.state.turn = Some(turn);
+
+        let queries = queries.cast(FloatDType::F32);
+        let needs = config.prefill.rule().needs();
+        let (output, store) = attend_causally(
+            store,
+            turn.width,
+            first,
+            &queries,
+            needs == Needs::EveryQuery,
+        );
+        self.store = Some(store);
+        if needs == Needs::WindowQueries {
+            self.keep_queries(queries, config.observation_window);
+        }
+        output
+    }
+
+    /// The layer's memory with room for `count` more tokens of `turn`, held slots in the order of their positions.
+    fn room_for(
+        &mut self,
+        turn: OpenTurn,
+        count: usize,
+        keys: &Tensor<3>,
+        config: &ScopeCacheConfig,
+        reserved: usize,
+    ) -> SlotStore {
+        let needed = turn.width + count;
+        let before = turn.width - turn.new;
+        let roomy = memory::prompt_capacity(needed, before, reserved, config.block);
+        let Some(store) = self.store.take() else {
+            return SlotStore::empty(
+                config.kv_heads,
+                roomy,
+                config.head_dim,
+                config.cache_type,
+                &keys.device(),
+            );
+        };
+        if self.state.turn.is_none() {
+            return in_order(store, &self.state, turn.width, roomy);
+        }
+        if needed > store.capacity() {
+            return store.grow(roomy);
+        }
+        store
+    }
+
+    /// Keeps the last `window` queries of the turn.
+    fn keep_queries(&mut self, queries: Tensor<3>, window: usize) {
+        let queries = match self.queries.take() {
+            Some(earlier) => Tensor::cat(vec![earlier, queries], 1),
+            None => queries,
+        };
+        let [_, count, _] = queries.dims();
+        let last = count.min(window);
+        self.queries = Some(queries.narrow(1, count - last, last));
+    }
+}
+
+/// The held slots in the order of their positions, against the end of the first `width` of `capacity` slots: heads that
+/// hold fewer than others then have their empty slots before their first position, where they look like padding.
+fn in_order(store: SlotStore, state: &LayerState, width: usize, capacity: usize) -> SlotStore {
+    let held = store.positions.clone().greater_equal_elem(0);
+    let missing: Vec<usize> = state.heads.iter().map(|head| width - head.held).collect();
+    let places =
+        select::rank(None, &store.positions, &held) + select::per_head(&missing, &store.positions);
+    let mut store = store.arrange(places.mask_fill(held.bool_not(), capacity as i64), capacity);
+    // What earlier turns scored is forgotten: this turn is judged by its own queries.
+    store.scores = store.scores.zeros_like();
+    store
+}
+
+/// Attention of queries whose positions count from `first` on the first `slots` slots, a few queries at a time. With
+/// `summed`, adds what every slot got to its score.
+fn attend_causally(
+    mut store: SlotStore,
+    slots: usize,
+    first: usize,
+    queries: &Tensor<3>,
+    summed: bool,
+) -> (Tensor<3>, SlotStore) {
+    let [query_heads, count, dim] = queries.dims();
+    let keys = store.keys.read(slots);
+    let values = store.values.read(slots);
+    let positions: Tensor<2, Int> = store.positions.clone().narrow(1, 0, slots);
+    let [heads, _] = positions.dims();
+    let tile = attention::tile(query_heads, slots);
+    let mut outputs = Vec::with_capacity(count.div_ceil(tile));
+    let mut sums: Option<Tensor<2>> = None;
+    for start in (0..count).step_by(tile) {
+        let taken = tile.min(count - start);
+        let queries = queries
+            .clone()
+            .slice([0..query_heads, start..start + taken, 0..dim]);
+        let hidden = attention::hidden_after(positions.clone(), first + start, taken);
+        let probabilities = attention::probabilities(queries, keys.clone(), hidden);
+        if summed {
+            let sum = attention::group_mean(probabilities.clone());
+            sums = Some(match sums {
+                Some(sums) => sums + sum,
+                None => sum,
+            });
+        }
+        outputs.push(attention::output(probabilities, values.clone()));
+    }
+    if let Some(sums) = sums {
+        let range = [0..heads, 0..slots];
+        let scores = store.scores.clone().slice(range.clone()) + sums;
+        store.scores = store.scores.slice_assign(range, scores);
+    }
+    (Tensor::cat(outputs, 1), store)
+}

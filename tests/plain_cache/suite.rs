@@ -1,0 +1,305 @@
+//! The rules on any device, against the plain implementation. Native tests and the browser's call the same functions.
+
+use burn::tensor::Device;
+use kvscope::cache::CacheType;
+
+use super::drive::Pair;
+use super::plain::PlainRules;
+
+/// Two layers of grouped heads and budgets that a few dozen tokens exceed.
+pub fn rules(prefill: &str, decode: &str) -> PlainRules {
+    PlainRules {
+        layers: 2,
+        query_heads: 6,
+        kv_heads: 2,
+        head_dim: 8,
+        prefill: prefill.to_owned(),
+        prefill_budget: 14,
+        window: 4,
+        kernel: 5,
+        pooling: "maxpool".to_owned(),
+        beta: 5,
+        decode: decode.to_owned(),
+        decode_budget: 9,
+        recent: 3,
+        max_new_tokens: 24,
+    }
+}
+
+pub const PREFILL: [&str; 6] = [
+    "full",
+    "streamingllm",
+    "h2o",
+    "snapkv",
+    "pyramidkv",
+    "pyramidinfer",
+];
+pub const SPLIT: [&str; 4] = ["full", "slide", "adaptive", "discontinuous"];
+pub const UNIFIED: [&str; 4] = ["h2o", "streamingllm", "pyramidinfer", "tova"];
+
+/// A prompt and 28 steps, more than T.
+async fn run(rules: &PlainRules, device: &Device, prompt: usize, seed: u64) {
+    let mut pair = Pair::new(rules, device, seed);
+    pair.prompt(&[prompt]).await;
+    pair.steps(28).await;
+}
+
+pub async fn every_prefill_with_every_split_strategy(device: &Device) {
+    for (seed, prefill) in PREFILL.iter().enumerate() {
+        for decode in SPLIT {
+            run(&rules(prefill, decode), device, 31, seed as u64).await;
+        }
+    }
+}
+
+pub async fn every_prefill_with_every_unified_strategy(device: &Device) {
+    for (seed, prefill) in PREFILL.iter().enumerate() {
+        for decode in UNIFIED {
+            run(&rules(prefill, decode), device, 31, 10 + seed as u64).await;
+        }
+    }
+}
+
+/// Every prefill method and every decode strategy, for where time is short.
+const ONCE: [(&str, &str); 8] = [
+    ("full", "full"),
+    ("streamingllm", "streamingllm"),
+    ("h2o", "h2o"),
+    ("snapkv", "slide"),
+    ("pyramidkv", "adaptive"),
+    ("pyramidinfer", "pyramidinfer"),
+    ("snapkv", "discontinuous"),
+    ("h2o", "tova"),
+];
+
+pub async fn every_method_once(device: &Device) {
+    for (prefill, decode) in ONCE {
+        run(&rules(prefill, decode), device, 31, 5).await;
+    }
+}
+
+/// Shorter than the budget, than the window, and a single token.
+pub async fn short_prompts(device: &Device) {
+    for (prefill, decode) in [
+        ("snapkv", "slide"),
+        ("h2o", "h2o"),
+        ("pyramidkv", "adaptive"),
+        ("pyramidinfer", "pyramidinfer"),
+        ("streamingllm", "streamingllm"),
+        ("snapkv", "tova"),
+    ] {
+        for prompt in [1, 3, 4, 13] {
+            run(&rules(prefill, decode), device, prompt, 20 + prompt as u64).await;
+        }
+    }
+}
+
+/// A prompt exactly as long as its budget, one longer, and for the pyramid around where it begins.
+pub async fn prompts_about_their_budget(device: &Device) {
+    for (prefill, decode) in [
+        ("snapkv", "slide"),
+        ("h2o", "discontinuous"),
+        ("pyramidkv", "slide"),
+        ("pyramidinfer", "adaptive"),
+    ] {
+        for prompt in [14, 15, 19, 20, 22, 23, 24] {
+            run(&rules(prefill, decode), device, prompt, 30 + prompt as u64).await;
+        }
+    }
+}
+
+/// Fewer tokens expected than are always kept, and strategies that come to their limits from there.
+pub async fn few_expected_tokens(device: &Device) {
+    for decode in ["slide", "adaptive", "discontinuous"] {
+        let mut rules = rules("snapkv", decode);
+        rules.max_new_tokens = 2;
+        run(&rules, device, 20, 40).await;
+    }
+}
+
+pub async fn one_layer_one_head(device: &Device) {
+    for (prefill, decode) in [
+        ("snapkv", "adaptive"),
+        ("pyramidkv", "slide"),
+        ("pyramidinfer", "pyramidinfer"),
+        ("h2o", "tova"),
+    ] {
+        let mut rules = rules(prefill, decode);
+        (rules.layers, rules.query_heads, rules.kv_heads) = (1, 1, 1);
+        run(&rules, device, 30, 50).await;
+    }
+}
+
+/// The smallest budgets there are: nothing recent, one heavy hitter, a window of one.
+pub async fn smallest_budgets(device: &Device) {
+    for decode in [
+        "slide",
+        "adaptive",
+        "discontinuous",
+        "h2o",
+        "streamingllm",
+        "pyramidinfer",
+        "tova",
+    ] {
+        let mut rules = rules("snapkv", decode);
+        (rules.prefill_budget, rules.window, rules.kernel) = (2, 1, 1);
+        (rules.decode_budget, rules.recent) = (1, 0);
+        run(&rules, device, 12, 60).await;
+    }
+}
+
+pub async fn average_pooling(device: &Device) {
+    for prefill in ["snapkv", "pyramidkv"] {
+        let mut rules = rules(prefill, "slide");
+        rules.pooling = "avgpool".to_owned();
+        run(&rules, device, 40, 70).await;
+    }
+}
+
+/// A layer that has to evict before as many tokens were decoded as are always kept: the recent positions then reach into
+/// the prompt, past the window, where what is held has gaps.
+pub async fn recent_positions_beyond_the_window(device: &Device) {
+    let mut rules = rules("snapkv", "pyramidinfer");
+    rules.layers = 8;
+    (rules.prefill_budget, rules.window) = (20, 2);
+    (rules.decode_budget, rules.recent) = (7, 6);
+    run(&rules, device, 40, 75).await;
+}
+
+/// A whole prompt at a time, which then loses more slots a head at once than are evicted one by one.
+pub async fn many_evictions_at_once(device: &Device) {
+    let mut pair = Pair::new(&rules("full", "pyramidinfer"), device, 80);
+    pair.prompt(&[70]).await;
+    pair.steps(6).await;
+}
+
+pub async fn prompts_in_pieces(device: &Device) {
+    for prefill in PREFILL {
+        for pieces in [[1, 1, 29], [30, 1, 2], [10, 10, 13]] {
+            let mut pair = Pair::new(&rules(prefill, "slide"), device, 90);
+            pair.prompt(&pieces).await;
+            pair.steps(14).await;
+        }
+    }
+}
+
+/// More turns on what the ones before have left, among them turns shorter than the window.
+pub async fn later_turns(device: &Device) {
+    for prefill in PREFILL {
+        for decode in SPLIT.into_iter().chain(UNIFIED) {
+            turns(&rules(prefill, decode), device).await;
+        }
+    }
+}
+
+pub async fn later_turns_of_every_method_once(device: &Device) {
+    for (prefill, decode) in ONCE {
+        turns(&rules(prefill, decode), device).await;
+    }
+}
+
+async fn turns(rules: &PlainRules, device: &Device) {
+    let mut pair = Pair::new(rules, device, 100);
+    pair.prompt(&[20, 5]).await;
+    pair.steps(16).await;
+    pair.prompt(&[2]).await;
+    pair.steps(5).await;
+    pair.prompt(&[7, 12]).await;
+    pair.steps(14).await;
+}
+
+/// Back a few steps, on, back into the prompt, on, and a new turn.
+pub async fn going_back(device: &Device) {
+    for prefill in ["full", "snapkv", "h2o"] {
+        for decode in SPLIT.into_iter().chain(UNIFIED) {
+            back_and_forth(&rules(prefill, decode), device).await;
+        }
+    }
+}
+
+pub async fn going_back_with_every_method_once(device: &Device) {
+    for (prefill, decode) in ONCE {
+        back_and_forth(&rules(prefill, decode), device).await;
+    }
+}
+
+async fn back_and_forth(rules: &PlainRules, device: &Device) {
+    let mut pair = Pair::new(rules, device, 200);
+    pair.prompt(&[25]).await;
+    pair.steps(20).await;
+    pair.truncate(38).await;
+    pair.steps(9).await;
+    pair.truncate(33).await;
+    pair.prompt(&[6]).await;
+    pair.steps(12).await;
+    pair.truncate(18).await;
+    pair.steps(15).await;
+    pair.truncate(12).await;
+    pair.prompt(&[20]).await;
+    pair.steps(5).await;
+}
+
+/// 16-bit storage changes nothing where the numbers fit into 16 bits: arithmetic is in 32. Where the device has no f16 this
+/// is the packed form.
+pub async fn half_precision(device: &Device) {
+    for (prefill, decode) in [
+        ("full", "full"),
+        ("snapkv", "slide"),
+        ("h2o", "h2o"),
+        ("pyramidkv", "discontinuous"),
+    ] {
+        let mut pair = Pair::of(CacheType::F16, &rules(prefill, decode), device, 300);
+        pair.prompt(&[20, 5]).await;
+        pair.steps(20).await;
+        pair.truncate(40).await;
+        pair.steps(3).await;
+        pair.prompt(&[9]).await;
+        pair.steps(10).await;
+    }
+}
+
+/// A clone goes its own way, and so does the original.
+pub async fn clones_part(device: &Device) {
+    let mut pair = Pair::new(&rules("snapkv", "slide"), device, 310);
+    pair.prompt(&[25]).await;
+    pair.steps(12).await;
+    let mut branch = Pair {
+        rules: pair.rules.clone(),
+        cache: pair.cache.clone(),
+        plain: pair.plain.clone(),
+        device: device.clone(),
+        random: super::drive::Random(311),
+    };
+    pair.steps(4).await;
+    branch
+        .compare("the clone, while the original went on")
+        .await;
+    branch.steps(9).await;
+    pair.compare("the original, while the clone went on").await;
+    pair.steps(4).await;
+    branch.truncate(30).await;
+    pair.compare("the original, when the clone went back").await;
+}
+
+/// What is saved goes on as if it had never been away.
+pub async fn saved_caches_go_on(device: &Device) {
+    for cache_type in [CacheType::F16, CacheType::F32] {
+        for (prefill, decode) in [
+            ("snapkv", "discontinuous"),
+            ("h2o", "h2o"),
+            ("full", "full"),
+        ] {
+            let mut pair = Pair::of(cache_type, &rules(prefill, decode), device, 320);
+            pair.prompt(&[25]).await;
+            pair.steps(17).await;
+            let saved = pair.cache.save().await.expect("no open prompt");
+            let loaded = kvscope::cache::ScopeCache::load(&saved, device).expect("just saved");
+            assert_eq!(loaded.memory(), pair.cache.memory());
+            assert_eq!(loaded.save().await.expect("no open prompt"), saved);
+            pair.cache = loaded;
+            pair.steps(12).await;
+            pair.truncate(50).await;
+            pair.prompt(&[5]).await;
+        }
+    }
+}
