@@ -6,7 +6,7 @@ mod plain_cache;
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{
-    Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
+    Allocation, Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
 use plain_cache::devices;
 
@@ -185,5 +185,65 @@ fn f16_takes_half_of_f32() {
             rows.map(|tensor| tensor.bytes()).sum::<u64>()
         });
         assert_eq!(rows, [2 * 2 * 64 * 8 * 2, 2 * 2 * 64 * 8 * 4]);
+    }
+}
+
+/// The device's own allocator, which has nothing but the cache to hold, against the cache's figures. It rounds each
+/// allocation up to the alignment that bindings need.
+#[test]
+fn the_devices_allocator_agrees() {
+    for cache_type in [CacheType::F16, CacheType::F32] {
+        for prefill in [PrefillMethod::SnapKv, PrefillMethod::H2o] {
+            let device = devices::gpu();
+            let mut cache = ScopeCacheConfig::new(2, 4, 2, 64)
+                .with_cache_type(cache_type)
+                .with_prefill(prefill)
+                .with_prefill_budget(Budget::Slots(40))
+                .with_decode(DecodeStrategy::Slide)
+                .with_decode_budget(Budget::Slots(24))
+                .with_recent(8)
+                .with_block(16)
+                .init(&device)
+                .expect("valid");
+            let agree = |cache: &ScopeCache, when: &str| {
+                const ALIGNMENT: u64 = 256;
+                device.sync().expect("a working device");
+                // burn keeps the parameters of its launches for reuse; they are not the cache's.
+                device.memory_cleanup();
+                let usage = device.memory_pool_usage().expect("wgpu reports");
+                let allocations = cache.allocations();
+                let sizes = allocations.iter().map(Allocation::bytes);
+                assert_eq!(
+                    (usage.number_allocs, usage.bytes_in_use),
+                    (
+                        allocations.len() as u64,
+                        sizes
+                            .clone()
+                            .map(|size| size.next_multiple_of(ALIGNMENT))
+                            .sum(),
+                    ),
+                    "{cache_type:?}, {prefill:?}, {when}: {allocations:?}"
+                );
+                assert_eq!(cache.memory().held_bytes, sizes.sum::<u64>());
+            };
+            let rows = |heads, count| Tensor::<3>::ones([heads, count, 64], &device);
+            for layer in 0..2 {
+                for count in [50, 30] {
+                    cache
+                        .append(layer, rows(4, count), rows(2, count), rows(2, count))
+                        .expect("a prompt");
+                    agree(&cache, "during a prompt");
+                }
+                cache.finish_prefill(layer).expect("an open prompt");
+                agree(&cache, "after a prompt");
+            }
+            for _ in 0..30 {
+                for layer in 0..2 {
+                    let row = |heads| Tensor::<2>::ones([heads, 64], &device);
+                    cache.step(layer, row(4), row(2), row(2)).expect("a token");
+                }
+                agree(&cache, "after a step");
+            }
+        }
     }
 }

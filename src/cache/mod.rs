@@ -68,6 +68,7 @@ mod decode;
 mod error;
 mod layer;
 mod memory;
+mod part;
 mod persist;
 mod prefill;
 mod pyramid;

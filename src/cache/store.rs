@@ -5,6 +5,7 @@ use burn::tensor::ops::IndexingUpdateOp;
 use burn::tensor::{Bool, Device, Int, IntDType, Tensor};
 
 use super::config::{CacheType, ScopeCacheConfig};
+use super::part::part;
 use super::rows::Rows;
 
 /// The position of an empty slot.
@@ -130,20 +131,23 @@ impl SlotStore {
             .scatter(1, places.clone(), slots, IndexingUpdateOp::Assign)
             .narrow(1, 0, capacity)
             + first_slots(heads, had, &device).unsqueeze_dim::<2>(1);
-        // Adding nothing makes a tensor of its own: a narrowed one may be a view that keeps the whole alive.
-        let positions = Tensor::<2, Int>::full([heads, capacity + 1], EMPTY, &device)
-            .scatter(1, places.clone(), self.positions, IndexingUpdateOp::Assign)
-            .narrow(1, 0, capacity)
-            .add_scalar(0);
-        let scores = Tensor::<2>::zeros([heads, capacity + 1], &device)
-            .scatter(1, places, self.scores, IndexingUpdateOp::Assign)
-            .narrow(1, 0, capacity)
-            .add_scalar(0.0);
+        let positions = Tensor::<2, Int>::full([heads, capacity + 1], EMPTY, &device).scatter(
+            1,
+            places.clone(),
+            self.positions,
+            IndexingUpdateOp::Assign,
+        );
+        let scores = Tensor::<2>::zeros([heads, capacity + 1], &device).scatter(
+            1,
+            places,
+            self.scores,
+            IndexingUpdateOp::Assign,
+        );
         Self {
             keys: self.keys.gather(from.clone()),
             values: self.values.gather(from),
-            positions,
-            scores,
+            positions: part(positions, 1, 0..capacity),
+            scores: part(scores, 1, 0..capacity),
         }
     }
 

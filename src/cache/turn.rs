@@ -6,6 +6,7 @@ use super::attention;
 use super::config::ScopeCacheConfig;
 use super::layer::{LayerCache, LayerState, OpenTurn};
 use super::memory;
+use super::part::part;
 use super::prefill::Needs;
 use super::select;
 use super::store::SlotStore;
@@ -103,7 +104,7 @@ impl LayerCache {
         };
         let [_, count, _] = queries.dims();
         let last = count.min(window);
-        self.queries = Some(queries.narrow(1, count - last, last));
+        self.queries = Some(part(queries, 1, count - last..count));
     }
 }
 
