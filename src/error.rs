@@ -3,6 +3,7 @@
 use crate::cache::CacheError;
 use crate::gpu::GpuError;
 use crate::kernels::KernelError;
+use crate::weights::WeightsError;
 
 /// Any error of this crate.
 ///
@@ -20,6 +21,9 @@ pub enum Error {
     /// A kernel was given tensors it can't work on.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// A model file could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
 }
 
 impl Error {
@@ -29,6 +33,7 @@ impl Error {
             Self::Cache(error) => error.code(),
             Self::Gpu(error) => error.code(),
             Self::Kernel(error) => error.code(),
+            Self::Weights(error) => error.code(),
         }
     }
 }

@@ -8,5 +8,6 @@ pub mod gpu;
 pub mod kernels;
 #[cfg(target_family = "wasm")]
 pub mod web;
+pub mod weights;
 
 pub use error::Error;

@@ -1,0 +1,19 @@
+//! Q4_K: a scale `d` and a scale of minima `dmin` (f16), the groups' scales and minima (12 bytes, see `k_scales`), then 128
+//! bytes. 32 of those hold two groups of 32 elements: the low nibbles the even one, the high nibbles the odd one. An
+//! element of group g is d·scale(g)·q − dmin·minimum(g).
+
+use super::half_at;
+use super::k_scales::scale_and_minimum;
+
+pub(super) const BYTES: usize = 144;
+
+pub(super) fn elements(block: &[u8; BYTES]) -> [f32; 256] {
+    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
+    let packed: [u8; 12] = std::array::from_fn(|i| block[4 + i]);
+    std::array::from_fn(|i| {
+        let (group, within) = (i / 32, i % 32);
+        let (scale, minimum) = scale_and_minimum(packed, group);
+        let nibble = (block[16 + group / 2 * 32 + within] >> (4 * (group % 2))) & 0xf;
+        d * f32::from(scale) * f32::from(nibble) - dmin * f32::from(minimum)
+    })
+}

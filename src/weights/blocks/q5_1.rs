@@ -1,0 +1,15 @@
+//! Q5_1: a scale `d` and a minimum `m` (f16), a word whose bit i is the fifth bit of element i, then 16 bytes with the
+//! lower four: the low nibbles are elements 0 to 15, the high ones 16 to 31. An element is d·q + m.
+
+use super::{half_at, word_at};
+
+pub(super) const BYTES: usize = 24;
+
+pub(super) fn elements(block: &[u8; BYTES]) -> [f32; 32] {
+    let (d, m, fifth) = (half_at(block, 0), half_at(block, 2), word_at(block, 4));
+    std::array::from_fn(|i| {
+        let nibble = (block[8 + i % 16] >> (4 * (i / 16))) & 0xf;
+        let bit = (fifth >> i) as u8 & 1;
+        d * f32::from(nibble | bit << 4) + m
+    })
+}
