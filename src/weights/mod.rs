@@ -5,6 +5,7 @@
 
 pub mod blocks;
 mod error;
+pub mod gguf;
 
 pub use blocks::BlockFormat;
 pub use error::WeightsError;
