@@ -1,6 +1,6 @@
 """Writes reference.json: random blocks and their elements by gguf (PyPI), llama.cpp's own Python package.
 
-    pip install gguf && python reference.py > reference.json
+    pip install gguf==0.19.0 && python reference.py > reference.json && npx prettier --write reference.json
 """
 
 import json
