@@ -4,12 +4,12 @@
 
 mod gguf_file;
 
+use gguf_file::read::read;
 use gguf_file::{GgufFile, Raw, Value};
 use kvscope::weights::gguf::{
-    GgufEvent, GgufReader, GgufSlice, Metadata, MetadataArray, MetadataValue, read_gguf,
+    GgufEvent, GgufSlice, Metadata, MetadataArray, MetadataValue, read_gguf,
 };
 use kvscope::weights::{BlockFormat, WeightsError};
-use proptest::prelude::*;
 
 /// A file with every type of value and tensors of several types.
 fn sample() -> GgufFile {
@@ -40,45 +40,6 @@ fn sample() -> GgufFile {
             (0..6 * 34).map(|i| i as u8).collect(),
         )
         .with_tensor("k.weight", &[256, 1, 2], 14, vec![7; 2 * 210])
-}
-
-/// The header as text that can be compared, and each tensor's bytes in the directory's order.
-fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), WeightsError> {
-    let mut reader = GgufReader::new(None);
-    let (mut header, mut tensors) = (String::new(), Vec::new());
-    let mut rest = bytes;
-    let mut lengths = pieces.iter().copied().cycle();
-    while !rest.is_empty() {
-        let length = lengths
-            .next()
-            .map_or(rest.len(), |length| length.min(rest.len()));
-        let (mut input, later) = rest.split_at(length);
-        rest = later;
-        while let Some(event) = reader.push(&mut input)? {
-            match event {
-                GgufEvent::Header(complete) => {
-                    assert!(header.is_empty(), "one header");
-                    header = format!("{complete:?}");
-                    tensors = vec![Vec::new(); complete.tensors.len()];
-                }
-                GgufEvent::Tensor {
-                    index,
-                    offset,
-                    bytes,
-                    last,
-                } => {
-                    let info = reader.header().unwrap().tensors.get(index).unwrap();
-                    assert_eq!(tensors[index].len() as u64, offset, "no gap");
-                    assert!(!bytes.is_empty());
-                    tensors[index].extend_from_slice(bytes);
-                    assert_eq!(last, tensors[index].len() as u64 == info.bytes);
-                }
-            }
-        }
-        assert!(input.is_empty());
-    }
-    reader.finish()?;
-    Ok((header, tensors))
 }
 
 #[test]
@@ -280,53 +241,4 @@ fn a_source_is_read_to_its_last_tensor() {
         .map(|tensor| tensor.bytes.len())
         .sum();
     assert!(count >= written);
-}
-
-/// Any few values and tensors.
-fn any_file() -> impl Strategy<Value = GgufFile> {
-    let value = prop_oneof![
-        any::<u32>().prop_map(Value::U32),
-        any::<i64>().prop_map(Value::I64),
-        any::<bool>().prop_map(Value::Bool),
-        ".{0,12}".prop_map(Value::Text),
-        prop::collection::vec(".{0,5}", 0..30)
-            .prop_map(|texts| Value::Array(8, texts.into_iter().map(Value::Text).collect())),
-        prop::collection::vec(any::<u16>(), 0..30)
-            .prop_map(|numbers| Value::Array(2, numbers.into_iter().map(Value::U16).collect())),
-    ];
-    let values = prop::collection::vec(value, 0..8);
-    let tensors = prop::collection::vec((1..4_u64, 1..3_u64, any::<bool>(), any::<u8>()), 0..5);
-    (values, tensors, 0..8_u32).prop_map(|(values, tensors, alignment)| {
-        let mut file = GgufFile::new();
-        file.alignment = 1 << alignment;
-        for (i, value) in values.into_iter().enumerate() {
-            file = file.with(&format!("key.{i}"), value);
-        }
-        for (i, (rows, row, quantised, byte)) in tensors.into_iter().enumerate() {
-            let (row, bytes, id) = match quantised {
-                true => (32 * row, rows * row * 20, 3),
-                false => (row, rows * row * 2, 30),
-            };
-            let bytes = (0..bytes).map(|i| byte.wrapping_add(i as u8)).collect();
-            file = file.with_tensor(&format!("t.{i}"), &[row, rows], id, bytes);
-        }
-        file
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn pieces_of_any_size_give_what_was_written(
-        file in any_file(),
-        pieces in prop::collection::vec(1..200_usize, 1..20),
-    ) {
-        let bytes = file.bytes();
-        let whole = read(&bytes, &[]).unwrap();
-        let written: Vec<_> = file.tensors.iter().map(|tensor| tensor.bytes.clone()).collect();
-        prop_assert_eq!(&whole.1, &written);
-        prop_assert_eq!(&read(&bytes, &pieces).unwrap(), &whole);
-        prop_assert_eq!(&read(&bytes, &[1]).unwrap(), &whole);
-    }
 }

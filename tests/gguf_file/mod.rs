@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod read;
+
 /// Bytes put together item by item.
 #[derive(Debug, Clone, Default)]
 pub struct Raw(pub Vec<u8>);
