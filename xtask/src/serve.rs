@@ -114,30 +114,44 @@ fn media_type(path: &Path) -> &'static str {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
-    use std::sync::OnceLock;
     use std::{env, fs};
 
     use super::*;
 
-    /// A folder with a page, next to a file that is not to be had.
-    fn folder() -> &'static Path {
-        static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-        FOLDER.get_or_init(|| {
-            let outer = env::temp_dir().join(format!("kvscope-serve-{}", std::process::id()));
+    /// A folder with a page, next to a file that is not to be had; removed when dropped.
+    struct Page {
+        outer: PathBuf,
+        folder: PathBuf,
+    }
+
+    impl Page {
+        fn new(test: &str) -> Self {
+            let name = format!("kvscope-serve-{test}-{}", std::process::id());
+            let outer = env::temp_dir().join(name);
             let folder = outer.join("page");
             fs::create_dir_all(folder.join("assets")).expect("the temporary folder can be written");
             fs::write(outer.join("secret.txt"), "secret").expect("as above");
             fs::write(folder.join("index.html"), "<p>page").expect("as above");
             fs::write(folder.join("assets").join("a b.wasm"), b"\0asm").expect("as above");
             #[cfg(unix)]
-            let _ = std::os::unix::fs::symlink(outer.join("secret.txt"), folder.join("link.txt"));
-            folder.canonicalize().expect("it was made above")
-        })
+            std::os::unix::fs::symlink(outer.join("secret.txt"), folder.join("link.txt"))
+                .expect("as above");
+            let folder = folder.canonicalize().expect("it was made above");
+            Self { outer, folder }
+        }
+    }
+
+    impl Drop for Page {
+        fn drop(&mut self) {
+            // What is left of a failed test is the temporary folder's to forget.
+            let _ = fs::remove_dir_all(&self.outer);
+        }
     }
 
     #[test]
     fn urls_name_files() {
-        let folder = folder();
+        let page = Page::new("urls");
+        let folder = page.folder.as_path();
         for url in ["/", "/index.html", "/?a=b", "//./index.html#part"] {
             assert_eq!(
                 locate(folder, url),
@@ -169,8 +183,9 @@ mod tests {
             "/index.html%00",
             "/C:/Windows",
         ];
+        let page = Page::new("outside");
         for url in urls {
-            assert_eq!(locate(folder(), url), None, "{url}");
+            assert_eq!(locate(&page.folder, url), None, "{url}");
         }
     }
 
@@ -178,7 +193,9 @@ mod tests {
     fn a_module_is_sent_as_one() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
         let address = listener.local_addr().expect("it is bound");
-        thread::spawn(move || serve(listener, folder()));
+        let page = Page::new("module");
+        let folder = page.folder.clone();
+        thread::spawn(move || serve(listener, &folder));
         let ask = |request: &str| {
             let mut stream = TcpStream::connect(address).expect("it listens");
             write!(

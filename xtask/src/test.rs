@@ -180,15 +180,7 @@ fn native(kit: &Kit) -> Result<()> {
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
-            cargo.args([
-                "test",
-                "--locked",
-                "--package",
-                package,
-                "--lib",
-                "--bins",
-                "--tests",
-            ]);
+            cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
         vulkan.name_to(&mut cargo);
         child::run(&mut cargo)?;
