@@ -44,10 +44,6 @@ pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<(
         TARGET,
     ]);
     cargo.args(["--profile", profile.name()]);
-    if let Profile::Ship = profile {
-        // wasm-opt strips the module; until then the names tell `cargo xtask size` what is what.
-        cargo.env("CARGO_PROFILE_SHIP_STRIP", "none");
-    }
     child::run(&mut cargo)?;
 
     let place = workspace.package_wasm();
