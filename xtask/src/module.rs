@@ -33,6 +33,7 @@ impl Profile {
 pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let workspace = &kit.workspace;
     let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
+    drop_another_checkouts(kit, profile)?;
     let mut cargo = kit.wasm()?.cargo(workspace)?;
     cargo.args([
         "build",
@@ -61,6 +62,22 @@ pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<(
 
 /// The name of the module in `pkg/wasm`.
 pub const FILE: &str = "kvscope_bg.wasm";
+
+/// Checkouts share the target folder, where a module's name has no hash in it: another checkout's would be taken for this
+/// one's, because cargo looks only whether it has ever built this one.
+fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
+    let owner = built(kit, profile).join("kvscope.checkout");
+    let own = kit.workspace.root.display().to_string();
+    if fs::read_to_string(&owner).is_ok_and(|owner| owner == own) {
+        return Ok(());
+    }
+    let mut clean = kit.wasm()?.cargo(&kit.workspace)?;
+    clean.args(["clean", "--quiet", "--locked", "--package", "kvscope"]);
+    clean.args(["--target", TARGET, "--profile", profile.name()]);
+    child::run(&mut clean)?;
+    fs::create_dir_all(built(kit, profile))?;
+    fs::write(&owner, own).with_context(|| format!("{} can't be written", owner.display()))
+}
 
 /// The folder that cargo leaves the module in.
 pub fn built(kit: &Kit, profile: Profile) -> PathBuf {
