@@ -9,8 +9,6 @@ use crate::gpu::GpuError;
 /// A JavaScript `Error` named `KvscopeError`, with `code` and, where there is more to say, `details`.
 pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
     let error = error.into();
-    let thrown = js_sys::Error::new(&error.to_string());
-    thrown.set_name("KvscopeError");
     let details = Object::new();
     match &error {
         Error::Gpu(GpuError::LimitTooSmall { limit, needed, had }) => {
@@ -25,17 +23,19 @@ pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
         }
         _ => {}
     }
-    set(&thrown, "code", error.code().into());
-    set(&thrown, "details", details.into());
-    thrown.into()
+    kvscope_error(&error.to_string(), error.code(), details)
 }
 
 /// An error of the boundary itself: an argument that is not what the types say.
 pub(super) fn invalid_argument(message: &str) -> JsValue {
+    kvscope_error(message, "invalid-argument", Object::new())
+}
+
+fn kvscope_error(message: &str, code: &str, details: Object) -> JsValue {
     let thrown = js_sys::Error::new(message);
     thrown.set_name("KvscopeError");
-    set(&thrown, "code", "invalid-argument".into());
-    set(&thrown, "details", Object::new().into());
+    set(&thrown, "code", code.into());
+    set(&thrown, "details", details.into());
     thrown.into()
 }
 
