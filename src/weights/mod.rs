@@ -6,6 +6,7 @@
 pub mod blocks;
 mod error;
 pub mod gguf;
+pub mod planes;
 
 pub use blocks::BlockFormat;
 pub use error::WeightsError;
