@@ -1,4 +1,4 @@
-// output[token, row] = sum over i of weight[row, i] * input[token, i], in tiles of 32 tokens and 32 rows: a workgroup
+// output[token, row] = sum over i of weight[row, i] * input[token, i], in tiles of 32 tokens and 64 rows: a workgroup
 // dequantises each group of weights once for all its tokens. `group_weights` comes from one of shaders/blocks, which
 // takes the bindings before these.
 
@@ -16,10 +16,11 @@ struct Shape {
 @group(0) @binding({{ output }}) var<storage, read_write> output: array<f32>;
 @group(0) @binding({{ shape }}) var<uniform> shape: Shape;
 
-const TILE: u32 = 32u;
+const ROWS: u32 = 64u;
+const TOKENS: u32 = 32u;
 
-// Element `part` of row r or token t is at part * TILE + r or t, so that neighbouring lanes read neighbours.
-var<workgroup> weights: array<vec4<f32>, 256>;
+// Part p of row r's or token t's group is at p * ROWS + r or p * TOKENS + t, so that neighbouring lanes read neighbours.
+var<workgroup> weights: array<vec4<f32>, 512>;
 var<workgroup> inputs: array<vec4<f32>, 256>;
 
 @compute @workgroup_size(64)
@@ -28,82 +29,89 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let tile = workgroup.y * shape.line + workgroup.x;
-    let first_row = tile % shape.row_tiles * TILE;
-    let first_token = tile / shape.row_tiles * TILE;
+    let first_row = tile % shape.row_tiles * ROWS;
+    let first_token = tile / shape.row_tiles * TOKENS;
     if first_token >= shape.tokens {
         return;
     }
 
-    // The row or token that this lane brings in.
-    let brought = lane % TILE;
-    let row = min(first_row + brought, shape.rows - 1u);
-    let token = min(first_token + brought, shape.tokens - 1u);
-    // The 4 rows, 8 apart, and the 4 tokens, 8 apart, whose products this lane sums.
+    // The row's group, and the half of a token's, that this lane brings in.
+    let row = min(first_row + lane, shape.rows - 1u) * shape.groups;
+    let brought = lane % TOKENS;
+    let token = min(first_token + brought, shape.tokens - 1u) * shape.groups;
+    let part = lane / TOKENS * 4u;
+    // The 8 rows, 8 apart, and the 4 tokens, 8 apart, whose products this lane sums.
     let column = lane % 8u;
     let line = lane / 8u;
-    var a = vec4<f32>(0.0);
-    var b = vec4<f32>(0.0);
-    var c = vec4<f32>(0.0);
-    var d = vec4<f32>(0.0);
+    var a0 = vec4<f32>(0.0);
+    var a1 = vec4<f32>(0.0);
+    var b0 = vec4<f32>(0.0);
+    var b1 = vec4<f32>(0.0);
+    var c0 = vec4<f32>(0.0);
+    var c1 = vec4<f32>(0.0);
+    var d0 = vec4<f32>(0.0);
+    var d1 = vec4<f32>(0.0);
 
     for (var k = 0u; k < shape.groups; k += 1u) {
-        if lane < TILE {
-            let w = group_weights(row * shape.groups + k);
-            weights[brought] = w[0];
-            weights[TILE + brought] = w[1];
-            weights[2u * TILE + brought] = w[2];
-            weights[3u * TILE + brought] = w[3];
-            weights[4u * TILE + brought] = w[4];
-            weights[5u * TILE + brought] = w[5];
-            weights[6u * TILE + brought] = w[6];
-            weights[7u * TILE + brought] = w[7];
-        } else {
-            let x = 8u * (token * shape.groups + k);
-            for (var part = 0u; part < 8u; part += 1u) {
-                inputs[part * TILE + brought] = input[x + part];
-            }
-        }
+        let w = group_weights(row + k);
+        weights[lane] = w[0];
+        weights[ROWS + lane] = w[1];
+        weights[2u * ROWS + lane] = w[2];
+        weights[3u * ROWS + lane] = w[3];
+        weights[4u * ROWS + lane] = w[4];
+        weights[5u * ROWS + lane] = w[5];
+        weights[6u * ROWS + lane] = w[6];
+        weights[7u * ROWS + lane] = w[7];
+        let x = 8u * (token + k) + part;
+        inputs[part * TOKENS + brought] = input[x];
+        inputs[(part + 1u) * TOKENS + brought] = input[x + 1u];
+        inputs[(part + 2u) * TOKENS + brought] = input[x + 2u];
+        inputs[(part + 3u) * TOKENS + brought] = input[x + 3u];
         workgroupBarrier();
-        for (var part = 0u; part < 8u; part += 1u) {
-            let w = part * TILE + column;
-            let x = part * TILE + line;
-            let w0 = weights[w];
-            let w1 = weights[w + 8u];
-            let w2 = weights[w + 16u];
-            let w3 = weights[w + 24u];
-            let x0 = inputs[x];
-            let x1 = inputs[x + 8u];
-            let x2 = inputs[x + 16u];
-            let x3 = inputs[x + 24u];
-            a += vec4<f32>(dot(w0, x0), dot(w1, x0), dot(w2, x0), dot(w3, x0));
-            b += vec4<f32>(dot(w0, x1), dot(w1, x1), dot(w2, x1), dot(w3, x1));
-            c += vec4<f32>(dot(w0, x2), dot(w1, x2), dot(w2, x2), dot(w3, x2));
-            d += vec4<f32>(dot(w0, x3), dot(w1, x3), dot(w2, x3), dot(w3, x3));
+        for (var p = 0u; p < 8u; p += 1u) {
+            let at = p * ROWS + column;
+            let w0 = weights[at];
+            let w1 = weights[at + 8u];
+            let w2 = weights[at + 16u];
+            let w3 = weights[at + 24u];
+            let w4 = weights[at + 32u];
+            let w5 = weights[at + 40u];
+            let w6 = weights[at + 48u];
+            let w7 = weights[at + 56u];
+            let from_input = p * TOKENS + line;
+            let xa = inputs[from_input];
+            a0 += vec4<f32>(dot(w0, xa), dot(w1, xa), dot(w2, xa), dot(w3, xa));
+            a1 += vec4<f32>(dot(w4, xa), dot(w5, xa), dot(w6, xa), dot(w7, xa));
+            let xb = inputs[from_input + 8u];
+            b0 += vec4<f32>(dot(w0, xb), dot(w1, xb), dot(w2, xb), dot(w3, xb));
+            b1 += vec4<f32>(dot(w4, xb), dot(w5, xb), dot(w6, xb), dot(w7, xb));
+            let xc = inputs[from_input + 16u];
+            c0 += vec4<f32>(dot(w0, xc), dot(w1, xc), dot(w2, xc), dot(w3, xc));
+            c1 += vec4<f32>(dot(w4, xc), dot(w5, xc), dot(w6, xc), dot(w7, xc));
+            let xd = inputs[from_input + 24u];
+            d0 += vec4<f32>(dot(w0, xd), dot(w1, xd), dot(w2, xd), dot(w3, xd));
+            d1 += vec4<f32>(dot(w4, xd), dot(w5, xd), dot(w6, xd), dot(w7, xd));
         }
         workgroupBarrier();
     }
 
-    put(first_token + line, first_row + column, a);
-    put(first_token + line + 8u, first_row + column, b);
-    put(first_token + line + 16u, first_row + column, c);
-    put(first_token + line + 24u, first_row + column, d);
+    put(first_token + line, first_row + column, a0, a1);
+    put(first_token + line + 8u, first_row + column, b0, b1);
+    put(first_token + line + 16u, first_row + column, c0, c1);
+    put(first_token + line + 24u, first_row + column, d0, d1);
 }
 
-fn put(token: u32, row: u32, sums: vec4<f32>) {
+fn put(token: u32, row: u32, early: vec4<f32>, late: vec4<f32>) {
     if token >= shape.tokens {
         return;
     }
     let start = token * shape.rows;
-    if row < shape.rows {
-        output[start + row] = sums.x;
-    }
-    if row + 8u < shape.rows {
-        output[start + row + 8u] = sums.y;
-    }
-    if row + 16u < shape.rows {
-        output[start + row + 16u] = sums.z;
-    }
-    if row + 24u < shape.rows {
-        output[start + row + 24u] = sums.w;
+    for (var i = 0u; i < 4u; i += 1u) {
+        if row + 8u * i < shape.rows {
+            output[start + row + 8u * i] = early[i];
+        }
+        if row + 32u + 8u * i < shape.rows {
+            output[start + row + 32u + 8u * i] = late[i];
+        }
     }
 }

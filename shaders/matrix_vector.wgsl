@@ -1,5 +1,6 @@
-// output[row] = sum over i of weight[row, i] * input[i]. Some lanes share a row: neighbours read neighbouring groups.
-// `group_weights` comes from one of shaders/blocks, which takes the bindings before these.
+// output[row] = sum over i of weight[row, i] * input[i]. Eight lanes share four rows: neighbours read neighbouring groups,
+// and what a lane reads of the input serves all four. `group_weights` comes from one of shaders/blocks, which takes the
+// bindings before these.
 
 struct Shape {
     rows: u32,
@@ -13,33 +14,56 @@ struct Shape {
 @group(0) @binding({{ output }}) var<storage, read_write> output: array<f32>;
 @group(0) @binding({{ shape }}) var<uniform> shape: Shape;
 
-const ROWS: u32 = 8u;
+// Rows of a workgroup, and of a lane.
+const ROWS: u32 = 32u;
+const OWN: u32 = 4u;
 const LANES: u32 = 8u;
 
-var<workgroup> sums: array<f32, 64>;
+var<workgroup> sums: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let row = (workgroup.y * shape.line + workgroup.x) * ROWS + index / LANES;
+    let row = (workgroup.y * shape.line + workgroup.x) * ROWS + index / LANES * OWN;
     let lane = index % LANES;
-    var sum = 0.0;
-    if row < shape.rows {
-        for (var k = lane; k < shape.groups; k += LANES) {
-            let w = group_weights(row * shape.groups + k);
-            let x = 8u * k;
-            sum += dot(w[0], input[x]) + dot(w[1], input[x + 1u])
-                + dot(w[2], input[x + 2u]) + dot(w[3], input[x + 3u])
-                + dot(w[4], input[x + 4u]) + dot(w[5], input[x + 5u])
-                + dot(w[6], input[x + 6u]) + dot(w[7], input[x + 7u]);
-        }
+    // A row beyond the last is the last once more; nobody writes it.
+    let last = shape.rows - 1u;
+    let first = min(row, last) * shape.groups;
+    let second = min(row + 1u, last) * shape.groups;
+    let third = min(row + 2u, last) * shape.groups;
+    let fourth = min(row + 3u, last) * shape.groups;
+
+    var sum = vec4<f32>(0.0);
+    for (var k = lane; k < shape.groups; k += LANES) {
+        let at = 8u * k;
+        let x = array<vec4<f32>, 8>(
+            input[at], input[at + 1u], input[at + 2u], input[at + 3u],
+            input[at + 4u], input[at + 5u], input[at + 6u], input[at + 7u],
+        );
+        sum += vec4<f32>(
+            product(group_weights(first + k), x),
+            product(group_weights(second + k), x),
+            product(group_weights(third + k), x),
+            product(group_weights(fourth + k), x),
+        );
     }
     sums[index] = sum;
     workgroupBarrier();
-    if lane == 0u && row < shape.rows {
-        output[row] = ((sums[index] + sums[index + 4u]) + (sums[index + 2u] + sums[index + 6u]))
+    if lane == 0u {
+        let whole = ((sums[index] + sums[index + 4u]) + (sums[index + 2u] + sums[index + 6u]))
             + ((sums[index + 1u] + sums[index + 5u]) + (sums[index + 3u] + sums[index + 7u]));
+        for (var own = 0u; own < OWN; own += 1u) {
+            if row + own < shape.rows {
+                output[row + own] = whole[own];
+            }
+        }
     }
+}
+
+fn product(w: array<vec4<f32>, 8>, x: array<vec4<f32>, 8>) -> f32 {
+    let sum = w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3]
+        + w[4] * x[4] + w[5] * x[5] + w[6] * x[6] + w[7] * x[7];
+    return (sum.x + sum.y) + (sum.z + sum.w);
 }

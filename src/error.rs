@@ -3,6 +3,7 @@
 use crate::cache::CacheError;
 use crate::gpu::GpuError;
 use crate::kernels::KernelError;
+use crate::model::ModelError;
 use crate::weights::WeightsError;
 
 /// Any error of this crate.
@@ -21,6 +22,9 @@ pub enum Error {
     /// A kernel was given tensors it can't work on.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// A model could not be made or used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A model file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -33,6 +37,7 @@ impl Error {
             Self::Cache(error) => error.code(),
             Self::Gpu(error) => error.code(),
             Self::Kernel(error) => error.code(),
+            Self::Model(error) => error.code(),
             Self::Weights(error) => error.code(),
         }
     }

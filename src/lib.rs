@@ -6,6 +6,7 @@ pub mod cache;
 pub mod error;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;

@@ -6,19 +6,43 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::kernels::{attention_output, attention_probabilities, attention_takes, runs_wgsl};
+
 /// Stands for a logit that can't be seen: finite, as WGSL has no infinity, and far below any that can.
 const HIDDEN: f32 = -1.0e30;
 
+/// What queries may see of the slots in use.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sight {
+    /// All of them.
+    Everything,
+    /// Those that hold no later position than the query's own; the queries' count from here.
+    Causal { first: usize },
+}
+
 /// Attention probabilities `[kv_heads, group, queries, slots]` of `queries`, `[query_heads, queries, head_dim]`, on `keys`,
-/// `[kv_heads, slots, head_dim]`; both in f32. `hidden` is `[kv_heads, 1, 1 or queries, slots]`.
+/// `[kv_heads, slots, head_dim]`; both in f32. `positions` `[kv_heads, slots]` are below 0 for slots that are not in use.
+///
+/// On a WebGPU device a kernel does it; what follows here is what the kernel is tested against.
 pub(super) fn probabilities(
     queries: Tensor<3>,
     keys: Tensor<3>,
-    hidden: Tensor<4, Bool>,
+    positions: Tensor<2, Int>,
+    sight: Sight,
 ) -> Tensor<4> {
     let [query_heads, count, dim] = queries.dims();
     let [heads, slots, _] = keys.dims();
+    if runs_wgsl(&keys.device()) && attention_takes(dim) {
+        let first = match sight {
+            Sight::Everything => i32::MAX - count as i32,
+            // Positions are far below that: see `MOST_TOKENS`.
+            Sight::Causal { first } => first as i32,
+        };
+        #[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
+        return attention_probabilities(queries, keys, positions, first).expect("fitting tensors");
+    }
     let group = query_heads / heads;
+    let hidden = hidden(positions, sight, count);
     let logits = queries
         .mul_scalar(1.0 / (dim as f64).sqrt())
         .reshape([heads, group * count, dim])
@@ -32,26 +56,22 @@ pub(super) fn probabilities(
 pub(super) fn output(probabilities: Tensor<4>, values: Tensor<3>) -> Tensor<3> {
     let [heads, group, count, slots] = probabilities.dims();
     let [_, _, dim] = values.dims();
+    if runs_wgsl(&values.device()) && attention_takes(dim) {
+        #[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
+        return attention_output(probabilities, values).expect("fitting tensors");
+    }
     probabilities
         .reshape([heads, group * count, slots])
         .matmul(values)
         .reshape([heads * group, count, dim])
 }
 
-/// Empty slots, for a query that may see everything held: `[kv_heads, 1, 1, slots]`.
-pub(super) fn hidden_empty(positions: Tensor<2, Int>) -> Tensor<4, Bool> {
+/// What `count` queries may not see: `[kv_heads, 1, 1 or count, slots]`.
+fn hidden(positions: Tensor<2, Int>, sight: Sight, count: usize) -> Tensor<4, Bool> {
     let [heads, slots] = positions.dims();
-    positions.lower_elem(0).reshape([heads, 1, 1, slots])
-}
-
-/// Empty slots and those that hold later positions than the query's own, for `count` queries whose positions count from
-/// `first`: `[kv_heads, 1, count, slots]`.
-pub(super) fn hidden_after(
-    positions: Tensor<2, Int>,
-    first: usize,
-    count: usize,
-) -> Tensor<4, Bool> {
-    let [heads, slots] = positions.dims();
+    let Sight::Causal { first } = sight else {
+        return positions.lower_elem(0).reshape([heads, 1, 1, slots]);
+    };
     let queries = first as i64..(first + count) as i64;
     let queries = Tensor::<1, Int>::arange(queries, &positions.device())
         .reshape([1, 1, count, 1])

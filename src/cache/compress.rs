@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::attention;
+use super::attention::{self, Sight};
 use super::budget::TurnBudgets;
 use super::config::ScopeCacheConfig;
 use super::decode::HeadSlots;
@@ -144,8 +144,10 @@ impl Choice<'_> {
     fn window_attention(&self, store: &SlotStore, queries: Tensor<3>) -> Tensor<2> {
         let [_, count, _] = queries.dims();
         let positions = store.positions.clone().narrow(1, 0, self.width);
-        let hidden = attention::hidden_after(positions, self.seen - count, count);
+        let first = self.seen - count;
+        let sight = Sight::Causal { first };
         let keys = store.keys.read(self.width);
-        attention::group_mean(attention::probabilities(queries, keys, hidden))
+        let probabilities = attention::probabilities(queries, keys, positions, sight);
+        attention::group_mean(probabilities)
     }
 }

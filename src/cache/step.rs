@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
 
-use super::attention;
+use super::attention::{self, Sight};
 use super::config::ScopeCacheConfig;
 use super::decode::{RankedBy, Scope, Step};
 use super::layer::{LayerCache, LayerState};
@@ -39,8 +39,9 @@ impl LayerCache {
 
         let query = token.query.cast(FloatDType::F32).unsqueeze_dim::<3>(1);
         let slots = store.capacity();
-        let hidden = attention::hidden_empty(store.positions.clone());
-        let probabilities = attention::probabilities(query, store.keys.read(slots), hidden);
+        let positions = store.positions.clone();
+        let keys = store.keys.read(slots);
+        let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
         store.scores = attention::group_mean(probabilities.clone());
         let output = attention::output(probabilities, store.values.read(slots));
 

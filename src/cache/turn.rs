@@ -2,7 +2,7 @@
 
 use burn::tensor::{FloatDType, Int, Tensor};
 
-use super::attention;
+use super::attention::{self, Sight};
 use super::config::ScopeCacheConfig;
 use super::layer::{LayerCache, LayerState, OpenTurn};
 use super::memory;
@@ -143,8 +143,11 @@ fn attend_causally(
         let queries = queries
             .clone()
             .slice([0..query_heads, start..start + taken, 0..dim]);
-        let hidden = attention::hidden_after(positions.clone(), first + start, taken);
-        let probabilities = attention::probabilities(queries, keys.clone(), hidden);
+        let sight = Sight::Causal {
+            first: first + start,
+        };
+        let probabilities =
+            attention::probabilities(queries, keys.clone(), positions.clone(), sight);
         if summed {
             let sum = attention::group_mean(probabilities.clone());
             sums = Some(match sums {

@@ -115,6 +115,11 @@ impl BlockMatrix {
         }
     }
 
+    /// The device it is on.
+    pub fn device(&self) -> Device {
+        self.quants.device()
+    }
+
     /// Bytes on the device.
     pub fn bytes(&self) -> u64 {
         let [quants] = self.quants.dims();
@@ -220,7 +225,7 @@ impl BlockMatrixExtension for CubeBackend {
         let (rows, groups) = (matrix.rows as u32, (matrix.width / GROUP) as u32);
         let tensors = [&input, &output];
         if tokens == 1 {
-            const ROWS: u32 = 8;
+            const ROWS: u32 = 32;
             let (count, line) = grid(rows.div_ceil(ROWS));
             let kernel = kernel(BlockOperation::Vector, matrix);
             launch(
@@ -230,10 +235,11 @@ impl BlockMatrixExtension for CubeBackend {
                 &[rows, groups, line],
             );
         } else {
-            const TILE: u32 = 32;
+            const ROWS: u32 = 64;
+            const TOKENS: u32 = 32;
             let tokens = tokens as u32;
-            let row_tiles = rows.div_ceil(TILE);
-            let (count, line) = grid(row_tiles * tokens.div_ceil(TILE));
+            let row_tiles = rows.div_ceil(ROWS);
+            let (count, line) = grid(row_tiles * tokens.div_ceil(TOKENS));
             let kernel = kernel(BlockOperation::Product, matrix);
             launch(
                 kernel,

@@ -1,5 +1,7 @@
 //! The fused path: WGSL from `shaders/`, one launcher a shader, each tested against the same operation in plain tensors.
 
+mod attention_output;
+mod attention_probabilities;
 mod block_matrix;
 mod block_source;
 mod error;
@@ -8,6 +10,10 @@ mod packed_f16;
 mod rms_norm;
 mod rope;
 
+pub use attention_output::{AttentionOutputExtension, attention_output};
+pub use attention_probabilities::{
+    AttentionProbabilitiesExtension, attention_probabilities, attention_takes,
+};
 pub use block_matrix::{BlockMatrix, BlockMatrixExtension, MatrixShape};
 pub use error::KernelError;
 pub use packed_f16::{PackedF16Extension, pack_f16, unpack_f16};

@@ -1,0 +1,96 @@
+//! Grouped-query attention (Ainslie et al., arXiv 2305.13245) over a [`ScopeCache`].
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::matrix::Matrix;
+use super::norm::RmsNorm;
+use super::rotation::Rotation;
+use crate::Error;
+use crate::cache::ScopeCache;
+use crate::kernels::KernelError;
+
+/// One layer's projections. Keys, values and the attention itself are the cache's.
+#[derive(Module, Debug)]
+pub struct Attention {
+    pub(super) query: Projection,
+    pub(super) key: Projection,
+    pub(super) value: Projection,
+    /// `[width, query_heads · head_dim]`
+    pub(super) output: Matrix,
+    /// Elements of a head.
+    #[module(skip)]
+    pub(super) head_dim: usize,
+}
+
+/// A projection to heads.
+#[derive(Module, Debug)]
+pub struct Projection {
+    /// `[heads · head_dim, width]`
+    pub(super) matrix: Matrix,
+    /// `[heads · head_dim]`, where the architecture has one.
+    pub(super) bias: Option<Tensor<1>>,
+    /// Of each head by itself, where the architecture has one.
+    pub(super) norm: Option<RmsNorm>,
+}
+
+/// Where a layer's tokens go.
+pub(super) struct Place<'a> {
+    pub layer: usize,
+    pub cache: &'a mut ScopeCache,
+    /// Whether the token is one that was decoded, and not part of a prompt.
+    pub decoded: bool,
+}
+
+impl Attention {
+    /// Puts `input`, `[tokens, width]`, into the cache and returns what it attends to, in the same shape.
+    pub(super) fn forward(
+        &self,
+        input: Tensor<2>,
+        rotation: &Rotation,
+        place: Place<'_>,
+    ) -> Result<Tensor<2>, Error> {
+        let [tokens, _] = input.dims();
+        let dim = self.head_dim;
+        let queries = rotation.turn(self.query.heads(input.clone(), dim)?)?;
+        let keys = rotation.turn(self.key.heads(input.clone(), dim)?)?;
+        let values = self.value.heads(input, dim)?.swap_dims(0, 1);
+
+        let [query_heads, _, _] = queries.dims();
+        let Place {
+            layer,
+            cache,
+            decoded,
+        } = place;
+        let attended = if decoded {
+            let [kv_heads, _, _] = keys.dims();
+            let key = keys.reshape([kv_heads, dim]);
+            let value = values.reshape([kv_heads, dim]);
+            let query = queries.reshape([query_heads, dim]);
+            cache.step(layer, query, key, value)?
+        } else {
+            let attended = cache.append(layer, queries, keys, values)?;
+            attended
+                .swap_dims(0, 1)
+                .reshape([tokens * query_heads, dim])
+        };
+        let attended = attended.reshape([tokens, query_heads * dim]);
+        Ok(self.output.product(attended)?)
+    }
+}
+
+impl Projection {
+    /// `[tokens, width]` to `[tokens, heads, head_dim]`.
+    fn heads(&self, input: Tensor<2>, dim: usize) -> Result<Tensor<3>, KernelError> {
+        let [tokens, _] = input.dims();
+        let mut heads = self.matrix.product(input)?;
+        if let Some(bias) = &self.bias {
+            heads = heads + bias.clone().unsqueeze::<2>();
+        }
+        let count = self.matrix.height() / dim;
+        if let Some(norm) = &self.norm {
+            heads = norm.forward(heads.reshape([tokens * count, dim]))?;
+        }
+        Ok(heads.reshape([tokens, count, dim]))
+    }
+}

@@ -1,0 +1,163 @@
+//! The model: embedding, layers, norm and output.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::attention::Place;
+use super::block::Block;
+use super::config::LlamaConfig;
+use super::error::ModelError;
+use super::matrix::Matrix;
+use super::norm::RmsNorm;
+use super::rope::Rope;
+use super::rotation::Rotation;
+use crate::Error;
+use crate::cache::ScopeCache;
+
+/// A model of the Llama family; [`load`](super::load) makes it from files.
+///
+/// It keeps nothing of a sequence: that is all in the [`ScopeCache`] that each call is given. Positions are the cache's, and
+/// may go on beyond the context that the model was trained for.
+#[derive(Module, Debug)]
+pub struct Llama {
+    pub(super) embedding: Matrix,
+    pub(super) blocks: Vec<Block>,
+    pub(super) norm: RmsNorm,
+    /// `None` where the embedding serves.
+    pub(super) output: Option<Matrix>,
+    #[module(skip)]
+    pub(super) config: LlamaConfig,
+    #[module(skip)]
+    pub(super) rope: Rope,
+}
+
+/// Which tokens' logits are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogitRows {
+    /// Nobody's.
+    None,
+    /// The last token's.
+    Last,
+    /// Every token's.
+    All,
+}
+
+impl Llama {
+    /// Its configuration.
+    pub fn config(&self) -> &LlamaConfig {
+        &self.config
+    }
+
+    /// Bytes of its matrices on the device.
+    pub fn matrix_bytes(&self) -> u64 {
+        let blocks = self.blocks.iter().flat_map(|block| {
+            let attention = &block.attention;
+            let feed_forward = &block.feed_forward;
+            [
+                &attention.query.matrix,
+                &attention.key.matrix,
+                &attention.value.matrix,
+                &attention.output,
+                &feed_forward.gate,
+                &feed_forward.up,
+                &feed_forward.down,
+            ]
+        });
+        let ends = [Some(&self.embedding), self.output.as_ref()];
+        let all = blocks.chain(ends.into_iter().flatten());
+        all.map(Matrix::bytes).sum()
+    }
+
+    /// Takes a piece of a prompt: puts `tokens` into `cache` after what it has seen, and returns the logits that are
+    /// wanted, `[tokens or 1 or 0, vocabulary]`, f32.
+    ///
+    /// Pieces of any size give the same as the whole prompt at once. [`ScopeCache::finish_prefill`] ends the prompt.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::UnknownToken`], [`ModelError::CacheMismatch`], or what cache and kernels refuse. After an error of
+    /// theirs the cache has the tokens in some layers only and is good for a reset.
+    pub fn append(
+        &self,
+        tokens: &[u32],
+        cache: &mut ScopeCache,
+        rows: LogitRows,
+    ) -> Result<Tensor<2>, Error> {
+        let hidden = self.forward(tokens, cache, false)?;
+        let [count, width] = hidden.dims();
+        let from = match rows {
+            LogitRows::None => count,
+            LogitRows::Last => count.saturating_sub(1),
+            LogitRows::All => 0,
+        };
+        self.logits(hidden.slice([from..count, 0..width]))
+    }
+
+    /// Takes a token that was decoded, and returns the logits of the next, `[vocabulary]`, f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error> {
+        let hidden = self.forward(&[token], cache, true)?;
+        Ok(self.logits(hidden)?.squeeze_dim::<1>(0))
+    }
+
+    /// `[tokens, width]`, before the last norm.
+    fn forward(
+        &self,
+        tokens: &[u32],
+        cache: &mut ScopeCache,
+        decoded: bool,
+    ) -> Result<Tensor<2>, Error> {
+        let vocabulary = self.config.vocabulary;
+        if let Some(&token) = tokens.iter().find(|token| **token as usize >= vocabulary) {
+            return Err(ModelError::UnknownToken { token, vocabulary }.into());
+        }
+        self.check(cache)?;
+
+        let mut hidden = self.embedding.rows(tokens)?;
+        if tokens.is_empty() {
+            return Ok(hidden);
+        }
+        let rotation = self.rotation(cache.position(), tokens.len(), &hidden.device());
+        for (layer, block) in self.blocks.iter().enumerate() {
+            let place = Place {
+                layer,
+                cache,
+                decoded,
+            };
+            hidden = block.forward(hidden, &rotation, place)?;
+        }
+        Ok(hidden)
+    }
+
+    fn rotation(&self, first: usize, count: usize, device: &Device) -> Rotation {
+        Rotation::new(&self.rope, first, count, device)
+    }
+
+    fn logits(&self, hidden: Tensor<2>) -> Result<Tensor<2>, Error> {
+        let normed = self.norm.forward(hidden)?;
+        let output = self.output.as_ref().unwrap_or(&self.embedding);
+        Ok(output.product(normed)?)
+    }
+
+    /// Whether the cache was made for a model like this one.
+    fn check(&self, cache: &ScopeCache) -> Result<(), ModelError> {
+        let (model, cache) = (self.config.cache(), cache.config());
+        let sizes = |config: &crate::cache::ScopeCacheConfig| {
+            [
+                config.layers,
+                config.query_heads,
+                config.kv_heads,
+                config.head_dim,
+            ]
+        };
+        let (expected, found) = (sizes(&model), sizes(cache));
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ModelError::CacheMismatch { found, expected })
+        }
+    }
+}

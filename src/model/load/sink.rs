@@ -1,0 +1,112 @@
+//! Where one tensor's bytes go as they arrive.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::super::matrix::Matrix;
+use super::super::weight::Weight;
+use crate::kernels::{BlockMatrix, KernelError, MatrixShape, runs_wgsl};
+use crate::weights::planes::PlaneSplitter;
+use crate::weights::{BlockFormat, WeightsError};
+
+/// A tensor that is being read.
+#[derive(Debug)]
+pub(super) struct TensorSink {
+    pub weight: Weight,
+    shape: Vec<usize>,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// On to the device, in the file's blocks.
+    Blocks {
+        matrix: Box<BlockMatrix>,
+        splitter: PlaneSplitter,
+    },
+    /// Dequantised, and to the device when it is complete.
+    Plain {
+        format: BlockFormat,
+        /// The beginning of a block whose end has not come.
+        begun: Vec<u8>,
+        elements: Vec<f32>,
+    },
+}
+
+/// A tensor that has been read.
+pub(super) enum Read {
+    Matrix(Matrix),
+    Vector(Vec<f32>),
+}
+
+impl TensorSink {
+    /// For a tensor of `shape`, outermost first, that was checked against the model's.
+    pub fn new(
+        weight: Weight,
+        format: BlockFormat,
+        shape: Vec<usize>,
+        device: &Device,
+    ) -> Result<Self, KernelError> {
+        let place = match shape[..] {
+            [rows, width] if runs_wgsl(device) && BlockMatrix::takes(width) => {
+                let shape = MatrixShape {
+                    format,
+                    rows,
+                    width,
+                };
+                Place::Blocks {
+                    matrix: Box::new(BlockMatrix::empty(shape, device)?),
+                    splitter: PlaneSplitter::new(format),
+                }
+            }
+            _ => Place::Plain {
+                format,
+                begun: Vec::new(),
+                elements: Vec::new(),
+            },
+        };
+        Ok(Self {
+            weight,
+            shape,
+            place,
+        })
+    }
+
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), WeightsError> {
+        match &mut self.place {
+            Place::Blocks { matrix, splitter } => matrix.write(splitter.push(bytes)),
+            Place::Plain {
+                format,
+                begun,
+                elements,
+            } => {
+                begun.extend_from_slice(bytes);
+                let whole = begun.len() - begun.len() % format.block_bytes();
+                elements.extend(format.dequantise(&begun[..whole])?);
+                begun.drain(..whole);
+            }
+        }
+        Ok(())
+    }
+
+    /// The tensor, all of whose bytes have come.
+    pub fn finish(self, device: &Device) -> Read {
+        match (self.place, &self.shape[..]) {
+            (
+                Place::Blocks {
+                    mut matrix,
+                    splitter,
+                },
+                _,
+            ) => {
+                matrix.write(splitter.finish());
+                Read::Matrix(Matrix::Blocks(*matrix))
+            }
+            (Place::Plain { elements, .. }, &[rows, width]) => {
+                let data = TensorData::new(elements, [rows, width]);
+                Read::Matrix(Matrix::Plain(Tensor::from_data(data, device)))
+            }
+            (Place::Plain { elements, .. }, _) => Read::Vector(elements),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A weight matrix as it lies on the device.
+
+use burn::module::Module;
+use burn::tensor::{DType, Int, Tensor, TensorData};
+
+use crate::kernels::{BlockMatrix, KernelError};
+
+/// A matrix `[rows, width]`: in its file's blocks where the kernels run, in f32 elsewhere.
+#[derive(Module, Debug)]
+pub enum Matrix {
+    /// Quantised, on a WebGPU device.
+    Blocks(BlockMatrix),
+    /// Dequantised: on other devices, and where rows are no multiple of 32 elements.
+    Plain(Tensor<2>),
+}
+
+impl Matrix {
+    /// `input · selfᵀ`: `[tokens, width]` gives `[tokens, rows]`, both f32.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] for an input of another width or on another kind of device.
+    pub fn product(&self, input: Tensor<2>) -> Result<Tensor<2>, KernelError> {
+        match self {
+            Self::Blocks(matrix) => matrix.product(input),
+            Self::Plain(matrix) => {
+                let ([_, width], [_, expected]) = (input.dims(), matrix.dims());
+                if width != expected {
+                    return Err(KernelError::Shape {
+                        kernel: "matrix_product",
+                        argument: "input",
+                        shape: input.dims().to_vec(),
+                        expected: format!("[tokens, {expected}]"),
+                    });
+                }
+                Ok(input.matmul(matrix.clone().transpose()))
+            }
+        }
+    }
+
+    /// Some rows, `[count, width]` in f32. Numbers beyond the last row give the last.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] where a kernel refuses.
+    pub fn rows(&self, rows: &[u32]) -> Result<Tensor<2>, KernelError> {
+        let count = [rows.len()];
+        match self {
+            Self::Blocks(matrix) => {
+                let rows = TensorData::new(rows.to_vec(), count);
+                let device = matrix.device();
+                matrix.rows(Tensor::<1, Int>::from_data(rows, (&device, DType::U32)))
+            }
+            Self::Plain(matrix) => {
+                let [most, _] = matrix.dims();
+                let rows = rows.iter().map(|row| i64::from(*row).min(most as i64 - 1));
+                let rows = TensorData::new(rows.collect::<Vec<i64>>(), count);
+                let rows = Tensor::<1, Int>::from_data(rows, &matrix.device());
+                Ok(matrix.clone().select(0, rows))
+            }
+        }
+    }
+
+    /// How many rows.
+    pub fn height(&self) -> usize {
+        match self {
+            Self::Blocks(matrix) => matrix.shape().rows,
+            Self::Plain(matrix) => matrix.dims()[0],
+        }
+    }
+
+    /// Bytes on the device.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Blocks(matrix) => matrix.bytes(),
+            Self::Plain(matrix) => matrix.dims().iter().product::<usize>() as u64 * 4,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! RoPE on the device (Su et al., arXiv 2104.09864): the angles of some tokens' positions, and turning by them.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::config::RopeLayout;
+use super::rope::Rope;
+use crate::kernels::{KernelError, rope, runs_wgsl};
+
+/// The rotations of tokens at neighbouring positions; every layer uses the same.
+pub(super) struct Rotation {
+    /// Cosine and sine, `[tokens, pairs, 2]`.
+    angles: Tensor<3>,
+    layout: RopeLayout,
+}
+
+impl Rotation {
+    /// Of `count` tokens from position `first` on.
+    pub fn new(rope: &Rope, first: usize, count: usize, device: &Device) -> Self {
+        let (cosines, sines) = rope.rows(first, count);
+        let pairs = cosines.len() / count.max(1);
+        let angles = cosines.into_iter().zip(sines).flat_map(<[f32; 2]>::from);
+        let angles = TensorData::new(angles.collect::<Vec<f32>>(), [count, pairs, 2]);
+        Self {
+            angles: Tensor::from_data(angles, device),
+            layout: rope.layout(),
+        }
+    }
+
+    /// `[tokens, heads, head_dim]` to `[heads, tokens, head_dim]`, turned.
+    pub fn turn(&self, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
+        let neighbours = self.layout == RopeLayout::Interleaved;
+        if runs_wgsl(&heads.device()) {
+            return rope(heads, self.angles.clone(), neighbours);
+        }
+        let [tokens, count, dim] = heads.dims();
+        let [_, pairs, _] = self.angles.dims();
+        let heads = heads.swap_dims(0, 1);
+        let all = [0..count, 0..tokens];
+        let part = |range| heads.clone().slice([all[0].clone(), all[1].clone(), range]);
+        let rest = part(2 * pairs..dim);
+        // Pairs along the last dimension but one, or the last: [heads, tokens, pairs, 2] or [heads, tokens, 2, pairs].
+        let turned = part(0..2 * pairs);
+        let (shape, along) = if neighbours {
+            ([count, tokens, pairs, 2], 3)
+        } else {
+            ([count, tokens, 2, pairs], 2)
+        };
+        let turned: Tensor<4> = turned.reshape(shape);
+        let element = |i| -> Tensor<4> { turned.clone().narrow(along, i, 1) };
+        let mut one = shape;
+        one[along] = 1;
+        one[0] = 1;
+        let angle = |i| -> Tensor<4> { self.angles.clone().narrow(2, i, 1).reshape(one) };
+        let (x, y, cosine, sine) = (element(0), element(1), angle(0), angle(1));
+        let first = x.clone() * cosine.clone() - y.clone() * sine.clone();
+        let second = y * cosine + x * sine;
+        let turned = Tensor::cat(vec![first, second], along).reshape([count, tokens, 2 * pairs]);
+        Ok(Tensor::cat(vec![turned, rest], 2))
+    }
+}
