@@ -83,14 +83,23 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The prompt's last four positions, then every greedy choice that was no near-tie, fed the recorded tokens.
-fn follows(loaded: &Loaded, cache_type: CacheType, name: &str, run: &Recorded, logits: &[Vec<f32>]) {
+fn follows(
+    loaded: &Loaded,
+    cache_type: CacheType,
+    name: &str,
+    run: &Recorded,
+    logits: &[Vec<f32>],
+) {
     let tokens = &run.prompt_ids;
     let first = tokens.len() - logits.len();
     let mut last = Vec::new();
     let mut cache = loaded.prefill(tokens, cache_type, |position, got| {
         if let Some(recorded) = position.checked_sub(first) {
             let cosine = cosine(got, &logits[recorded]);
-            assert!(cosine > 0.9999, "{name}: position {position}: cosine {cosine}");
+            assert!(
+                cosine > 0.9999,
+                "{name}: position {position}: cosine {cosine}"
+            );
         }
         if position + 1 == tokens.len() {
             last = got.to_vec();

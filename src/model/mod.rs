@@ -1,18 +1,34 @@
-//! The Llama family as burn modules.
+//! The Llama family as burn modules: RMSNorm, RoPE, grouped-query attention over a
+//! [`ScopeCache`](crate::cache::ScopeCache), SwiGLU, tied or separate output.
+//!
+//! Shapes are as burn has them, the dimension whose elements are neighbours last. A matrix stays in the blocks of its file
+//! where the kernels run, see [`Matrix`]; everything else is f32.
 
+mod architecture;
 mod attention;
 mod block;
-pub mod config;
+mod config;
 mod error;
 mod feed_forward;
 mod llama;
-pub mod load;
+mod load;
 mod matrix;
 mod norm;
 mod rope;
 mod rotation;
 mod weight;
 
+pub use architecture::Architecture;
+pub use attention::{Attention, Projection};
+pub use block::Block;
+pub use config::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 pub use error::ModelError;
+pub use feed_forward::FeedForward;
 pub use llama::{Llama, LogitRows};
-pub use load::*;
+pub use load::{GgufLoader, LoadProgress};
+#[cfg(not(target_family = "wasm"))]
+pub use load::{LoadedGguf, gguf_files, load_gguf_files};
+pub use matrix::Matrix;
+pub use norm::RmsNorm;
+pub use rope::Rope;
+pub use weight::{LayerPart, Weight};

@@ -10,3 +10,4 @@ pub mod planes;
 
 pub use blocks::BlockFormat;
 pub use error::WeightsError;
+pub(crate) use error::quoted as shown;

@@ -81,18 +81,14 @@ pub fn references() -> Vec<Reference> {
         })
         .collect();
     files.sort();
-    assert!(
-        !files.is_empty(),
-        "{} has no ref_*.json",
-        folder.display()
-    );
+    assert!(!files.is_empty(), "{} has no ref_*.json", folder.display());
     files.iter().map(|path| load(path)).collect()
 }
 
 fn load(path: &Path) -> Reference {
     let text = std::fs::read(path).expect("a readable file");
-    let mut reference: Reference = serde_json::from_slice(&text)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut reference: Reference =
+        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     reference.name = path.display().to_string();
     let bytes = std::fs::read(path.with_extension("safetensors")).expect("its .safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("a safetensors file");

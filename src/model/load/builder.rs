@@ -60,7 +60,11 @@ impl ModelBuilder {
             }
             .into());
         };
-        if !shape.iter().copied().eq(expected.iter().map(|&size| size as u64)) {
+        if !shape
+            .iter()
+            .copied()
+            .eq(expected.iter().map(|&size| size as u64))
+        {
             return Err(ModelError::Shape {
                 name: name.to_owned(),
                 found: shape.to_vec(),
@@ -130,7 +134,12 @@ impl ModelBuilder {
         Ok(Block {
             attention_norm: self.norm(weight(Part::AttentionNorm))?,
             attention: Attention {
-                query: self.projection(layer, Part::Query, Part::QueryBias, Some(Part::QueryNorm))?,
+                query: self.projection(
+                    layer,
+                    Part::Query,
+                    Part::QueryBias,
+                    Some(Part::QueryNorm),
+                )?,
                 key: self.projection(layer, Part::Key, Part::KeyBias, Some(Part::KeyNorm))?,
                 value: self.projection(layer, Part::Value, Part::ValueBias, None)?,
                 output: self.matrix(weight(Part::AttentionOutput))?,

@@ -161,7 +161,10 @@ impl GgufLoader {
 
     /// Room for the tensor at `index` of the file's directory; `None` for one that is not needed.
     fn begin(&self, index: usize) -> Result<Option<TensorSink>, Error> {
-        let tensor = self.reader.header().and_then(|header| header.tensors.get(index));
+        let tensor = self
+            .reader
+            .header()
+            .and_then(|header| header.tensors.get(index));
         let (Some(tensor), Some(builder)) = (tensor, &self.builder) else {
             return Ok(None);
         };

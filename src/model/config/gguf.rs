@@ -1,0 +1,182 @@
+//! The configuration in a GGUF file's metadata
+//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, "Standardized key-value pairs").
+
+use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use crate::model::architecture::Architecture;
+use crate::model::error::ModelError;
+use crate::model::weight::Weight;
+use crate::weights::WeightsError;
+use crate::weights::gguf::{GgufHeader, Metadata};
+use crate::weights::shown;
+
+impl LlamaConfig {
+    /// What the header of a model's first file says.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Architecture`], [`ModelError::Unsupported`], [`ModelError::Config`], or a [`WeightsError`] for a key that
+    /// is missing or of another type.
+    pub fn from_gguf(header: &GgufHeader) -> Result<Self, ModelError> {
+        let metadata = &header.metadata;
+        let architecture = metadata.required("general.architecture", Metadata::text)?;
+        let architecture = Architecture::from_gguf_name(architecture)?;
+        let keys = Keys {
+            metadata,
+            prefix: architecture.name(),
+        };
+        keys.refuse_experts()?;
+
+        let width = keys.required("embedding_length")?;
+        let query_heads = keys.required("attention.head_count")?;
+        let kv_heads = keys.size("attention.head_count_kv")?;
+        let head_dim = keys.size("attention.key_length")?;
+        let head_dim = head_dim.unwrap_or_else(|| width.checked_div(query_heads).unwrap_or(0));
+        let value_dim = keys.size("attention.value_length")?.unwrap_or(head_dim);
+        if value_dim != head_dim {
+            return Err(keys.unsupported(
+                "attention.value_length",
+                value_dim,
+                format!("values as long as keys, {head_dim}"),
+            ));
+        }
+        let rotated = keys.size("rope.dimension_count")?;
+        let base = keys.metadata.float(&keys.key("rope.freq_base"))?;
+        let config = Self {
+            architecture,
+            layers: keys.required("block_count")?,
+            width,
+            feed_forward: keys.required("feed_forward_length")?,
+            query_heads,
+            kv_heads: kv_heads.unwrap_or(query_heads),
+            head_dim,
+            vocabulary: vocabulary(header, &keys)?,
+            context: keys.required("context_length")?,
+            norm_epsilon: metadata.required(
+                &keys.key("attention.layer_norm_rms_epsilon"),
+                Metadata::float,
+            )?,
+            // The output may be in a later file of a set: whether there is one shows when all have been read.
+            tied: true,
+            biases: architecture.has_biases(),
+            rope: RopeConfig {
+                layout: match architecture {
+                    Architecture::Llama => RopeLayout::Interleaved,
+                    Architecture::Qwen2 | Architecture::Qwen3 => RopeLayout::Halves,
+                },
+                base: base.map_or(10_000.0, f64::from),
+                rotated: rotated.unwrap_or(head_dim),
+                scaling: keys.scaling()?,
+            },
+        };
+        config.validate(|field| keys.key(key_of(field)))?;
+        Ok(config)
+    }
+}
+
+/// The key of a field of [`LlamaConfig`], after the architecture's name.
+fn key_of(field: &str) -> &str {
+    match field {
+        "layers" => "block_count",
+        "width" => "embedding_length",
+        "feed_forward" => "feed_forward_length",
+        "query_heads" => "attention.head_count",
+        "kv_heads" => "attention.head_count_kv",
+        "head_dim" => "attention.key_length",
+        "vocabulary" => "vocab_size",
+        "context" => "context_length",
+        "norm_epsilon" => "attention.layer_norm_rms_epsilon",
+        "rotated" => "rope.dimension_count",
+        "rope_base" => "rope.freq_base",
+        "rope_factor" => "rope.scaling.factor",
+        other => other,
+    }
+}
+
+/// The number of rows of the embedding or, where another file of the set has it, of tokens in the tokenizer.
+fn vocabulary(header: &GgufHeader, keys: &Keys<'_>) -> Result<usize, ModelError> {
+    let embedding = header.tensors.find(&Weight::TokenEmbedding.gguf_name());
+    if let Some([_, rows]) = embedding.map(|tensor| &tensor.dimensions[..]) {
+        return usize::try_from(*rows).map_err(|_| keys.unfit("vocab_size", *rows));
+    }
+    let tokens = keys
+        .metadata
+        .required("tokenizer.ggml.tokens", Metadata::array)?;
+    Ok(tokens.len())
+}
+
+/// The metadata under an architecture's name.
+struct Keys<'a> {
+    metadata: &'a Metadata,
+    prefix: &'static str,
+}
+
+impl Keys<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    fn size(&self, name: &str) -> Result<Option<usize>, ModelError> {
+        let Some(number) = self.metadata.unsigned(&self.key(name))? else {
+            return Ok(None);
+        };
+        match usize::try_from(number) {
+            Ok(size) => Ok(Some(size)),
+            Err(_) => Err(self.unfit(name, number)),
+        }
+    }
+
+    fn required(&self, name: &str) -> Result<usize, ModelError> {
+        match self.size(name)? {
+            Some(size) => Ok(size),
+            None => {
+                let error: WeightsError = self.metadata.unfit(&self.key(name), "missing", "a size");
+                Err(error.into())
+            }
+        }
+    }
+
+    fn unfit(&self, name: &str, found: u64) -> ModelError {
+        self.metadata
+            .unfit(&self.key(name), found, "fewer than 2^32")
+            .into()
+    }
+
+    fn unsupported(&self, name: &str, found: impl ToString, supported: String) -> ModelError {
+        ModelError::Unsupported {
+            field: self.key(name),
+            found: found.to_string(),
+            supported,
+        }
+    }
+
+    /// Mixtral and its like call themselves `llama`, too.
+    fn refuse_experts(&self) -> Result<(), ModelError> {
+        match self.size("expert_count")? {
+            None | Some(0) => Ok(()),
+            Some(count) => Err(self.unsupported("expert_count", count, "no experts".to_owned())),
+        }
+    }
+
+    fn scaling(&self) -> Result<RopeScaling, ModelError> {
+        let factor = |name| self.metadata.float(&self.key(name));
+        let named = self.key("rope.scaling.type");
+        match self.metadata.text(&named)? {
+            Some("none") => Ok(RopeScaling::None),
+            Some("linear") => Ok(RopeScaling::Linear {
+                factor: factor("rope.scaling.factor")?.map_or(1.0, f64::from),
+            }),
+            Some(other) => Err(self.unsupported(
+                "rope.scaling.type",
+                shown(other),
+                "none, linear, or factors in rope_freqs.weight".to_owned(),
+            )),
+            // Older files have a factor and no type.
+            None => Ok(match factor("rope.scale_linear")? {
+                Some(factor) => RopeScaling::Linear {
+                    factor: factor.into(),
+                },
+                None => RopeScaling::None,
+            }),
+        }
+    }
+}
