@@ -34,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Get everything that the other commands need; what is there already is left alone
     Setup,
+    /// Get the real model that the tests run, checked, and print where it is
+    Model,
     /// Run every check and every test, and say how long each took
     Test(test::Options),
     /// Build the page and serve it on this machine until Ctrl-C
@@ -64,6 +66,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     let kit = Kit::new(Workspace::find()?);
     match command {
         Command::Setup => kit.complete(),
+        Command::Model => {
+            println!("{}", kit.model()?.file.display());
+            Ok(())
+        }
         Command::Test(options) => test::run(&kit, &options),
         Command::Demo(options) => demo::run(&kit, &options),
         Command::Build => ship::run(&kit).map(|_| ()),

@@ -90,6 +90,7 @@ impl Stage {
             Self::NpmTest => {
                 let mut npm = kit.npm_script("test")?;
                 kit.browser()?.name_to(&mut npm);
+                kit.model()?.name_to(&mut npm);
                 child::run(&mut npm)
             }
         }
@@ -175,6 +176,7 @@ fn deny(kit: &Kit) -> Result<()> {
 
 fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
+    let model = kit.model()?;
     for package in PACKAGES {
         let mut cargo = kit.cargo();
         if in_path("cargo-nextest").is_some() {
@@ -183,6 +185,7 @@ fn native(kit: &Kit) -> Result<()> {
             cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
         vulkan.name_to(&mut cargo);
+        model.name_to(&mut cargo);
         child::run(&mut cargo)?;
     }
     Ok(())
@@ -213,6 +216,7 @@ fn browser(kit: &Kit) -> Result<()> {
     ]);
     command.arg(&browser.driver);
     command.args(["--release", ".", "--locked", "--test", "web*"]);
+    kit.model()?.name_to(&mut command);
     command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
     command.env(
         "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
