@@ -4,6 +4,7 @@ mod child;
 mod contributors;
 mod demo;
 mod descendants;
+mod fuzz;
 mod missing;
 mod module;
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
     Model,
     /// Run every check and every test, and say how long each took
     Test(test::Options),
+    /// Look for files that the readers of models fail on, with libFuzzer
+    Fuzz(fuzz::Options),
     /// Build the page and serve it on this machine until Ctrl-C
     Demo(demo::Options),
     /// Build the npm package and the page as they are published
@@ -71,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Test(options) => test::run(&kit, &options),
+        Command::Fuzz(options) => fuzz::run(&kit, &options),
         Command::Demo(options) => demo::run(&kit, &options),
         Command::Build => ship::run(&kit).map(|_| ()),
         Command::Size { module } => size::run(&kit, module.as_deref()),
