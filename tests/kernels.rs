@@ -43,3 +43,13 @@ fn rms_norm_refuses_a_device_without_wgsl() {
 fn packed_f16_equals_half() {
     pollster::block_on(kernels::packed_f16_equals_half(&gpu()));
 }
+
+#[test]
+fn block_matrix_equals_dequantised() {
+    pollster::block_on(kernels::block_matrix_equals_dequantised(&gpu()));
+}
+
+#[test]
+fn rope_turns_pairs() {
+    pollster::block_on(kernels::rope_turns_pairs(&gpu()));
+}

@@ -9,6 +9,7 @@ mod gguf_file;
 use common::{Input, frugal, write_seeds};
 use gguf_file::{GgufFile, Value};
 use kvscope::weights::gguf::{GgufEvent, GgufHeader, GgufReader, GgufSlice, Metadata, SplitFiles};
+use kvscope::weights::planes::{PlanePiece, PlaneSplitter, plane_words};
 use kvscope::weights::{BlockFormat, WeightsError};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
@@ -50,7 +51,34 @@ fn check(input: &Input<'_>) {
         let (_, bytes) = slice.as_ref().unwrap().tensor(&tensor.name).unwrap();
         let elements = tensor.format.dequantise(bytes).unwrap();
         assert_eq!(elements.len() as u64, tensor.elements());
+        let planes = planes(tensor.format, [bytes]);
+        let lengths = planes.each_ref().map(Vec::len);
+        assert_eq!(lengths, plane_words(tensor.format, elements.len()));
+        let parts = Input {
+            pieces: input.pieces,
+            file: bytes,
+        };
+        assert_eq!(planes, self::planes(tensor.format, parts.split()));
     }
+}
+
+/// The planes that the GPU gets of a tensor whose bytes come in these pieces.
+fn planes<'a>(format: BlockFormat, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Vec<u32>; 2] {
+    let mut splitter = PlaneSplitter::new(format);
+    let [mut quants, mut scales] = [Vec::new(), Vec::new()];
+    let mut add = |piece: PlanePiece| {
+        assert_eq!(
+            (piece.first_quant, piece.first_scale),
+            (quants.len(), scales.len())
+        );
+        quants.extend(piece.quants);
+        scales.extend(piece.scales);
+    };
+    for piece in pieces {
+        add(splitter.push(piece));
+    }
+    add(splitter.finish());
+    [quants, scales]
 }
 
 /// Reads `file` in these pieces to its end or to an error, and checks each event against the header and the file.

@@ -8,6 +8,7 @@ mod data;
 mod directory;
 mod error;
 pub mod gguf;
+pub mod planes;
 pub mod safetensors;
 mod shards;
 mod source;

@@ -1,8 +1,12 @@
 //! Kernels against plain tensors on the same device, for native code and for the browser.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use kvscope::gpu::Gpu;
-use kvscope::kernels::{KernelError, pack_f16, rms_norm, unpack_f16};
+use kvscope::kernels::{
+    BlockMatrix, KernelError, MatrixShape, pack_f16, rms_norm, rope, unpack_f16,
+};
+use kvscope::weights::BlockFormat;
+use kvscope::weights::planes::PlaneSplitter;
 
 /// Numbers without structure but the same on every machine, between -1 and 1 (a 32-bit linear congruential generator).
 pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -110,5 +114,146 @@ pub async fn packed_f16_equals_half(gpu: &Gpu) {
     let back = gpu.read(unpack_f16(words).unwrap()).await.unwrap();
     for (value, back) in values.iter().zip(back.try_to_vec::<f32>().unwrap()) {
         assert_eq!(half::f16::from_f32(*value).to_f32(), back);
+    }
+}
+
+/// Blocks whose bits are without structure, with scales that keep the elements small.
+pub fn blocks(format: BlockFormat, count: usize, seed: u32) -> Vec<u8> {
+    let scale_places: &[usize] = match format {
+        BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => {
+            let elements = numbers(count * format.block_elements(), seed);
+            return elements.iter().flat_map(|x| plain(format, *x)).collect();
+        }
+        BlockFormat::Q4_0 | BlockFormat::Q5_0 | BlockFormat::Q8_0 => &[0],
+        BlockFormat::Q4_1 | BlockFormat::Q5_1 | BlockFormat::Q4_K | BlockFormat::Q5_K => &[0, 2],
+        BlockFormat::Q6_K => &[208],
+    };
+    let bits = numbers(count * format.block_bytes(), seed);
+    let mut bytes: Vec<u8> = bits.iter().map(|x| (x.to_bits() >> 8) as u8).collect();
+    let scales = numbers(2 * count, seed + 1);
+    for (block, scales) in bytes
+        .chunks_exact_mut(format.block_bytes())
+        .zip(scales.chunks_exact(2))
+    {
+        for (place, scale) in scale_places.iter().zip(scales) {
+            let scale = half::f16::from_f32(scale / 64.0);
+            block[*place..place + 2].copy_from_slice(&scale.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+fn plain(format: BlockFormat, element: f32) -> Vec<u8> {
+    match format {
+        BlockFormat::F16 => half::f16::from_f32(element).to_le_bytes().to_vec(),
+        BlockFormat::BF16 => half::bf16::from_f32(element).to_le_bytes().to_vec(),
+        _ => element.to_le_bytes().to_vec(),
+    }
+}
+
+fn block_matrix(gpu: &Gpu, shape: MatrixShape, bytes: &[u8]) -> BlockMatrix {
+    let mut matrix = BlockMatrix::empty(shape, gpu.device()).unwrap();
+    let mut splitter = PlaneSplitter::new(shape.format);
+    // Pieces that end inside blocks.
+    for piece in bytes.chunks(1_001) {
+        matrix.write(splitter.push(piece));
+    }
+    matrix.write(splitter.finish());
+    matrix
+}
+
+/// Every format, rows and tokens that do and don't fill tiles, against products in f64 of what plain Rust dequantises.
+pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
+    for format in BlockFormat::ALL {
+        let width = 3 * format.block_elements().max(32);
+        for (rows, tokens) in [(1, 1), (7, 1), (70, 1), (5, 2), (33, 31), (64, 33)] {
+            let shape = MatrixShape {
+                format,
+                rows,
+                width,
+            };
+            let bytes = blocks(format, rows * width / format.block_elements(), 11);
+            let weights = format.dequantise(&bytes).unwrap();
+            let matrix = block_matrix(gpu, shape, &bytes);
+            let input = numbers(tokens * width, 13);
+
+            let tensor = TensorData::new(input.clone(), [tokens, width]);
+            let product = matrix.product(Tensor::from_data(tensor, gpu.device()));
+            let product = gpu.read(product.unwrap()).await.unwrap();
+            for (at, got) in product.try_to_vec::<f32>().unwrap().into_iter().enumerate() {
+                let (token, row) = (at / rows, at % rows);
+                let terms = weights[row * width..][..width]
+                    .iter()
+                    .zip(&input[token * width..][..width])
+                    .map(|(w, x)| f64::from(*w) * f64::from(*x));
+                let (sum, size) = terms.fold((0.0, 0.0), |(s, a), x| (s + x, a + x.abs()));
+                let off = (f64::from(got) - sum).abs();
+                assert!(
+                    off <= 2e-6 * size,
+                    "{format:?} {rows}x{width}, token {token}, row {row}: {got}, not {sum}"
+                );
+            }
+
+            let wanted: Vec<u32> = (0..tokens as u32).map(|i| i * 7 % rows as u32).collect();
+            let tensor = TensorData::new(wanted.clone(), [tokens]);
+            let tensor = Tensor::<1, Int>::from_data(tensor, (gpu.device(), DType::U32));
+            let got = gpu.read(matrix.rows(tensor).unwrap()).await.unwrap();
+            let got = got.try_to_vec::<f32>().unwrap();
+            for (row, got) in wanted.iter().zip(got.chunks_exact(width)) {
+                let row = &weights[*row as usize * width..][..width];
+                for (got, expected) in got.iter().zip(row) {
+                    // A product may be rounded before the sum or not.
+                    let off = (got - expected).abs();
+                    assert!(
+                        off <= 1e-6 * (1.0 + expected.abs()),
+                        "{format:?}: {got} {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Both layouts of the pairs, all of a head or part of it, against the definition.
+pub async fn rope_turns_pairs(gpu: &Gpu) {
+    let (tokens, heads) = (3, 5);
+    for (dim, pairs) in [(2, 1), (8, 4), (64, 32), (10, 3), (6, 0)] {
+        for neighbours in [true, false] {
+            let input = numbers(tokens * heads * dim, 3);
+            let turns = numbers(tokens * pairs, 4);
+            let angles = turns.iter().flat_map(|a| [a.cos(), a.sin()]).collect();
+            let rotated = rope(
+                Tensor::from_data(
+                    TensorData::new(input.clone(), [tokens, heads, dim]),
+                    gpu.device(),
+                ),
+                Tensor::from_data(
+                    TensorData::new::<f32, _>(angles, [tokens, pairs, 2]),
+                    gpu.device(),
+                ),
+                neighbours,
+            );
+            let rotated = gpu.read(rotated.unwrap()).await.unwrap();
+            let rotated = rotated.try_to_vec::<f32>().unwrap();
+            for token in 0..tokens {
+                for head in 0..heads {
+                    let before = &input[(token * heads + head) * dim..][..dim];
+                    let after = &rotated[(head * tokens + token) * dim..][..dim];
+                    let mut expected = before.to_vec();
+                    for pair in 0..pairs {
+                        let (i, j) = match neighbours {
+                            true => (2 * pair, 2 * pair + 1),
+                            false => (pair, pair + pairs),
+                        };
+                        let (sin, cos) = turns[token * pairs + pair].sin_cos();
+                        expected[i] = before[i] * cos - before[j] * sin;
+                        expected[j] = before[j] * cos + before[i] * sin;
+                    }
+                    for (got, expected) in after.iter().zip(&expected) {
+                        assert!((got - expected).abs() < 1e-5, "dim {dim}, pairs {pairs}");
+                    }
+                }
+            }
+        }
     }
 }

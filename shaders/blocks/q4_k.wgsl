@@ -1,0 +1,25 @@
+// Q4_K: `quants` has eight vectors a block of 256 elements, two of them a pair of groups of 32, the even group in the low
+// nibbles, the odd one in the high; `scales` four words a block, d and dmin, then the groups' scales and minima of 6 bits
+// (see k_scale.wgsl). An element is d * scale * q - dmin * minimum.
+
+@group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> scales: array<u32>;
+
+fn nibbles(word: u32) -> vec4<f32> {
+    return vec4<f32>((vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(15u));
+}
+
+fn group_weights(group: u32) -> array<vec4<f32>, 8> {
+    let block = group / 8u;
+    let within = group % 8u;
+    let dm = k_scale(block, within);
+    let d = dm.x;
+    let m = vec4<f32>(dm.y);
+    let shift = vec4<u32>(4u * (within % 2u));
+    let p = quants[8u * block + within / 2u * 2u] >> shift;
+    let q = quants[8u * block + within / 2u * 2u + 1u] >> shift;
+    return array<vec4<f32>, 8>(
+        d * nibbles(p.x) - m, d * nibbles(p.y) - m, d * nibbles(p.z) - m, d * nibbles(p.w) - m,
+        d * nibbles(q.x) - m, d * nibbles(q.y) - m, d * nibbles(q.z) - m, d * nibbles(q.w) - m,
+    );
+}

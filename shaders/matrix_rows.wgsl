@@ -1,0 +1,33 @@
+// output[n] = row tokens[n] of the weights in f32, one lane a group of 32 elements. `group_weights` comes from one of
+// shaders/blocks, which takes the bindings before these.
+
+struct Shape {
+    rows: u32,
+    // Groups of 32 elements a row.
+    groups: u32,
+    tokens: u32,
+    // Workgroups on a line of the grid.
+    line: u32,
+}
+
+@group(0) @binding({{ input }}) var<storage, read> tokens: array<u32>;
+@group(0) @binding({{ output }}) var<storage, read_write> output: array<vec4<f32>>;
+@group(0) @binding({{ shape }}) var<uniform> shape: Shape;
+
+const LANES: u32 = 64u;
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let at = (workgroup.y * shape.line + workgroup.x) * LANES + lane;
+    if at >= shape.tokens * shape.groups {
+        return;
+    }
+    let row = min(tokens[at / shape.groups], shape.rows - 1u);
+    let w = group_weights(row * shape.groups + at % shape.groups);
+    for (var part = 0u; part < 8u; part += 1u) {
+        output[8u * at + part] = w[part];
+    }
+}

@@ -1,0 +1,302 @@
+//! A matrix that stays quantised on the GPU: its planes, products with it and rows of it, `shaders/matrix_*.wgsl`.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Dispatch, backend_extension};
+use burn::cubecl::bytes::Bytes;
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Shape, Tensor};
+use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
+
+use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
+use super::error::{KernelError, expect_f32, expect_wgpu};
+use super::launch::{empty, grid, launch};
+use crate::weights::BlockFormat;
+use crate::weights::planes::{PlanePiece, plane_words};
+
+const PRODUCT: &str = "matrix_product";
+const ROWS: &str = "matrix_rows";
+
+/// What the kernels have to know of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatrixShape {
+    /// How its elements are stored.
+    pub format: BlockFormat,
+    /// Its rows.
+    pub rows: usize,
+    /// Elements of a row, a multiple of 32.
+    pub width: usize,
+}
+
+/// The operations as burn's extension point takes them; call [`BlockMatrix`]'s methods instead.
+#[backend_extension(Cube)]
+pub trait BlockMatrixExtension: burn::backend::Backend {
+    /// `input` `[tokens, width]` gives `[tokens, rows]`.
+    fn block_product(
+        quants: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        input: FloatTensor<Self>,
+        matrix: MatrixShape,
+    ) -> FloatTensor<Self>;
+    /// `rows` `[count]`, u32, gives `[count, width]`.
+    fn block_rows(
+        quants: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        rows: IntTensor<Self>,
+        matrix: MatrixShape,
+    ) -> FloatTensor<Self>;
+    /// Writes into the memory of `plane`, u32, from its word `first` on, and returns it.
+    fn write_words(plane: IntTensor<Self>, first: usize, words: Vec<u32>) -> IntTensor<Self>;
+}
+
+/// A matrix `[rows, width]` in the blocks of its file, on a WebGPU device. Shaders dequantise what they need.
+#[derive(Module, Debug)]
+pub struct BlockMatrix {
+    quants: Tensor<1, Int>,
+    /// A single unused word where the format has no second plane.
+    scales: Tensor<1, Int>,
+    #[module(skip)]
+    format: BlockFormat,
+    #[module(skip)]
+    rows: usize,
+    #[module(skip)]
+    width: usize,
+}
+
+impl BlockMatrix {
+    /// Whether there are kernels for rows of `width` elements.
+    pub fn takes(width: usize) -> bool {
+        width.is_multiple_of(GROUP)
+    }
+
+    /// The bytes of its larger plane, which has to fit into one binding.
+    pub fn largest_plane(shape: MatrixShape) -> u64 {
+        let [quants, scales] = words(shape);
+        4 * quants.max(scales) as u64
+    }
+
+    /// Memory for a matrix, to be filled by [`write`](Self::write).
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] for a width that is no multiple of 32 or a device that runs no WGSL.
+    pub fn empty(shape: MatrixShape, device: &Device) -> Result<Self, KernelError> {
+        expect_wgpu(PRODUCT, device)?;
+        if !Self::takes(shape.width) {
+            return Err(KernelError::Shape {
+                kernel: PRODUCT,
+                argument: "matrix",
+                shape: vec![shape.rows, shape.width],
+                expected: format!("rows of a multiple of {GROUP} elements"),
+            });
+        }
+        let plane = |words: usize| Tensor::empty([words.max(1)], (device, DType::U32));
+        let [quants, scales] = words(shape);
+        Ok(Self {
+            quants: plane(quants),
+            scales: plane(scales),
+            format: shape.format,
+            rows: shape.rows,
+            width: shape.width,
+        })
+    }
+
+    /// Writes what a [`PlaneSplitter`](crate::weights::planes::PlaneSplitter) gave; words beyond the matrix are ignored.
+    pub fn write(&mut self, piece: PlanePiece) {
+        write(&mut self.quants, piece.first_quant, piece.quants);
+        write(&mut self.scales, piece.first_scale, piece.scales);
+    }
+
+    /// Its rows, its width, and how its elements are stored.
+    pub fn shape(&self) -> MatrixShape {
+        MatrixShape {
+            format: self.format,
+            rows: self.rows,
+            width: self.width,
+        }
+    }
+
+    /// Bytes on the device.
+    pub fn bytes(&self) -> u64 {
+        let [quants] = self.quants.dims();
+        let [scales] = self.scales.dims();
+        4 * (quants + scales) as u64
+    }
+
+    /// `input · selfᵀ`.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[tokens, width]`, f32
+    /// - output: `[tokens, rows]`, f32
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] for another shape, number type or kind of device.
+    pub fn product(&self, input: Tensor<2>) -> Result<Tensor<2>, KernelError> {
+        let [tokens, width] = input.dims();
+        if width != self.width {
+            return Err(KernelError::Shape {
+                kernel: PRODUCT,
+                argument: "input",
+                shape: vec![tokens, width],
+                expected: format!("[tokens, {}]", self.width),
+            });
+        }
+        expect_f32(PRODUCT, "input", &input)?;
+        expect_wgpu(PRODUCT, &input.device())?;
+        if tokens == 0 {
+            return Ok(Tensor::zeros([0, self.rows], &input.device()));
+        }
+        Ok(Tensor::from_dispatch(
+            <Dispatch as BlockMatrixExtension>::block_product(
+                self.quants.clone().into_dispatch(),
+                self.scales.clone().into_dispatch(),
+                input.into_dispatch(),
+                self.shape(),
+            ),
+        ))
+    }
+
+    /// Some of its rows in f32. A number beyond the last row gives the last.
+    ///
+    /// # Shapes
+    ///
+    /// - rows: `[count]`, u32
+    /// - output: `[count, width]`, f32
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] for another number type or kind of device.
+    pub fn rows(&self, rows: Tensor<1, Int>) -> Result<Tensor<2>, KernelError> {
+        if rows.dtype() != DType::U32 {
+            return Err(KernelError::Type {
+                kernel: ROWS,
+                argument: "rows",
+                dtype: rows.dtype().name().to_owned(),
+                expected: "u32",
+            });
+        }
+        expect_wgpu(ROWS, &rows.device())?;
+        if rows.dims() == [0] {
+            return Ok(Tensor::zeros([0, self.width], &rows.device()));
+        }
+        Ok(Tensor::from_dispatch(
+            <Dispatch as BlockMatrixExtension>::block_rows(
+                self.quants.clone().into_dispatch(),
+                self.scales.clone().into_dispatch(),
+                rows.into_dispatch(),
+                self.shape(),
+            ),
+        ))
+    }
+}
+
+fn words(shape: MatrixShape) -> [usize; 2] {
+    plane_words(shape.format, shape.rows * shape.width)
+}
+
+fn write(plane: &mut Tensor<1, Int>, first: usize, mut words: Vec<u32>) {
+    let [length] = plane.dims();
+    words.truncate(length.saturating_sub(first));
+    if !words.is_empty() {
+        *plane = Tensor::from_dispatch(<Dispatch as BlockMatrixExtension>::write_words(
+            plane.clone().into_dispatch(),
+            first,
+            words,
+        ));
+    }
+}
+
+impl BlockMatrixExtension for CubeBackend {
+    fn block_product(
+        quants: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        input: FloatTensor<Self>,
+        matrix: MatrixShape,
+    ) -> FloatTensor<Self> {
+        let input = into_contiguous(input);
+        let tokens = input.meta.shape()[0];
+        let output = empty(&input, Shape::new([tokens, matrix.rows]), DType::F32);
+        let (rows, groups) = (matrix.rows as u32, (matrix.width / GROUP) as u32);
+        let tensors = [&input, &output];
+        if tokens == 1 {
+            const ROWS: u32 = 8;
+            let (count, line) = grid(rows.div_ceil(ROWS));
+            let kernel = kernel(BlockOperation::Vector, matrix);
+            launch(
+                kernel,
+                count,
+                &bound(matrix, &quants, &scales, tensors),
+                &[rows, groups, line],
+            );
+        } else {
+            const TILE: u32 = 32;
+            let tokens = tokens as u32;
+            let row_tiles = rows.div_ceil(TILE);
+            let (count, line) = grid(row_tiles * tokens.div_ceil(TILE));
+            let kernel = kernel(BlockOperation::Product, matrix);
+            launch(
+                kernel,
+                count,
+                &bound(matrix, &quants, &scales, tensors),
+                &[rows, groups, tokens, row_tiles, line],
+            );
+        }
+        output
+    }
+
+    fn block_rows(
+        quants: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        rows: IntTensor<Self>,
+        matrix: MatrixShape,
+    ) -> FloatTensor<Self> {
+        const LANES: u32 = 64;
+        let rows = into_contiguous(rows);
+        let count = rows.meta.shape()[0];
+        let output = empty(&rows, Shape::new([count, matrix.width]), DType::F32);
+        let (count, groups) = (count as u32, (matrix.width / GROUP) as u32);
+        let (workgroups, line) = grid((count * groups).div_ceil(LANES));
+        launch(
+            kernel(BlockOperation::Rows, matrix),
+            workgroups,
+            &bound(matrix, &quants, &scales, [&rows, &output]),
+            &[matrix.rows as u32, groups, count, line],
+        );
+        output
+    }
+
+    fn write_words(plane: IntTensor<Self>, first: usize, words: Vec<u32>) -> IntTensor<Self> {
+        let length = plane.meta.shape().num_elements();
+        let after = length.saturating_sub(first + words.len());
+        let part = plane
+            .handle
+            .clone()
+            .offset_start(4 * first as u64)
+            .offset_end(4 * after as u64);
+        plane.client.write(&part, Bytes::from_elems(words));
+        plane
+    }
+}
+
+fn kernel(operation: BlockOperation, matrix: MatrixShape) -> BlockKernel {
+    BlockKernel {
+        operation,
+        format: matrix.format,
+    }
+}
+
+/// What is bound, in order: the planes that the format has, then the operation's own.
+fn bound<'a>(
+    matrix: MatrixShape,
+    quants: &'a CubeTensor,
+    scales: &'a CubeTensor,
+    others: [&'a CubeTensor; 2],
+) -> Vec<&'a CubeTensor> {
+    let mut bound = vec![quants];
+    if has_scales(matrix.format) {
+        bound.push(scales);
+    }
+    bound.extend(others);
+    bound
+}

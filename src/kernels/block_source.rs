@@ -1,0 +1,87 @@
+//! The shaders that work on quantised matrices: their own text, and that of the matrix's format, which says how a group of
+//! 32 elements is dequantised.
+
+use burn::cubecl::prelude::KernelId;
+use burn_wgpu::{KernelSource, SourceTemplate};
+
+use crate::weights::BlockFormat;
+
+/// Elements that a shader dequantises at a time.
+pub(super) const GROUP: usize = 32;
+
+/// What a shader does with the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum BlockOperation {
+    Vector,
+    Product,
+    Rows,
+}
+
+impl BlockOperation {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Vector => include_str!("../../shaders/matrix_vector.wgsl"),
+            Self::Product => include_str!("../../shaders/matrix_product.wgsl"),
+            Self::Rows => include_str!("../../shaders/matrix_rows.wgsl"),
+        }
+    }
+}
+
+/// An operation on a matrix of one format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct BlockKernel {
+    pub operation: BlockOperation,
+    pub format: BlockFormat,
+}
+
+impl KernelSource for BlockKernel {
+    fn source(&self) -> SourceTemplate {
+        let planes = if has_scales(self.format) { 2 } else { 1 };
+        let mut source = SourceTemplate::new(self.operation.text())
+            .register("input", planes.to_string())
+            .register("output", (planes + 1).to_string())
+            .register("shape", (planes + 2).to_string());
+        for text in format_texts(self.format) {
+            source = source.add_template(*text);
+        }
+        source
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(*self)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// Whether the format's second plane has anything in it, and is bound.
+pub(super) fn has_scales(format: BlockFormat) -> bool {
+    !matches!(
+        format,
+        BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16
+    )
+}
+
+macro_rules! texts {
+    ($($file:literal),+) => {
+        &[$(include_str!(concat!("../../shaders/blocks/", $file))),+]
+    };
+}
+
+fn format_texts(format: BlockFormat) -> &'static [&'static str] {
+    match format {
+        BlockFormat::F32 => texts!("f32.wgsl"),
+        BlockFormat::F16 => texts!("f16.wgsl"),
+        BlockFormat::BF16 => texts!("bf16.wgsl"),
+        BlockFormat::Q4_0 => texts!("q4_0.wgsl"),
+        BlockFormat::Q4_1 => texts!("q4_1.wgsl"),
+        BlockFormat::Q5_0 => texts!("q5_0.wgsl"),
+        BlockFormat::Q5_1 => texts!("q5_1.wgsl"),
+        BlockFormat::Q8_0 => texts!("q8_0.wgsl"),
+        BlockFormat::Q4_K => texts!("q4_k.wgsl", "k_scale.wgsl"),
+        BlockFormat::Q5_K => texts!("q5_k.wgsl", "k_scale.wgsl"),
+        BlockFormat::Q6_K => texts!("q6_k.wgsl"),
+    }
+}
