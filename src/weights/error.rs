@@ -100,12 +100,20 @@ impl WeightsError {
 
 /// Text from a file as an error may show it: quoted, escaped, and not longer than a line.
 pub(crate) fn quoted(text: &str) -> String {
-    const MOST: usize = 64;
-    let mut shown: String = text.chars().take(MOST).collect();
+    format!("{:?}", cut(text, 64))
+}
+
+/// A message that may quote a file, escaped already, not longer than two lines.
+pub(crate) fn shortened(message: &str) -> String {
+    cut(message, 160)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let mut shown: String = text.chars().take(most).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
-    format!("{shown:?}")
+    shown
 }
 
 #[cfg(test)]

@@ -4,10 +4,16 @@
 //! computed so that overflow is an error, and memory grows only with bytes that have really been delivered.
 
 pub mod blocks;
+mod data;
+mod directory;
 mod error;
 pub mod gguf;
 pub mod planes;
+pub mod safetensors;
+mod shards;
+mod source;
 
 pub use blocks::BlockFormat;
+pub use directory::{Directory, TensorInfo};
 pub use error::WeightsError;
 pub(crate) use error::quoted as shown;

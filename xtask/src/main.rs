@@ -4,6 +4,7 @@ mod child;
 mod contributors;
 mod demo;
 mod descendants;
+mod fuzz;
 mod missing;
 mod module;
 mod serve;
@@ -34,8 +35,12 @@ struct Arguments {
 enum Command {
     /// Get everything that the other commands need; what is there already is left alone
     Setup,
+    /// Get the real model that the tests run, checked, and print where it is
+    Model,
     /// Run every check and every test, and say how long each took
     Test(test::Options),
+    /// Look for files that the readers of models fail on, with libFuzzer
+    Fuzz(fuzz::Options),
     /// Build the page and serve it on this machine until Ctrl-C
     Demo(demo::Options),
     /// Build the npm package and the page as they are published
@@ -64,7 +69,12 @@ fn run(command: Command) -> anyhow::Result<()> {
     let kit = Kit::new(Workspace::find()?);
     match command {
         Command::Setup => kit.complete(),
+        Command::Model => {
+            println!("{}", kit.model()?.file.display());
+            Ok(())
+        }
         Command::Test(options) => test::run(&kit, &options),
+        Command::Fuzz(options) => fuzz::run(&kit, &options),
         Command::Demo(options) => demo::run(&kit, &options),
         Command::Build => ship::run(&kit).map(|_| ()),
         Command::Size { module } => size::run(&kit, module.as_deref()),

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::child;
+use crate::fuzz;
 use crate::module::{self, Profile};
 use crate::setup::{Browser, Kit, TARGET};
 use crate::stage::Stages;
@@ -44,6 +45,8 @@ enum Stage {
     Native,
     /// The examples in the documentation
     Doc,
+    /// The readers of model files on inputs of a fuzzer, for some seconds
+    Fuzz,
     /// The module and its JavaScript
     Wasm,
     /// The crate's tests in the browser
@@ -66,6 +69,7 @@ impl Stage {
             Self::Deny => "deny",
             Self::Native => "native",
             Self::Doc => "doc",
+            Self::Fuzz => "fuzz",
             Self::Wasm => "wasm",
             Self::Browser => "browser",
             Self::NpmCheck => "npm-check",
@@ -77,12 +81,13 @@ impl Stage {
     fn run(self, kit: &Kit) -> Result<()> {
         match self {
             Self::Setup => kit.complete(),
-            Self::Fmt => child::run(kit.cargo().args(["fmt", "--all", "--check"])),
+            Self::Fmt => fmt(kit),
             Self::Clippy => clippy(kit),
             Self::ClippyWasm => clippy_wasm(kit),
             Self::Deny => deny(kit),
             Self::Native => native(kit),
             Self::Doc => doc(kit),
+            Self::Fuzz => fuzz::run(kit, &fuzz::Options::short()),
             Self::Wasm => module::build(kit, Profile::Release, |_| Ok(())),
             Self::Browser => browser(kit),
             Self::NpmCheck => child::run(&mut kit.npm_script("check")?),
@@ -90,6 +95,7 @@ impl Stage {
             Self::NpmTest => {
                 let mut npm = kit.npm_script("test")?;
                 kit.browser()?.name_to(&mut npm);
+                kit.model()?.name_to(&mut npm);
                 child::run(&mut npm)
             }
         }
@@ -110,6 +116,15 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
 // both, and build burn twice.
 const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
 
+fn fmt(kit: &Kit) -> Result<()> {
+    for manifest in ["Cargo.toml", fuzz::MANIFEST] {
+        let mut cargo = kit.cargo();
+        cargo.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
+        child::run(&mut cargo)?;
+    }
+    Ok(())
+}
+
 fn clippy(kit: &Kit) -> Result<()> {
     for package in PACKAGES {
         let mut cargo = kit.cargo();
@@ -125,7 +140,7 @@ fn clippy(kit: &Kit) -> Result<()> {
         ]);
         child::run(&mut cargo)?;
     }
-    Ok(())
+    fuzz::clippy(kit)
 }
 
 fn clippy_wasm(kit: &Kit) -> Result<()> {
@@ -175,6 +190,7 @@ fn deny(kit: &Kit) -> Result<()> {
 
 fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
+    let model = kit.model()?;
     for package in PACKAGES {
         let mut cargo = kit.cargo();
         if in_path("cargo-nextest").is_some() {
@@ -183,6 +199,7 @@ fn native(kit: &Kit) -> Result<()> {
             cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
         vulkan.name_to(&mut cargo);
+        model.name_to(&mut cargo);
         child::run(&mut cargo)?;
     }
     Ok(())
@@ -213,6 +230,7 @@ fn browser(kit: &Kit) -> Result<()> {
     ]);
     command.arg(&browser.driver);
     command.args(["--release", ".", "--locked", "--test", "web*"]);
+    kit.model()?.name_to(&mut command);
     command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
     command.env(
         "WASM_BINDGEN_TEST_WEBDRIVER_JSON",

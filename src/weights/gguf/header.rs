@@ -2,12 +2,12 @@
 
 use super::array::PartialArray;
 use super::cursor::{Cursor, Stop};
-use super::directory::{Directory, PartialDirectory};
+use super::entries::PartialDirectory;
 use super::metadata::Metadata;
 use super::value::{MetadataValue, ValueType};
 use super::{DEFAULT_ALIGNMENT, MAX_KEY_BYTES, MAX_METADATA_PAIRS, MAX_TENSORS};
-use crate::weights::WeightsError;
 use crate::weights::error::quoted;
+use crate::weights::{Directory, WeightsError};
 
 /// Everything a file says before its tensors' bytes.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@
 
 mod array;
 mod cursor;
-mod directory;
+mod entries;
 mod header;
 mod metadata;
 mod split;
@@ -14,8 +14,8 @@ mod stream;
 mod value;
 mod whole;
 
+pub use super::{Directory, TensorInfo};
 pub use array::{MetadataArray, StringArray};
-pub use directory::{Directory, TensorInfo};
 pub use header::GgufHeader;
 pub use metadata::Metadata;
 pub use split::{Split, SplitFiles, split_names};

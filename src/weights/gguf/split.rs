@@ -1,10 +1,9 @@
 //! A model in several files, as `gguf-split` makes them: `name-00001-of-00003.gguf` and so on.
 
-use super::directory::TensorInfo;
 use super::header::GgufHeader;
 use super::metadata::Metadata;
-use crate::weights::WeightsError;
 use crate::weights::error::quoted;
+use crate::weights::{TensorInfo, WeightsError, shards};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -55,19 +54,7 @@ impl Split {
 /// The names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't named as one.
 /// A folder or an address before the name is kept.
 pub fn split_names(name: &str) -> Option<Vec<String>> {
-    let stem = name.strip_suffix(".gguf")?;
-    let (front, count) = stem.rsplit_once("-of-")?;
-    let (prefix, number) = front.rsplit_once('-')?;
-    let five_digits = |text: &str| {
-        let digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| text.parse::<u16>().ok()).flatten()
-    };
-    let (number, count) = (five_digits(number)?, five_digits(count)?);
-    (1..=count).contains(&number).then(|| {
-        (1..=count)
-            .map(|number| format!("{prefix}-{number:05}-of-{count:05}.gguf"))
-            .collect()
-    })
+    shards::names(name, ".gguf")
 }
 
 /// The headers of all files of a model, in order; a model in a single file is a set of one.

@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::header::{GgufHeader, HeaderParser};
 use crate::weights::WeightsError;
+use crate::weights::data::{Piece, Progress, take};
 use std::sync::Arc;
 
 /// How much of a long piece is looked at together while the header is not complete; what is looked at is copied.
@@ -24,6 +25,17 @@ pub enum GgufEvent<'a> {
         /// Whether these are the tensor's last.
         last: bool,
     },
+}
+
+impl<'a> GgufEvent<'a> {
+    fn tensor(piece: Piece<'a>) -> Self {
+        Self::Tensor {
+            index: piece.index,
+            offset: piece.offset,
+            bytes: piece.bytes,
+            last: piece.last,
+        }
+    }
 }
 
 /// Reads a GGUF file from pieces of any size.
@@ -61,8 +73,7 @@ enum State {
     },
     Data {
         header: Arc<GgufHeader>,
-        /// How many tensors are complete.
-        complete: usize,
+        progress: Progress,
     },
 }
 
@@ -98,7 +109,7 @@ impl GgufReader {
     pub fn is_complete(&self) -> bool {
         match &self.state {
             State::Header { .. } => false,
-            State::Data { header, complete } => *complete >= header.tensors.len(),
+            State::Data { header, progress } => progress.awaited(&header.tensors).is_none(),
         }
     }
 
@@ -130,13 +141,10 @@ impl GgufReader {
         }
         let expected = match &self.state {
             State::Header { parser, .. } => parser.expecting(),
-            State::Data { header, complete } => {
-                let next = header.tensors.in_file_order(*complete);
-                let Some(tensor) = next.and_then(|index| header.tensors.get(index)) else {
-                    return Ok(());
-                };
-                tensor.placed()
-            }
+            State::Data { header, progress } => match progress.awaited(&header.tensors) {
+                None => return Ok(()),
+                Some((_, tensor)) => tensor.placed(),
+            },
         };
         Err(WeightsError::Truncated {
             offset: self.position,
@@ -160,62 +168,29 @@ impl GgufReader {
                     let parsed = cursor.consumed();
                     let Some(header) = header else {
                         pending.drain(..parsed);
-                        let taken = piece.len();
-                        self.advance(input, taken);
+                        take(input, &mut self.position, piece.len() as u64);
                         continue;
                     };
                     // The header was not complete without this piece, so its end lies in it.
                     let end = start.saturating_add(parsed as u64);
-                    let taken = end.saturating_sub(self.position) as usize;
-                    self.advance(input, taken);
+                    let rest = end.saturating_sub(self.position);
+                    take(input, &mut self.position, rest);
                     let header = Arc::new(header);
                     self.state = State::Data {
                         header: header.clone(),
-                        complete: 0,
+                        progress: Progress::default(),
                     };
                     return Ok(Some(GgufEvent::Header(header)));
                 }
-                State::Data { header, complete } => {
-                    let next = header.tensors.in_file_order(*complete);
-                    let found = next.and_then(|index| Some((index, header.tensors.get(index)?)));
-                    let Some((index, tensor)) = found else {
-                        let rest = input.len();
-                        self.advance(input, rest);
-                        continue;
+                State::Data { header, progress } => {
+                    let position = &mut self.position;
+                    match progress.next_piece(&header.tensors, position, input) {
+                        Some(piece) => return Ok(Some(GgufEvent::tensor(piece))),
+                        None => take(input, position, u64::MAX),
                     };
-                    let Some(offset) = self.position.checked_sub(tensor.offset) else {
-                        let padding = shorter(input, tensor.offset - self.position);
-                        self.advance(input, padding);
-                        continue;
-                    };
-                    let length = shorter(input, tensor.bytes.saturating_sub(offset));
-                    let last = offset + length as u64 == tensor.bytes;
-                    if last {
-                        *complete += 1;
-                    }
-                    let bytes = self.advance(input, length);
-                    return Ok(Some(GgufEvent::Tensor {
-                        index,
-                        offset,
-                        bytes,
-                        last,
-                    }));
                 }
             }
         }
         Ok(None)
     }
-
-    /// Takes `count` bytes off the front of the input.
-    fn advance<'a>(&mut self, input: &mut &'a [u8], count: usize) -> &'a [u8] {
-        let (taken, rest) = input.split_at_checked(count).unwrap_or((input, &[]));
-        *input = rest;
-        self.position = self.position.saturating_add(taken.len() as u64);
-        taken
-    }
-}
-
-/// The length of `input`, or `most` if that is less.
-fn shorter(input: &[u8], most: u64) -> usize {
-    usize::try_from(most).map_or(input.len(), |most| most.min(input.len()))
 }

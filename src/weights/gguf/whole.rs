@@ -1,14 +1,11 @@
 //! A file that is there at once: in memory, or behind [`Read`].
 
-use super::directory::TensorInfo;
 use super::header::GgufHeader;
 use super::stream::{GgufEvent, GgufReader};
-use crate::weights::WeightsError;
-use std::io::{ErrorKind, Read};
+use crate::weights::source::Source;
+use crate::weights::{TensorInfo, WeightsError};
+use std::io::Read;
 use std::sync::Arc;
-
-/// How much is read at once.
-const READ_PIECE: usize = 256 << 10;
 
 /// A whole file in memory.
 #[derive(Debug, Clone)]
@@ -49,26 +46,17 @@ impl<'a> GgufSlice<'a> {
 /// # Errors
 /// What is wrong with the file, [`WeightsError::Read`] where the source fails, or what `handle` gives.
 pub fn read_gguf<E: From<WeightsError>>(
-    mut source: impl Read,
+    source: impl Read,
     file_bytes: Option<u64>,
     mut handle: impl FnMut(GgufEvent<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut reader = GgufReader::new(file_bytes);
-    let mut buffer = vec![0; READ_PIECE];
+    let mut source = Source::new(source);
     while !reader.is_complete() {
-        let count = match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(WeightsError::Read {
-                    offset: reader.position(),
-                    detail: error.to_string(),
-                }
-                .into());
-            }
-        };
-        let mut input = buffer.get(..count).unwrap_or_default();
+        let mut input = source.next_piece(reader.position())?;
+        if input.is_empty() {
+            break;
+        }
         while let Some(event) = reader.push(&mut input)? {
             handle(event)?;
         }

@@ -3,6 +3,7 @@
 mod apt;
 mod browser;
 mod distribution;
+mod model;
 mod npm;
 mod tools;
 mod vulkan;
@@ -16,6 +17,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 pub use self::browser::Browser;
+pub use self::model::Model;
 pub use self::vulkan::Vulkan;
 pub use self::wasm_target::{TARGET, WasmRust};
 use crate::versions::{CARGO_DENY, Tool, WASM_BINDGEN, WASM_PACK};
@@ -30,6 +32,7 @@ pub struct Kit {
     npm: OnceCell<()>,
     browser: OnceCell<Browser>,
     vulkan: OnceCell<Vulkan>,
+    model: OnceCell<Model>,
 }
 
 impl Kit {
@@ -41,6 +44,7 @@ impl Kit {
             npm: OnceCell::new(),
             browser: OnceCell::new(),
             vulkan: OnceCell::new(),
+            model: OnceCell::new(),
         }
     }
 
@@ -69,6 +73,11 @@ impl Kit {
     /// What native code finds as its GPU.
     pub fn vulkan(&self) -> Result<&Vulkan> {
         once(&self.vulkan, vulkan::ensure)
+    }
+
+    /// The real model that the tests run.
+    pub fn model(&self) -> Result<&Model> {
+        once(&self.model, || model::ensure(&self.workspace))
     }
 
     /// The npm workspace as its lock file says.
@@ -103,6 +112,7 @@ impl Kit {
             self.npm(),
             self.browser().map(|_| ()),
             self.vulkan().map(|_| ()),
+            self.model().map(|_| ()),
         ];
         let missing: Vec<_> = steps.into_iter().filter_map(Result::err).collect();
         for error in &missing {

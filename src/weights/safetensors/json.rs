@@ -1,0 +1,95 @@
+//! What the JSON of headers and indices has in common.
+
+use super::MAX_PAIRS;
+use crate::weights::WeightsError;
+use crate::weights::error::{quoted, shortened};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The name of a member of an object; borrowed from the JSON unless it is written with escapes.
+#[derive(Deserialize)]
+pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// An object whose members are strings, each name once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Strings(pub(super) BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StringsVisitor)
+    }
+}
+
+struct StringsVisitor;
+
+impl<'de> Visitor<'de> for StringsVisitor {
+    type Value = Strings;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
+        let mut strings = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if strings.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("{} twice", quoted(&key))));
+            }
+            if strings.len() == MAX_PAIRS {
+                return Err(A::Error::custom(format_args!(
+                    "more than {MAX_PAIRS} members"
+                )));
+            }
+            strings.insert(key, value);
+        }
+        Ok(Strings(strings))
+    }
+}
+
+/// Says what is wrong with `text`, which begins at byte `start` of the file.
+pub(super) fn malformed(
+    error: &serde_json::Error,
+    text: &[u8],
+    start: u64,
+    what: &str,
+    expected: &str,
+) -> WeightsError {
+    let place = place(text, error.line(), error.column());
+    let message = error.to_string();
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(&*message, |(front, _)| front);
+    let found = format!("wrong ({})", shortened(message));
+    WeightsError::malformed(start.saturating_add(place as u64), what, found, expected)
+}
+
+/// Where in `text` a line and column are, both counted from 1, the column in bytes.
+fn place(text: &[u8], line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive(|&byte| byte == b'\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    before
+        .saturating_add(column.saturating_sub(1))
+        .min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_placed_in_the_file() {
+        for (text, at) in [
+            (&b"{\"a\": 1}"[..], 6),
+            (b"{\n \"a\":\n\n  x}", 11),
+            (b"{\"a\": \"b\",", 9),
+            (b"", 0),
+        ] {
+            let error = serde_json::from_slice::<Strings>(text).unwrap_err();
+            let error = malformed(&error, text, 100, "the JSON", "strings");
+            assert_eq!(error.offset(), Some(100 + at), "{error}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! How the files of a model are named when it comes in several: `name-00001-of-00003` and so on.
+
+/// The names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't named as one of files
+/// that end in `extension`.
+pub(super) fn names(name: &str, extension: &str) -> Option<Vec<String>> {
+    let stem = name.strip_suffix(extension)?;
+    let (front, count) = stem.rsplit_once("-of-")?;
+    let (prefix, number) = front.rsplit_once('-')?;
+    let five_digits = |text: &str| {
+        let digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<u16>().ok()).flatten()
+    };
+    let (number, count) = (five_digits(number)?, five_digits(count)?);
+    (1..=count).contains(&number).then(|| {
+        (1..=count)
+            .map(|number| format!("{prefix}-{number:05}-of-{count:05}{extension}"))
+            .collect()
+    })
+}
