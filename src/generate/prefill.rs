@@ -14,7 +14,8 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
     /// many of the prompt's tokens the device is done with and how many there are; where it breaks, the generation is
     /// cancelled.
     ///
-    /// Cancelled or failed, the cache is [truncated](crate::cache::ScopeCache::truncate) to what it was before.
+    /// Cancelled or failed, the cache is [truncated](crate::cache::ScopeCache::truncate) to the position it had: it holds
+    /// what it held, but all of that counts as prompt.
     ///
     /// # Errors
     ///
