@@ -14,13 +14,13 @@ fn plain(logits: &[f32], config: &SamplingConfig, history: &[u32], u: f64) -> u3
         0 => 0,
         window => history.len().saturating_sub(window),
     };
-    for token in 0..logits.len() {
+    for (token, logit) in logits.iter_mut().enumerate() {
         if history[first..].contains(&(token as u32)) {
             let penalty = f64::from(config.repetition_penalty);
-            logits[token] = if logits[token] > 0.0 {
-                logits[token] / penalty
+            *logit = if *logit > 0.0 {
+                *logit / penalty
             } else {
-                logits[token] * penalty
+                *logit * penalty
             };
         }
     }
