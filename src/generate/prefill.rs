@@ -1,8 +1,10 @@
 //! The prompt, chunk by chunk.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 
 use burn::tensor::Tensor;
+use futures_util::future::{Either, select};
 use web_time::Instant;
 
 use super::model::{LanguageModel, Spelling, read};
@@ -89,9 +91,15 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
     /// Brings the cache back to a length that every layer had. If the device is gone, so is the cache.
     pub(super) async fn go_back(&mut self, length: usize) {
         self.cache.reserve(0);
-        if self.gpu.is_none_or(|gpu| gpu.check().is_ok())
-            && let Err(error) = self.cache.truncate(length).await
-        {
+        let truncated = self.cache.truncate(length);
+        let truncated = match self.gpu {
+            Some(gpu) => match select(pin!(gpu.lost()), pin!(truncated)).await {
+                Either::Left(_) => return,
+                Either::Right((truncated, _)) => truncated,
+            },
+            None => truncated.await,
+        };
+        if let Err(error) = truncated {
             log::warn!("the cache could not be brought back to position {length}: {error}");
         }
     }
