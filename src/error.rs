@@ -1,6 +1,7 @@
 //! Everything that can go wrong, under one type with stable codes.
 
 use crate::cache::CacheError;
+use crate::generate::GenerateError;
 use crate::gpu::GpuError;
 use crate::kernels::KernelError;
 use crate::model::ModelError;
@@ -16,6 +17,9 @@ pub enum Error {
     /// A cache could not be built or used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A generation could not be configured or go on.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     /// Opening or using the GPU failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),
@@ -35,6 +39,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Cache(error) => error.code(),
+            Self::Generate(error) => error.code(),
             Self::Gpu(error) => error.code(),
             Self::Kernel(error) => error.code(),
             Self::Model(error) => error.code(),

@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod error;
+pub mod generate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;

@@ -1,0 +1,108 @@
+//! How much is generated, and what ends it.
+
+use serde::{Deserialize, Serialize};
+
+use super::setters::setters;
+use super::{GenerateError, SamplingConfig, stop};
+
+/// As many as a cache counts.
+const MOST_NEW_TOKENS: usize = 1 << 24;
+const MOST_CHUNK: usize = 4096;
+const MOST_STOP_TOKENS: usize = 1024;
+
+/// A generation. Every field has a default.
+///
+/// ```
+/// use kvscope::generate::{GenerateConfig, SamplingConfig};
+///
+/// let config = GenerateConfig::default()
+///     .with_max_new_tokens(4096)
+///     .with_stop(vec!["\n\n".to_owned()])
+///     .with_sampling(SamplingConfig::default().with_temperature(0.7).with_min_p(0.05).with_seed(7));
+/// assert!(config.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct GenerateConfig {
+    /// At most so many tokens are generated. It is also T, by which the adaptive decode strategies pace their budget.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub max_new_tokens: usize,
+    /// Texts that end the generation; they and what follows them are not part of its text.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub stop: Vec<String>,
+    /// Tokens that end the generation, beside those by which the model itself ends a turn.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub stop_tokens: Vec<u32>,
+    /// Whether to go on past the tokens by which the model ends a turn.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub ignore_eos: bool,
+    /// How each token is chosen.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub sampling: SamplingConfig,
+    /// So many tokens of the prompt are given to the device at a time. Progress and cancellation come between chunks; the
+    /// result does not depend on it beyond the rounding of sums.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub prefill_chunk: usize,
+}
+
+impl Default for GenerateConfig {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 256,
+            stop: Vec::new(),
+            stop_tokens: Vec::new(),
+            ignore_eos: false,
+            sampling: SamplingConfig::default(),
+            prefill_chunk: 256,
+        }
+    }
+}
+
+impl GenerateConfig {
+    setters! {
+        /// Sets [`max_new_tokens`](Self::max_new_tokens).
+        with_max_new_tokens: max_new_tokens, usize;
+        /// Sets [`stop`](Self::stop).
+        with_stop: stop, Vec<String>;
+        /// Sets [`stop_tokens`](Self::stop_tokens).
+        with_stop_tokens: stop_tokens, Vec<u32>;
+        /// Sets [`ignore_eos`](Self::ignore_eos).
+        with_ignore_eos: ignore_eos, bool;
+        /// Sets [`sampling`](Self::sampling).
+        with_sampling: sampling, SamplingConfig;
+        /// Sets [`prefill_chunk`](Self::prefill_chunk).
+        with_prefill_chunk: prefill_chunk, usize;
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Config`] names the first field in question, its value and what would be allowed.
+    pub fn validate(&self) -> Result<(), GenerateError> {
+        within("max_new_tokens", self.max_new_tokens, MOST_NEW_TOKENS)?;
+        within("prefill_chunk", self.prefill_chunk, MOST_CHUNK)?;
+        stop::validate(&self.stop)?;
+        if self.stop_tokens.len() > MOST_STOP_TOKENS {
+            return Err(GenerateError::config(
+                "stop_tokens",
+                format!("{} tokens", self.stop_tokens.len()),
+                format!("at most {MOST_STOP_TOKENS} tokens"),
+            ));
+        }
+        self.sampling.validate()
+    }
+}
+
+fn within(field: &'static str, value: usize, most: usize) -> Result<(), GenerateError> {
+    if (1..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(GenerateError::config(
+            field,
+            value,
+            format!("from 1 to {most}"),
+        ))
+    }
+}

@@ -1,0 +1,228 @@
+//! Choosing a token by its logits.
+//!
+//! All arithmetic is in f64, in the order of the tokens' ids, with the exponential function of [`super::exp`] and the
+//! random numbers of ChaCha8: whoever has the same seed and the same logits gets the same tokens, on any platform. (The
+//! same logits is what differs between adapters: their f32 sums round differently.)
+
+use std::cmp::Ordering;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::exp::exp;
+use super::{GenerateError, SamplingConfig};
+
+/// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
+const RANKED_AT_FIRST: usize = 256;
+const RANKED_MORE: usize = 8;
+
+/// A token that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampled {
+    /// The token.
+    pub token: u32,
+    /// The model's own probability of it: the softmax of its logits as they are, before penalty, temperature and filters.
+    pub probability: f32,
+}
+
+/// Chooses tokens by a [`SamplingConfig`].
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    config: SamplingConfig,
+    random: ChaCha8Rng,
+    /// Logits with their penalty, then weights: a number a token.
+    numbers: Vec<f64>,
+    /// Tokens that may be chosen.
+    candidates: Vec<u32>,
+}
+
+impl Sampler {
+    /// A sampler at the beginning of its seed's random numbers.
+    ///
+    /// # Errors
+    ///
+    /// As [`SamplingConfig::validate`].
+    pub fn new(config: SamplingConfig) -> Result<Self, GenerateError> {
+        config.validate()?;
+        // Spelt out, as rand_core's way from a number to a seed may change with a release.
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&config.seed.to_le_bytes());
+        Ok(Self {
+            config,
+            random: ChaCha8Rng::from_seed(seed),
+            numbers: Vec::new(),
+            candidates: Vec::new(),
+        })
+    }
+
+    /// Chooses a token by `logits`, one a token of the vocabulary, where −∞ means never. `history` is all tokens so far,
+    /// the prompt's included; tokens beyond the vocabulary in it are passed over.
+    ///
+    /// A greedy choice takes the first of the largest and no random number. Any other takes one number u in [0, 1) and the
+    /// first token, in the order of ids, at which the cumulative probability of what the filters left passes u.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Logits`] where one is NaN or +∞, or none is finite.
+    pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, GenerateError> {
+        check(logits)?;
+        self.penalise(logits, history);
+        let best = first_largest(&self.numbers);
+        let token = if self.config.temperature == 0.0 {
+            best
+        } else {
+            self.weigh(self.numbers[best as usize]);
+            self.filter();
+            self.draw().unwrap_or(best)
+        };
+        Ok(Sampled {
+            token,
+            probability: probability(logits, token),
+        })
+    }
+
+    fn penalise(&mut self, logits: &[f32], history: &[u32]) {
+        self.numbers.clear();
+        self.numbers
+            .extend(logits.iter().map(|logit| f64::from(*logit)));
+        let penalty = f64::from(self.config.repetition_penalty);
+        if penalty == 1.0 {
+            return;
+        }
+        let window = match self.config.repetition_window {
+            0 => history.len(),
+            window => window.min(history.len()),
+        };
+        let mut occurred = history[history.len() - window..].to_vec();
+        occurred.sort_unstable();
+        occurred.dedup();
+        for token in occurred {
+            if let Some(logit) = self.numbers.get_mut(token as usize) {
+                *logit = if *logit > 0.0 {
+                    *logit / penalty
+                } else {
+                    *logit * penalty
+                };
+            }
+        }
+    }
+
+    /// Keeps the top k, in the order of ids, and turns logits into weights: probabilities times one factor, by which the
+    /// likeliest token's, whose logit is `largest`, is 1.
+    fn weigh(&mut self, largest: f64) {
+        let numbers = &mut self.numbers;
+        self.candidates.clear();
+        self.candidates.extend(
+            (0..numbers.len() as u32).filter(|token| numbers[*token as usize] > f64::NEG_INFINITY),
+        );
+        let top = self.config.top_k;
+        if top > 0 && top < self.candidates.len() {
+            self.candidates
+                .select_nth_unstable_by(top - 1, |a, b| likeliest_first(numbers, *a, *b));
+            self.candidates.truncate(top);
+            self.candidates.sort_unstable();
+        }
+        let temperature = f64::from(self.config.temperature);
+        for token in &self.candidates {
+            let number = &mut numbers[*token as usize];
+            *number = exp((*number - largest) / temperature);
+        }
+    }
+
+    /// Top-p, then min-p. Neither drops the likeliest token.
+    fn filter(&mut self) {
+        if self.config.top_p < 1.0 {
+            self.keep_nucleus();
+            self.candidates.sort_unstable();
+        }
+        let least = f64::from(self.config.min_p);
+        let weights = &self.numbers;
+        self.candidates
+            .retain(|token| weights[*token as usize] >= least);
+    }
+
+    /// Keeps the fewest likeliest candidates whose weights sum to `top_p` of all. Sorts no more of them than needed.
+    fn keep_nucleus(&mut self) {
+        let weights = &self.numbers;
+        let candidates = &mut self.candidates;
+        let total: f64 = candidates
+            .iter()
+            .map(|token| weights[*token as usize])
+            .sum();
+        let enough = f64::from(self.config.top_p) * total;
+        let (mut ranked, mut target, mut sum) = (0, RANKED_AT_FIRST, 0.0);
+        while ranked < candidates.len() {
+            let end = target.min(candidates.len());
+            if end < candidates.len() {
+                candidates[ranked..]
+                    .select_nth_unstable_by(end - ranked, |a, b| likeliest_first(weights, *a, *b));
+            }
+            candidates[ranked..end].sort_unstable_by(|a, b| likeliest_first(weights, *a, *b));
+            for index in ranked..end {
+                sum += weights[candidates[index] as usize];
+                if sum >= enough {
+                    candidates.truncate(index + 1);
+                    return;
+                }
+            }
+            ranked = end;
+            target = target.saturating_mul(RANKED_MORE);
+        }
+    }
+
+    /// The candidate at which the sum of weights passes a random part of their whole; `None` only if there is none.
+    fn draw(&mut self) -> Option<u32> {
+        let weights = &self.numbers;
+        let weight = |token: u32| weights[token as usize];
+        let total: f64 = self.candidates.iter().map(|token| weight(*token)).sum();
+        // The 53 bits that an f64 has.
+        let part = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let mut sum = 0.0;
+        let passed = self.candidates.iter().find(|token| {
+            sum += weight(**token);
+            sum > part * total
+        });
+        // The product may round up to the total.
+        let last = || self.candidates.iter().rfind(|token| weight(**token) > 0.0);
+        passed.or_else(last).copied()
+    }
+}
+
+fn check(logits: &[f32]) -> Result<(), GenerateError> {
+    let wrong = |detail: String| Err(GenerateError::Logits { detail });
+    if let Some(token) = logits
+        .iter()
+        .position(|logit| logit.is_nan() || *logit == f32::INFINITY)
+    {
+        return wrong(format!("token {token}'s is {}", logits[token]));
+    }
+    if logits.iter().all(|logit| *logit == f32::NEG_INFINITY) {
+        return wrong(format!("of {} none is finite", logits.len()));
+    }
+    Ok(())
+}
+
+fn first_largest(numbers: &[f64]) -> u32 {
+    let mut best = 0;
+    for (token, number) in numbers.iter().enumerate() {
+        if *number > numbers[best] {
+            best = token;
+        }
+    }
+    best as u32
+}
+
+/// Larger numbers before smaller ones, and of equal ones the smaller token first.
+fn likeliest_first(numbers: &[f64], a: u32, b: u32) -> Ordering {
+    let (first, second) = (numbers[a as usize], numbers[b as usize]);
+    // Not `total_cmp`, to which 0 and -0 are not equal. No NaN comes this far.
+    let likeliest = second.partial_cmp(&first).unwrap_or(Ordering::Equal);
+    likeliest.then(a.cmp(&b))
+}
+
+fn probability(logits: &[f32], token: u32) -> f32 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |logit: f32| exp(f64::from(logit) - f64::from(largest));
+    let total: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    (weight(logits[token as usize]) / total) as f32
+}

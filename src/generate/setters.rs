@@ -1,0 +1,14 @@
+//! The `with_` methods of the configurations.
+
+/// One method a line, each of which sets one field.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $field:ident, $type:ty;)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub fn $name(mut self, value: $type) -> Self {
+            self.$field = value;
+            self
+        })*
+    };
+}
+pub(super) use setters;
