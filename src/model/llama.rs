@@ -13,8 +13,9 @@ use super::rope::Rope;
 use super::rotation::Rotation;
 use crate::Error;
 use crate::cache::ScopeCache;
+use crate::generate::LanguageModel;
 
-/// A model of the Llama family; [`load`](super::load) makes it from files.
+/// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
 /// It keeps nothing of a sequence: that is all in the [`ScopeCache`] that each call is given. Positions are the cache's, and
 /// may go on beyond the context that the model was trained for.
@@ -85,12 +86,16 @@ impl Llama {
     ) -> Result<Tensor<2>, Error> {
         let hidden = self.forward(tokens, cache, false)?;
         let [count, width] = hidden.dims();
-        let from = match rows {
-            LogitRows::None => count,
-            LogitRows::Last => count.saturating_sub(1),
-            LogitRows::All => 0,
-        };
-        self.logits(hidden.slice([from..count, 0..width]))
+        match rows {
+            LogitRows::All if count > 0 => self.logits(hidden),
+            LogitRows::Last if count > 0 => {
+                self.logits(hidden.slice([count - 1..count, 0..width]))
+            }
+            _ => {
+                let nobodys = [0, self.config.vocabulary];
+                Ok(Tensor::empty(nobodys, &hidden.device()))
+            }
+        }
     }
 
     /// Takes a token that was decoded, and returns the logits of the next, `[vocabulary]`, f32.
@@ -159,5 +164,29 @@ impl Llama {
         } else {
             Err(ModelError::CacheMismatch { found, expected })
         }
+    }
+}
+
+impl LanguageModel for Llama {
+    fn context(&self) -> usize {
+        self.config.context
+    }
+
+    fn append(
+        &self,
+        tokens: &[u32],
+        cache: &mut ScopeCache,
+        logits: bool,
+    ) -> Result<Tensor<2>, Error> {
+        let rows = if logits {
+            LogitRows::Last
+        } else {
+            LogitRows::None
+        };
+        Self::append(self, tokens, cache, rows)
+    }
+
+    fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error> {
+        Self::step(self, token, cache)
     }
 }

@@ -25,7 +25,7 @@ pub use config::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 pub use error::ModelError;
 pub use feed_forward::FeedForward;
 pub use llama::{Llama, LogitRows};
-pub use load::{GgufLoader, LoadProgress};
+pub use load::{LoadProgress, ModelLoader};
 #[cfg(not(target_family = "wasm"))]
 pub use load::{LoadedGguf, gguf_files, load_gguf_files};
 pub use matrix::Matrix;

@@ -17,81 +17,104 @@ use super::super::weight::{LayerPart, Weight};
 use super::sink::{Read, TensorSink};
 use crate::Error;
 use crate::kernels::{BlockMatrix, MatrixShape};
-use crate::weights::BlockFormat;
+use crate::weights::TensorInfo;
 
 /// The tensors that have come so far. Every one is checked against what the configuration says before memory is taken.
 pub(super) struct ModelBuilder {
     config: LlamaConfig,
     device: Device,
-    /// The most bytes that a shader can have in one binding.
-    binding_bytes: u64,
+    /// The tensor whose bytes are coming.
+    sink: Option<TensorSink>,
     matrices: BTreeMap<Weight, Matrix>,
     vectors: BTreeMap<Weight, Vec<f32>>,
 }
 
 impl ModelBuilder {
-    pub fn new(config: LlamaConfig, device: Device, binding_bytes: u64) -> Self {
+    pub fn new(config: LlamaConfig, device: Device) -> Self {
         Self {
             config,
             device,
-            binding_bytes,
+            sink: None,
             matrices: BTreeMap::new(),
             vectors: BTreeMap::new(),
         }
     }
 
-    /// The architecture's name.
-    pub fn architecture(&self) -> &'static str {
-        self.config.architecture.name()
+    /// Takes some bytes of a tensor: their offset in it, themselves, and whether they are the last. `binding_bytes` is the
+    /// most that a shader can have in one binding.
+    pub fn take(
+        &mut self,
+        weight: Option<Weight>,
+        tensor: &TensorInfo,
+        (offset, bytes, last): (u64, &[u8], bool),
+        binding_bytes: u64,
+    ) -> Result<(), Error> {
+        if offset == 0 {
+            self.sink = None;
+            if !is_derived(&tensor.name) {
+                self.sink = Some(self.begin(weight, tensor, binding_bytes)?);
+            }
+        }
+        if let Some(sink) = &mut self.sink {
+            sink.push(bytes)?;
+        }
+        if let Some(sink) = self.sink.take_if(|_| last) {
+            self.end(sink);
+        }
+        Ok(())
     }
 
-    /// Makes room for a tensor called `name` whose bytes are about to come; `shape` is outermost first.
-    pub fn begin(
+    /// Makes room for a tensor whose bytes are about to come.
+    fn begin(
         &self,
-        weight: Weight,
-        name: &str,
-        format: BlockFormat,
-        shape: &[u64],
+        weight: Option<Weight>,
+        tensor: &TensorInfo,
+        binding_bytes: u64,
     ) -> Result<TensorSink, Error> {
-        let Some(expected) = self.config.shape(weight) else {
-            return Err(ModelError::UnexpectedTensor {
-                name: name.to_owned(),
-                architecture: self.config.architecture.name(),
-            }
-            .into());
+        let name = crate::weights::shown(&tensor.name);
+        let expected = weight.and_then(|weight| Some((weight, self.config.shape(weight)?)));
+        let Some((weight, expected)) = expected else {
+            let architecture = self.config.architecture.name();
+            return Err(ModelError::UnexpectedTensor { name, architecture }.into());
         };
-        if !shape
+        let found = tensor.shape();
+        if !found
             .iter()
             .copied()
             .eq(expected.iter().map(|&size| size as u64))
         {
             return Err(ModelError::Shape {
-                name: name.to_owned(),
-                found: shape.to_vec(),
+                name,
+                found,
                 expected,
             }
             .into());
         }
         if let [rows, width] = expected[..] {
-            let needed = BlockMatrix::largest_plane(MatrixShape {
-                format,
+            let bytes = BlockMatrix::largest_plane(MatrixShape {
+                format: tensor.format,
                 rows,
                 width,
             });
-            if needed > self.binding_bytes {
+            if bytes > binding_bytes {
                 return Err(ModelError::TensorTooLarge {
-                    name: name.to_owned(),
-                    bytes: needed,
-                    most: self.binding_bytes,
+                    name,
+                    bytes,
+                    most: binding_bytes,
                 }
                 .into());
             }
         }
-        Ok(TensorSink::new(weight, format, expected, &self.device)?)
+        Ok(TensorSink::new(
+            weight,
+            tensor.format,
+            expected,
+            &self.device,
+        )?)
     }
 
     /// Takes a tensor whose bytes have all come.
-    pub fn end(&mut self, sink: TensorSink) {
+    fn end(&mut self, sink: TensorSink) {
         let weight = sink.weight;
         match sink.finish(&self.device) {
             Read::Matrix(matrix) => {
@@ -205,4 +228,9 @@ impl ModelBuilder {
         }
         .into()
     }
+}
+
+/// Whether older files carry this tensor although it follows from the configuration: rotary frequencies.
+fn is_derived(name: &str) -> bool {
+    name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn_rot_embd.weight")
 }

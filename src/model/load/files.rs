@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use super::super::llama::Llama;
-use super::gguf::GgufLoader;
+use super::loader::ModelLoader;
 use super::progress::LoadProgress;
 use crate::Error;
 use crate::weights::WeightsError;
@@ -45,7 +45,7 @@ pub fn load_gguf_files(
     device: &Device,
     mut progress: impl FnMut(LoadProgress),
 ) -> Result<LoadedGguf, Error> {
-    let mut loader = GgufLoader::new(device.clone());
+    let mut loader = ModelLoader::gguf(device.clone());
     let mut buffer = vec![0; PIECE];
     for path in files {
         let unreadable = |offset, error: std::io::Error| WeightsError::Read {

@@ -3,11 +3,11 @@
 mod builder;
 #[cfg(not(target_family = "wasm"))]
 mod files;
-mod gguf;
+mod loader;
 mod progress;
 mod sink;
 
 #[cfg(not(target_family = "wasm"))]
 pub use files::{LoadedGguf, gguf_files, load_gguf_files};
-pub use gguf::GgufLoader;
+pub use loader::ModelLoader;
 pub use progress::LoadProgress;

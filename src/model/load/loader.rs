@@ -1,0 +1,225 @@
+//! A model from its files, as their bytes arrive.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::super::config::LlamaConfig;
+use super::super::error::ModelError;
+use super::super::llama::Llama;
+use super::super::weight::Weight;
+use super::builder::ModelBuilder;
+use super::progress::LoadProgress;
+use crate::Error;
+use crate::weights::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
+use crate::weights::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
+use crate::weights::{TensorInfo, WeightsError};
+
+/// Loads a model whose file, or files in order, are handed to it piece by piece. Each tensor goes to the device as its bytes
+/// come; beside what the device has, only headers and vectors are kept. Dropping it cancels the load.
+///
+/// ```no_run
+/// # fn load(device: burn::tensor::Device, file: Vec<u8>) -> Result<kvscope::model::Llama, kvscope::Error> {
+/// let mut loader = kvscope::model::ModelLoader::gguf(device);
+/// loader.begin_file(Some(file.len() as u64));
+/// for piece in file.chunks(1 << 20) {
+///     loader.push(piece)?;
+/// }
+/// loader.end_file()?;
+/// loader.finish()
+/// # }
+/// ```
+pub struct ModelLoader {
+    device: Device,
+    binding_bytes: u64,
+    files: Files,
+    /// From the configuration on: a GGUF file's header has it.
+    builder: Option<ModelBuilder>,
+    /// Bytes of the files before this one.
+    before: u64,
+    /// What this file has in all, if that is known.
+    file_bytes: Option<u64>,
+}
+
+/// Both kinds of file, and how far they have been read.
+enum Files {
+    Gguf {
+        reader: GgufReader,
+        files: SplitFiles,
+    },
+    Safetensors {
+        reader: SafetensorsReader,
+        files: SafetensorsFiles,
+    },
+}
+
+impl ModelLoader {
+    /// From GGUF files, which say themselves how many they are, onto `device`.
+    pub fn gguf(device: Device) -> Self {
+        Self {
+            device,
+            binding_bytes: u64::MAX,
+            files: Files::Gguf {
+                reader: GgufReader::new(None),
+                files: SplitFiles::new(),
+            },
+            builder: None,
+            before: 0,
+            file_bytes: None,
+        }
+    }
+
+    /// From safetensors files and a model's `config.json`, onto `device`.
+    ///
+    /// # Errors
+    ///
+    /// What [`LlamaConfig::from_config_json`] refuses.
+    pub fn safetensors(
+        config: &[u8],
+        files: SafetensorsFiles,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let config = LlamaConfig::from_config_json(config)?;
+        Ok(Self {
+            builder: Some(ModelBuilder::new(config, device.clone())),
+            files: Files::Safetensors {
+                reader: SafetensorsReader::new(None),
+                files,
+            },
+            ..Self::gguf(device)
+        })
+    }
+
+    /// Refuses tensors that need more than this in one binding: the device's `maxStorageBufferBindingSize`.
+    #[must_use]
+    pub fn with_binding_bytes(mut self, binding_bytes: u64) -> Self {
+        self.binding_bytes = binding_bytes;
+        self
+    }
+
+    /// Says that the next file begins, and how many bytes it has, if that is known.
+    pub fn begin_file(&mut self, file_bytes: Option<u64>) {
+        self.file_bytes = file_bytes;
+        match &mut self.files {
+            Files::Gguf { reader, .. } => *reader = GgufReader::new(file_bytes),
+            Files::Safetensors { reader, .. } => *reader = SafetensorsReader::new(file_bytes),
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file or does not fit a model, as soon as that shows. The load can't go on then.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        match &mut self.files {
+            Files::Gguf { reader, files } => {
+                while let Some(event) = reader.push(&mut bytes)? {
+                    match event {
+                        GgufEvent::Header(header) => {
+                            files.add(header.clone())?;
+                            if self.builder.is_none() {
+                                let config = LlamaConfig::from_gguf(&header)?;
+                                let builder = ModelBuilder::new(config, self.device.clone());
+                                self.builder = Some(builder);
+                            }
+                        }
+                        GgufEvent::Tensor {
+                            index,
+                            offset,
+                            bytes,
+                            last,
+                        } => {
+                            let tensor = reader.header().and_then(|it| it.tensors.get(index));
+                            let role = |tensor: &TensorInfo| Weight::from_gguf_name(&tensor.name);
+                            if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
+                                let piece = (offset, bytes, last);
+                                builder.take(role(tensor), tensor, piece, self.binding_bytes)?;
+                            }
+                        }
+                    }
+                }
+            }
+            Files::Safetensors { reader, files } => {
+                while let Some(event) = reader.push(&mut bytes)? {
+                    match event {
+                        SafetensorsEvent::Header(header) => files.add(header)?,
+                        SafetensorsEvent::Tensor {
+                            index,
+                            offset,
+                            bytes,
+                            last,
+                        } => {
+                            let tensor = reader.header().and_then(|it| it.tensors.get(index));
+                            let role =
+                                |tensor: &TensorInfo| Weight::from_hugging_face_name(&tensor.name);
+                            if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
+                                let piece = (offset, bytes, last);
+                                builder.take(role(tensor), tensor, piece, self.binding_bytes)?;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that the file has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Truncated`] if something is missing.
+    pub fn end_file(&mut self) -> Result<(), Error> {
+        match &self.files {
+            Files::Gguf { reader, .. } => reader.finish()?,
+            Files::Safetensors { reader, .. } => reader.finish()?,
+        }
+        self.before = self.progress().read_bytes;
+        self.file_bytes = None;
+        // A reader that nothing has been pushed to, so that no byte is counted twice.
+        self.begin_file(None);
+        Ok(())
+    }
+
+    /// The header of a GGUF model's first file, once it has come: its metadata has the tokenizer and the chat template.
+    pub fn header(&self) -> Option<&Arc<GgufHeader>> {
+        match &self.files {
+            Files::Gguf { files, .. } => files.files().first(),
+            Files::Safetensors { .. } => None,
+        }
+    }
+
+    /// How far the load has come.
+    pub fn progress(&self) -> LoadProgress {
+        let position = match &self.files {
+            Files::Gguf { reader, .. } => reader.position(),
+            Files::Safetensors { reader, .. } => reader.position(),
+        };
+        LoadProgress {
+            read_bytes: self.before + position,
+            // Of later files of a set nothing is known yet.
+            file_end: self.file_bytes.map(|bytes| self.before + bytes),
+        }
+    }
+
+    /// The model.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] if a file is missing, [`ModelError::MissingTensor`].
+    pub fn finish(self) -> Result<Llama, Error> {
+        match &self.files {
+            Files::Gguf { files, .. } => files.finish()?,
+            Files::Safetensors { files, .. } => files.finish()?,
+        }
+        match self.builder {
+            Some(builder) => builder.finish(),
+            None => Err(ModelError::Weights(WeightsError::Truncated {
+                offset: 0,
+                expected: "a model's file".to_owned(),
+            })
+            .into()),
+        }
+    }
+}
