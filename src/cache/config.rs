@@ -8,6 +8,7 @@ use super::{Budget, ConfigError, DecodeStrategy, PrefillMethod, ScopeCache};
 /// The type in which keys and values are kept. Arithmetic is in f32 either way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub enum CacheType {
     /// 16-bit floats.
     #[default]
@@ -33,6 +34,7 @@ impl CacheType {
 /// How SnapKV smooths attention along the positions before it picks the largest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub enum Pooling {
     /// The greatest of the positions under the kernel.
     #[default]

@@ -11,6 +11,7 @@ use super::store::Sizes;
 /// attention is not counted: it is there with any cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct MemoryReport {
     /// Bytes held now.
     pub held_bytes: u64,

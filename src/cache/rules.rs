@@ -10,6 +10,7 @@ macro_rules! rules {
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
         #[non_exhaustive]
         pub enum $name {
             // Every list begins with `Full`, which drops nothing.
