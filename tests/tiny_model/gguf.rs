@@ -1,0 +1,48 @@
+//! A tiny model as a GGUF file.
+
+use super::sizes::Scaling;
+use super::{TinyModel, tokenizer};
+use crate::gguf_file::{GgufFile, Value};
+
+pub const EPSILON: f32 = 1e-5;
+
+impl TinyModel {
+    /// With the keys that llama.cpp's converter writes, and a tokenizer.
+    pub fn gguf(&self) -> GgufFile {
+        let sizes = &self.sizes;
+        let mut file = GgufFile::new()
+            .with("general.architecture", Value::text(sizes.architecture))
+            .with("general.name", Value::text("tiny"));
+        let mut add = |key: &str, value| {
+            file.pairs
+                .push((format!("{}.{key}", sizes.architecture), value));
+        };
+        let size = |size: usize| Value::U32(size as u32);
+        add("block_count", size(sizes.layers));
+        add("context_length", size(sizes.context));
+        add("embedding_length", size(sizes.width));
+        add("feed_forward_length", size(sizes.feed_forward));
+        add("attention.head_count", size(sizes.query_heads));
+        add("attention.head_count_kv", size(sizes.kv_heads));
+        add("attention.layer_norm_rms_epsilon", Value::F32(EPSILON));
+        add("rope.freq_base", Value::F32(sizes.base));
+        if sizes.head_dim * sizes.query_heads != sizes.width {
+            add("attention.key_length", size(sizes.head_dim));
+            add("attention.value_length", size(sizes.head_dim));
+        }
+        // The converter writes it for Llama alone; elsewhere whole heads are turned.
+        if sizes.architecture == "llama" {
+            add("rope.dimension_count", size(sizes.rotated));
+        }
+        if let Scaling::Linear(factor) = sizes.scaling {
+            add("rope.scaling.type", Value::text("linear"));
+            add("rope.scaling.factor", Value::F32(factor));
+        }
+        let file = tokenizer::with_tokenizer(file, sizes.vocabulary);
+        self.tensors.iter().fold(file, |file, tensor| {
+            let dimensions: Vec<u64> = tensor.shape.iter().rev().map(|&it| it as u64).collect();
+            let bytes = tensor.bytes.clone();
+            file.with_tensor(&tensor.name, &dimensions, tensor.format.ggml_id(), bytes)
+        })
+    }
+}
