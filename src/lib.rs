@@ -3,11 +3,13 @@
 #![warn(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod cache;
+pub mod engine;
 pub mod error;
 pub mod generate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod text;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;

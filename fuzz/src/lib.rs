@@ -1,4 +1,9 @@
 //! The readers of model files, without the rest of kvscope: burn would have to be built again with the fuzzer's flags.
 
 #[path = "../../src/weights/mod.rs"]
+#[allow(
+    unused_imports,
+    dead_code,
+    reason = "some of it is there for the rest of kvscope"
+)]
 pub mod weights;

@@ -14,6 +14,9 @@ pub enum GenerateError {
         /// What would have been allowed.
         allowed: String,
     },
+    /// Another generation has the engine.
+    #[error("another generation is running on this engine: wait for its end, or cancel it")]
+    Busy,
     /// There is nothing to go on from.
     #[error("the prompt is empty, at least one token is needed")]
     EmptyPrompt,
@@ -24,14 +27,6 @@ pub enum GenerateError {
         tokens: usize,
         /// The model's context length in tokens.
         context: usize,
-    },
-    /// The prompt has a token that the model does not know.
-    #[error("the prompt's token {token} is beyond the model's vocabulary of {vocabulary}")]
-    UnknownToken {
-        /// The token.
-        token: u32,
-        /// How many tokens the model knows.
-        vocabulary: usize,
     },
     /// The model's logits are none that a token can be chosen by.
     #[error("no token can be chosen by these logits: {detail}")]
@@ -52,9 +47,9 @@ impl GenerateError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Config { .. } => "invalid-config",
+            Self::Busy => "engine-busy",
             Self::EmptyPrompt => "prompt-empty",
             Self::PromptTooLong { .. } => "prompt-too-long",
-            Self::UnknownToken { .. } => "token-unknown",
             Self::Logits { .. } => "logits-invalid",
             Self::Read { .. } => "logits-read",
         }

@@ -4,6 +4,7 @@
 mod error;
 mod limits;
 mod loss;
+mod memory;
 mod options;
 mod report;
 
@@ -14,6 +15,7 @@ use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
 
 pub use error::{DeviceLoss, GpuError, LossReason};
 pub use limits::REQUIRED as REQUIRED_LIMITS;
+pub use memory::GpuMemory;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};
 pub use report::{GpuLimits, GpuReport};
 
@@ -154,6 +156,38 @@ impl Gpu {
             operation: "reading a tensor",
             detail: error.to_string(),
         })
+    }
+
+    /// What is allocated on the device, by this program's count of it; launches that are not submitted yet count as done.
+    pub fn memory(&self) -> GpuMemory {
+        let usage = self.device.memory_pool_usage();
+        usage.map_or_else(GpuMemory::default, |usage| GpuMemory {
+            bytes_in_use: usage.bytes_in_use,
+            bytes_reserved: usage.bytes_reserved,
+            allocations: usage.number_allocs,
+        })
+    }
+
+    /// Waits until all that was asked of the device is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read): what went wrong in the meantime.
+    pub async fn settle(&self) -> Result<(), GpuError> {
+        let nothing = Tensor::<1>::zeros([1], &self.device);
+        self.read(nothing).await.map(drop)
+    }
+
+    /// Waits as [`settle`](Self::settle), then gives memory back that burn keeps for reuse.
+    ///
+    /// # Errors
+    ///
+    /// As [`settle`](Self::settle).
+    pub async fn release_unused(&self) -> Result<(), GpuError> {
+        self.settle().await?;
+        self.device.memory_cleanup();
+        // What was freed goes with the next submission.
+        self.settle().await
     }
 
     /// Resolves when the device is lost, at once if it already is.

@@ -31,6 +31,11 @@ pub(super) fn invalid_argument(message: &str) -> JsValue {
     kvscope_error(message, "invalid-argument", Object::new())
 }
 
+/// A result that JavaScript can't represent.
+pub(super) fn conversion(error: tsify::Error) -> JsValue {
+    js_sys::Error::new(&error.to_string()).into()
+}
+
 fn kvscope_error(message: &str, code: &str, details: Object) -> JsValue {
     let thrown = js_sys::Error::new(message);
     thrown.set_name("KvscopeError");

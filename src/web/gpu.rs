@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
-use super::error::{invalid_argument, to_js};
-use crate::gpu::{DeviceLoss, Gpu, GpuOptions, GpuReport};
+use super::error::{conversion, invalid_argument, to_js};
+use crate::gpu::{DeviceLoss, Gpu, GpuMemory, GpuOptions, GpuReport};
 use crate::kernels::rms_norm;
 
 /// An open GPU.
@@ -55,6 +55,16 @@ impl WasmGpu {
             .map_err(|error| invalid_argument(&error.to_string()))
     }
 
+    /// What is allocated on the device.
+    pub fn memory(&self) -> Result<Ts<GpuMemory>, JsValue> {
+        self.gpu.memory().into_ts().map_err(conversion)
+    }
+
+    /// Waits for the device and gives memory back that is kept for reuse.
+    pub async fn release_unused(&self) -> Result<(), JsValue> {
+        self.gpu.release_unused().await.map_err(to_js)
+    }
+
     /// Resolves when the device is lost.
     pub async fn lost(&self) -> Result<Ts<DeviceLoss>, JsValue> {
         self.gpu.lost().await.into_ts().map_err(conversion)
@@ -66,7 +76,8 @@ impl WasmGpu {
     }
 }
 
-/// A result that JavaScript can't represent.
-fn conversion(error: tsify::Error) -> JsValue {
-    js_sys::Error::new(&error.to_string()).into()
+impl WasmGpu {
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
 }

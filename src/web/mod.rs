@@ -2,11 +2,15 @@
 
 pub(crate) mod adapter;
 mod constructors;
+mod engine;
 mod error;
 mod gpu;
+mod loader;
 
 pub use constructors::constructor_runs;
+pub use engine::{GenerateRequest, GenerateResult, WasmEngine};
 pub use gpu::WasmGpu;
+pub use loader::WasmLoader;
 
 use wasm_bindgen::JsValue;
 

@@ -1,6 +1,7 @@
 import { test as base, expect, type Page } from "@playwright/test";
 import { access } from "node:fs/promises";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve, type StaticServer } from "./static-server.ts";
 
@@ -8,6 +9,10 @@ export { expect, type Page };
 
 /** A path unlike any the page was built for: deep, and with a character that addresses must escape. */
 export const SUB_PATH = "/some where/deep/";
+
+/** The real model's file: `cargo xtask test` names it. */
+export const MODEL =
+  process.env["KVSCOPE_MODEL"] ?? join(homedir(), ".cache/kvscope/models/SmolLM2-135M-Instruct.Q4_1.gguf");
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -19,7 +24,7 @@ interface Fixtures {
 }
 
 interface WorkerFixtures {
-  /** The built page at `/` and {@link SUB_PATH}, the package's folder at `/pkg/`, an empty page at `/blank`. */
+  /** The built page at `/` and {@link SUB_PATH}, the package's folder at `/pkg/`, the model's at `/model/`, an empty page at `/blank`. */
   server: StaticServer;
 }
 
@@ -38,7 +43,12 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     async ({}, use) => {
       const site = folder("www/dist");
       await requireBuilt(join(site, "index.html"), folder("pkg/dist/index.js"), folder("pkg/wasm/kvscope_bg.wasm"));
-      const server = await serve({ "/": site, [SUB_PATH]: site, "/pkg/": folder("pkg") });
+      const server = await serve({
+        "/": site,
+        [SUB_PATH]: site,
+        "/pkg/": folder("pkg"),
+        "/model/": dirname(MODEL),
+      });
       await use(server);
       await server.close();
     },

@@ -51,7 +51,13 @@ fn text_that_is_not_a_header() {
     refused_header(r#"{"a":3}"#, MALFORMED, 5, "invalid type");
     refused_header(r#"{"a":{"dtype":"F32"}}"#, MALFORMED, 19, "missing field");
     let nul = raw(b"{\"a\xff\":1}", &[]);
-    refused(&nul, MALFORMED, START + 3, "unicode");
+    refused(&nul, MALFORMED, START + 3, "UTF-8");
+    // In a member that is not read.
+    let before = "{\"a\":{\"more\":\"";
+    let after = "\",\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,2]}}";
+    let unread = [before.as_bytes(), b"\xef", after.as_bytes()].concat();
+    let at = START + before.len() as u64;
+    refused(&raw(unread, &[0; 2]), MALFORMED, at, "UTF-8");
     for (field, mentions) in [
         (
             r#""dtype":3,"shape":[1],"data_offsets":[0,4]"#,

@@ -1,7 +1,7 @@
 //! The header of a file: its tensors' names, types, shapes and places.
 
 use super::entry::Entry;
-use super::json::{Key, Strings, malformed};
+use super::json::{Key, Strings, malformed, utf8};
 use super::{LENGTH_BYTES, MAX_TENSORS};
 use crate::weights::error::quoted;
 use crate::weights::{Directory, WeightsError};
@@ -31,7 +31,9 @@ impl SafetensorsHeader {
     }
 
     /// Parses the JSON of the header of a file of `file_bytes` (if that is known).
-    pub(super) fn parse(text: &[u8], file_bytes: Option<u64>) -> Result<Self, WeightsError> {
+    pub(super) fn parse(bytes: &[u8], file_bytes: Option<u64>) -> Result<Self, WeightsError> {
+        let what = "the header's JSON";
+        let text = utf8(bytes, LENGTH_BYTES, what)?;
         let data_start = LENGTH_BYTES.saturating_add(text.len() as u64);
         let mut contents = Contents {
             text,
@@ -40,7 +42,7 @@ impl SafetensorsHeader {
             directory: Directory::default(),
             wrong: None,
         };
-        let mut json = serde_json::Deserializer::from_slice(text);
+        let mut json = serde_json::Deserializer::from_str(text);
         let parsed = json
             .deserialize_map(&mut contents)
             .and_then(|()| json.end());
@@ -50,7 +52,7 @@ impl SafetensorsHeader {
         parsed.map_err(|error| {
             let expected =
                 "an object of tensors, each once, with `dtype`, `shape` and `data_offsets`";
-            malformed(&error, text, LENGTH_BYTES, "the header's JSON", expected)
+            malformed(&error, text, LENGTH_BYTES, what, expected)
         })?;
         let header = Self {
             metadata: contents.metadata.unwrap_or_default(),
@@ -91,7 +93,7 @@ impl SafetensorsHeader {
 
 /// What a header's JSON says, collected while it is parsed.
 struct Contents<'t> {
-    text: &'t [u8],
+    text: &'t str,
     data_start: u64,
     metadata: Option<BTreeMap<String, String>>,
     directory: Directory,

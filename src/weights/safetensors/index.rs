@@ -1,7 +1,7 @@
 //! `model.safetensors.index.json`: which file of a model holds which tensor.
 
 use super::header::SafetensorsHeader;
-use super::json::{Strings, malformed};
+use super::json::{Strings, malformed, utf8};
 use super::{LENGTH_BYTES, MAX_HEADER_BYTES};
 use crate::weights::WeightsError;
 use crate::weights::error::quoted;
@@ -36,9 +36,10 @@ impl SafetensorsIndex {
             let expected = format!("at most {MAX_HEADER_BYTES} bytes");
             return Err(WeightsError::malformed(0, what, found, expected));
         }
-        let written: Written = serde_json::from_slice(json).map_err(|error| {
+        let text = utf8(json, 0, what)?;
+        let written: Written = serde_json::from_str(text).map_err(|error| {
             let expected = "an object whose `weight_map` names each tensor once, with its file";
-            malformed(&error, json, 0, what, expected)
+            malformed(&error, text, 0, what, expected)
         })?;
         let Strings(names) = written.weight_map;
         let distinct: BTreeSet<&String> = names.values().collect();

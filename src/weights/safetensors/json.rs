@@ -49,10 +49,19 @@ impl<'de> Visitor<'de> for StringsVisitor {
     }
 }
 
+/// The text of `bytes`, which begin at byte `start` of the file. The JSON parser alone would not do: it passes over members
+/// that nobody asks for without looking at their encoding.
+pub(super) fn utf8<'a>(bytes: &'a [u8], start: u64, what: &str) -> Result<&'a str, WeightsError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let offset = start.saturating_add(error.valid_up_to() as u64);
+        WeightsError::malformed(offset, what, "not UTF-8", "JSON in UTF-8")
+    })
+}
+
 /// Says what is wrong with `text`, which begins at byte `start` of the file.
 pub(super) fn malformed(
     error: &serde_json::Error,
-    text: &[u8],
+    text: &str,
     start: u64,
     what: &str,
     expected: &str,
@@ -67,9 +76,9 @@ pub(super) fn malformed(
 }
 
 /// Where in `text` a line and column are, both counted from 1, the column in bytes.
-fn place(text: &[u8], line: usize, column: usize) -> usize {
-    let lines = text.split_inclusive(|&byte| byte == b'\n');
-    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+fn place(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(str::len).sum();
     before
         .saturating_add(column.saturating_sub(1))
         .min(text.len())
@@ -82,12 +91,12 @@ mod tests {
     #[test]
     fn errors_are_placed_in_the_file() {
         for (text, at) in [
-            (&b"{\"a\": 1}"[..], 6),
-            (b"{\n \"a\":\n\n  x}", 11),
-            (b"{\"a\": \"b\",", 9),
-            (b"", 0),
+            ("{\"a\": 1}", 6),
+            ("{\n \"a\":\n\n  x}", 11),
+            ("{\"a\": \"b\",", 9),
+            ("", 0),
         ] {
-            let error = serde_json::from_slice::<Strings>(text).unwrap_err();
+            let error = serde_json::from_str::<Strings>(text).unwrap_err();
             let error = malformed(&error, text, 100, "the JSON", "strings");
             assert_eq!(error.offset(), Some(100 + at), "{error}");
         }

@@ -1,0 +1,145 @@
+//! A model, its tokenizer and the device they are on: what generating text takes.
+
+use std::cell::Cell;
+
+use burn::tensor::Device;
+
+use crate::Error;
+use crate::cache::{CacheOptions, ScopeCache};
+use crate::generate::{GenerateConfig, GenerateError, Generation};
+use crate::gpu::Gpu;
+use crate::model::{Llama, ModelLoader};
+use crate::text::{Controls, Detokenizer, Message, Tokenizer};
+use crate::weights::WeightsError;
+
+/// A loaded model, ready to generate.
+///
+/// One generation runs at a time: a second one is refused with [`GenerateError::Busy`] instead of being made to wait, so that
+/// the caller decides. What waiting would hide, two generations sharing one device, is that each then takes twice as long.
+pub struct Engine {
+    model: Llama,
+    tokenizer: Tokenizer,
+    device: Device,
+    gpu: Option<Gpu>,
+    busy: Cell<bool>,
+}
+
+/// What to go on from.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub enum Prompt {
+    /// A text as it is. Where it spells a control token, it means it.
+    Text(String),
+    /// A conversation, put together by the model's chat template. What a message says is never a control token.
+    Chat(Vec<Message>),
+}
+
+impl Engine {
+    /// A model that is already loaded, on the device that it is on.
+    pub fn new(model: Llama, tokenizer: Tokenizer, device: Device) -> Self {
+        Self {
+            model,
+            tokenizer,
+            device,
+            gpu: None,
+            busy: Cell::new(false),
+        }
+    }
+
+    /// What a loader of GGUF files has read, with the tokenizer from their metadata.
+    ///
+    /// # Errors
+    ///
+    /// What is missing of the model, or what is wrong with its tokenizer.
+    pub fn from_gguf(loader: ModelLoader, device: Device) -> Result<Self, Error> {
+        let header = loader.header().cloned();
+        let header = header.ok_or_else(|| WeightsError::Truncated {
+            offset: 0,
+            expected: "a GGUF file".to_owned(),
+        })?;
+        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        Ok(Self::new(loader.finish()?, tokenizer, device))
+    }
+
+    /// Names the GPU that the device belongs to, so that its loss is heard of.
+    #[must_use]
+    pub fn with_gpu(mut self, gpu: Gpu) -> Self {
+        self.gpu = Some(gpu);
+        self
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Llama {
+        &self.model
+    }
+
+    /// Its tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// An empty cache for this model, by these rules.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`](crate::cache::ConfigError) with the first field that can't be.
+    pub fn cache(&self, options: &CacheOptions) -> Result<ScopeCache, Error> {
+        let config = options.apply(self.model.config().cache());
+        let cache = config.and_then(|config| config.init(&self.device));
+        Ok(cache.map_err(crate::cache::CacheError::from)?)
+    }
+
+    /// A prompt's tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError`](crate::text::TextError), above all where a chat template fails.
+    pub fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
+        Ok(match prompt {
+            Prompt::Text(text) => self.tokenizer.encode(text, Controls::Read)?,
+            Prompt::Chat(messages) => self.tokenizer.encode_chat(messages, true)?,
+        })
+    }
+
+    /// Makes ready to go on from `prompt`, after what `cache` has seen; nothing is computed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError`] for a prompt or configuration that can't be.
+    pub fn generation<'a>(
+        &'a self,
+        prompt: Vec<u32>,
+        cache: &'a mut ScopeCache,
+        config: GenerateConfig,
+    ) -> Result<Generation<'a, Llama, Detokenizer<'a>>, Error> {
+        let spelling = self.tokenizer.detokenizer();
+        let ends = self.tokenizer.stop_tokens();
+        let generation = Generation::new(&self.model, spelling, ends, cache, prompt, config)?;
+        Ok(match &self.gpu {
+            Some(gpu) => generation.with_gpu(gpu),
+            None => generation,
+        })
+    }
+
+    /// Takes the engine for a generation, until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Busy`] while another has it.
+    pub fn occupy(&self) -> Result<Occupied<'_>, GenerateError> {
+        if self.busy.replace(true) {
+            return Err(GenerateError::Busy);
+        }
+        Ok(Occupied(&self.busy))
+    }
+}
+
+/// That a generation has the engine.
+pub struct Occupied<'a>(&'a Cell<bool>);
+
+impl Drop for Occupied<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}

@@ -1,0 +1,139 @@
+//! [`Engine`] for JavaScript.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use js_sys::Function;
+use serde::{Deserialize, Serialize};
+use tsify::{Ts, Tsify};
+use wasm_bindgen::prelude::*;
+
+use super::error::{conversion, invalid_argument, to_js};
+use crate::Error;
+use crate::cache::{CacheOptions, MemoryReport, ScopeCache};
+use crate::engine::{Engine, Prompt};
+use crate::generate::{Cancel, GenerateConfig, Summary};
+use crate::gpu::Gpu;
+
+/// What to generate, and within which cache.
+#[derive(Debug, Clone, Serialize, Deserialize, Tsify)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GenerateRequest {
+    /// What to go on from.
+    pub prompt: Prompt,
+    /// The cache's rules.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub cache: CacheOptions,
+    /// How tokens are chosen, and what ends them.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub config: GenerateConfig,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerateResult {
+    /// The text, as far as it came.
+    pub text: String,
+    /// Its tokens, with the one that ended it.
+    pub tokens: Vec<u32>,
+    /// Speed and memory.
+    pub summary: Summary,
+}
+
+/// A loaded model, and the cache of its last generation.
+#[wasm_bindgen]
+pub struct WasmEngine {
+    engine: Rc<Engine>,
+    gpu: Gpu,
+    cancel: RefCell<Cancel>,
+    cache: RefCell<Option<ScopeCache>>,
+}
+
+impl WasmEngine {
+    pub(super) fn new(engine: Engine, gpu: &Gpu) -> Self {
+        Self {
+            engine: Rc::new(engine),
+            gpu: gpu.clone(),
+            cancel: RefCell::default(),
+            cache: RefCell::default(),
+        }
+    }
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Generates, in a new cache. `on_prefill` is called with the tokens of the prompt that are done and their number,
+    /// `on_step` with each step; what either throws ends the generation and is thrown here.
+    pub async fn generate(
+        &self,
+        request: Ts<GenerateRequest>,
+        on_prefill: Function,
+        on_step: Function,
+    ) -> Result<Ts<GenerateResult>, JsValue> {
+        let request = request
+            .to_rust()
+            .map_err(|error| invalid_argument(&format!("`request`: {error}")))?;
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.gpu.check().map_err(to_js)?;
+        let cancel = Cancel::new();
+        self.cancel.replace(cancel.clone());
+        // The last generation's memory is free for this one's.
+        self.cache.replace(None);
+
+        let tokens = self.engine.encode(&request.prompt).map_err(to_js)?;
+        let mut cache = self.engine.cache(&request.cache).map_err(to_js)?;
+        let generation = self
+            .engine
+            .generation(tokens, &mut cache, request.config)
+            .map_err(to_js)?;
+        let mut generation = generation.with_cancel(cancel);
+
+        let mut thrown = None;
+        let nobody = JsValue::NULL;
+        let prefilled = generation.prefill(|done, of| {
+            match on_prefill.call2(&nobody, &(done as f64).into(), &(of as f64).into()) {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    thrown = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        prefilled.await.map_err(to_js)?;
+        if let Some(error) = thrown {
+            return Err(error);
+        }
+        while let Some(step) = generation.next().await.map_err(to_js)? {
+            on_step.call1(&nobody, &step.into_ts().map_err(conversion)?.into())?;
+        }
+        generation.rest();
+        let result = GenerateResult {
+            text: generation.text().to_owned(),
+            tokens: generation.tokens().to_vec(),
+            summary: generation.summary(),
+        };
+        self.cache.replace(Some(cache));
+        result.into_ts().map_err(conversion)
+    }
+
+    /// Ends the running generation, if there is one, before its next chunk or step.
+    pub fn cancel(&self) {
+        self.cancel.borrow().cancel();
+    }
+
+    /// What the last generation's cache holds, and would hold had it evicted nothing.
+    pub fn memory(&self) -> Result<Ts<MemoryReport>, JsValue> {
+        let cache = self.cache.borrow();
+        let report = cache.as_ref().map(ScopeCache::memory).unwrap_or_default();
+        report.into_ts().map_err(conversion)
+    }
+
+    /// Frees the last generation's cache.
+    pub fn forget(&self) {
+        self.cache.replace(None);
+    }
+}

@@ -1,0 +1,158 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { MODEL, expect, test, type Page } from "./test.ts";
+
+/** What a native run of the same prompt gives, by `kvscope generate`; `cargo xtask test` names the program. */
+async function nativeTokens(prompt: string, count: number): Promise<number[]> {
+  const program = process.env["KVSCOPE_COMMAND"];
+  if (program === undefined) {
+    throw new Error("KVSCOPE_COMMAND names no kvscope command: run this by `cargo xtask test`");
+  }
+  const args = ["generate", "--model", MODEL, "--raw", "--prompt", prompt, "--max-new-tokens", String(count)];
+  const { stdout } = await promisify(execFile)(program, [...args, "--temperature", "0", "--json"], {
+    maxBuffer: 1 << 24,
+  });
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { token?: number });
+  return lines.flatMap(({ token }) => (token === undefined ? [] : [token]));
+}
+
+interface Recorded {
+  readonly generation: readonly { readonly prompt: string }[];
+}
+
+/** The first recorded prompt: the chat template with a short question. */
+async function recordedPrompt(): Promise<string> {
+  const folder = process.env["KVSCOPE_REFERENCE"] ?? "../shared/reference";
+  const text = await readFile(`${folder}/ref_dev.json`, "utf8");
+  const [first] = (JSON.parse(text) as Recorded).generation;
+  return first?.prompt ?? "";
+}
+
+type Module = typeof import("../../pkg/wasm/kvscope.js");
+type Request = Parameters<import("../../pkg/wasm/kvscope.js").WasmEngine["generate"]>[0];
+
+declare global {
+  var gpu: InstanceType<Module["WasmGpu"]>;
+  var engine: InstanceType<Module["WasmEngine"]>;
+}
+
+/** Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's own memory at its most. */
+async function loadModel(page: Page): Promise<number> {
+  await page.goto("/blank");
+  return page.evaluate(async () => {
+    const address = "/pkg/wasm/kvscope.js";
+    const module = (await import(address)) as Module;
+    const { memory } = await module.default({ module_or_path: "/pkg/wasm/kvscope_bg.wasm" });
+    globalThis.gpu = await module.WasmGpu.open({});
+    const response = await fetch("/model/SmolLM2-135M-Instruct.Q4_1.gguf");
+    const loader = module.WasmLoader.gguf(gpu);
+    loader.begin_file(Number(response.headers.get("content-length")) || undefined);
+    const reader = response.body?.getReader();
+    for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) {
+      loader.push(chunk.value);
+    }
+    loader.end_file();
+    globalThis.engine = await loader.finish();
+    return memory.buffer.byteLength;
+  });
+}
+
+const generate = (page: Page, request: Request) =>
+  page.evaluate(async (wanted) => {
+    const steps: { text: string; memory: { heldBytes: number; fullBytes: number } }[] = [];
+    const result = await engine.generate(
+      wanted,
+      () => {},
+      (step: (typeof steps)[number]) => steps.push(step),
+    );
+    return { ...result, steps };
+  }, request);
+
+test("the real model gives the native run's tokens, and holds what it says it holds", async ({ page }) => {
+  test.setTimeout(1_200_000);
+  const prompt = await recordedPrompt();
+  const moduleBytes = await loadModel(page);
+  // The model's largest tensor, the embedding in Q8_0, has 30,081,024 bytes; 96 MB are allowed beside it.
+  expect(moduleBytes).toBeLessThan(96e6 + 30_081_024);
+
+  const config = { maxNewTokens: 48, sampling: { temperature: 0 } };
+  const full = await generate(page, { prompt, config });
+  expect(full.tokens).toEqual(await nativeTokens(prompt, 48));
+  expect(full.steps.map(({ text }) => text).join("")).toBe(full.text);
+  expect(full.summary.finish).toBe("length");
+  expect(full.summary.memory.heldBytes).toBe(full.summary.memory.fullBytes);
+
+  const cache = {
+    prefill: { method: "snapkv", budget: 24 },
+    decode: { strategy: "slide", budget: 16, recent: 8 },
+  } as const;
+  const slide = await generate(page, { prompt, cache, config });
+  const { heldBytes, fullBytes } = slide.summary.memory;
+  expect(fullBytes).toBe(full.summary.memory.fullBytes);
+  expect(heldBytes).toBeLessThan(fullBytes);
+
+  const counted = await page.evaluate(async () => {
+    await gpu.release_unused();
+    const withCache = gpu.memory();
+    engine.forget();
+    await gpu.release_unused();
+    const without = gpu.memory();
+    return {
+      bytes: withCache.bytesInUse - without.bytesInUse,
+      tensors: withCache.allocations - without.allocations,
+      buffers: withCache.bytesReserved - without.bytesReserved,
+    };
+  });
+  // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256 bytes.
+  expect(counted.tensors).toBe(4 * 30);
+  expect(counted.bytes).toBeGreaterThanOrEqual(heldBytes);
+  expect(counted.bytes - heldBytes).toBeLessThan(counted.tensors * 256);
+  expect(counted.buffers).toBeGreaterThanOrEqual(counted.bytes);
+});
+
+test("a second generation is refused while one runs, cancelling keeps the text, and the engine goes on", async ({
+  page,
+}) => {
+  test.setTimeout(600_000);
+  await loadModel(page);
+  const outcome = await page.evaluate(async () => {
+    const config = { maxNewTokens: 40, sampling: { temperature: 0 } };
+    const request = { prompt: "Once upon a time", config };
+    let steps = 0;
+    const running = engine.generate(
+      request,
+      () => {},
+      () => {
+        steps += 1;
+        if (steps === 3) {
+          engine.cancel();
+        }
+      },
+    );
+    const second = await engine
+      .generate(
+        request,
+        () => {},
+        () => {},
+      )
+      .then(
+        () => "resolved",
+        (error: unknown) => (error as { code: string }).code,
+      );
+    const first = await running;
+    const again = await engine.generate(
+      { ...request, config: { ...config, maxNewTokens: 3 } },
+      () => {},
+      () => {},
+    );
+    return { second, first, again };
+  });
+  expect(outcome.second).toBe("engine-busy");
+  expect(outcome.first.summary.finish).toBe("cancelled");
+  expect(outcome.first.tokens).toHaveLength(3);
+  expect(outcome.first.text).toBe(outcome.again.text);
+});
