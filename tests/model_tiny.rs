@@ -3,6 +3,8 @@
 
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "plain_llama/by_hand.rs"]
+mod by_hand;
 #[path = "plain_cache/devices.rs"]
 mod devices;
 mod gguf_file;

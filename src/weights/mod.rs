@@ -16,4 +16,4 @@ mod source;
 pub use blocks::BlockFormat;
 pub use directory::{Directory, TensorInfo};
 pub use error::WeightsError;
-pub(crate) use error::quoted as shown;
+pub(crate) use error::{quoted as shown, shortened};

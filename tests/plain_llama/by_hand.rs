@@ -1,6 +1,8 @@
 //! The plain computation against cases worked out by hand.
 
-use super::{Matrix, PlainLayer, PlainLlama, Projection, Turning, attention, rms_norm};
+use crate::plain_llama::{
+    Matrix, PlainLayer, PlainLlama, Projection, Turning, attention, rms_norm,
+};
 
 fn close(a: &[f64], b: &[f64]) {
     assert_eq!(a.len(), b.len());

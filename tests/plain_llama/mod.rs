@@ -7,7 +7,6 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-mod by_hand;
 pub mod frequencies;
 
 /// `[outputs][inputs]`.
@@ -108,7 +107,7 @@ impl PlainLlama {
         }
     }
 
-    fn heads(&self, projection: &Projection, input: &[f64]) -> Vec<Vec<f64>> {
+    pub fn heads(&self, projection: &Projection, input: &[f64]) -> Vec<Vec<f64>> {
         let mut projected = times(&projection.matrix, input);
         if let Some(bias) = &projection.bias {
             add(&mut projected, bias);
@@ -143,7 +142,7 @@ impl Turning {
 }
 
 /// Softmax of the query on every key, over the values.
-fn attention(query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<f64> {
+pub fn attention(query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<f64> {
     let scale = (query.len() as f64).sqrt();
     let scores = keys.iter().map(|key| dot(query, key) / scale);
     let exponentials: Vec<f64> = scores.map(f64::exp).collect();
@@ -157,7 +156,7 @@ fn attention(query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<f64> 
     attended
 }
 
-fn rms_norm(input: &[f64], weight: &[f64], epsilon: f64) -> Vec<f64> {
+pub fn rms_norm(input: &[f64], weight: &[f64], epsilon: f64) -> Vec<f64> {
     assert_eq!(input.len(), weight.len());
     let root = (dot(input, input) / input.len() as f64 + epsilon).sqrt();
     let pairs = input.iter().zip(weight);

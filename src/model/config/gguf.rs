@@ -1,5 +1,6 @@
 //! The configuration in a GGUF file's metadata
-//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, "Standardized key-value pairs").
+//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, "Standardized key-value pairs"). What is assumed where a key
+//! is missing is what llama.cpp assumes.
 
 use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 use crate::model::architecture::Architecture;
@@ -24,7 +25,7 @@ impl LlamaConfig {
             metadata,
             prefix: architecture.name(),
         };
-        keys.refuse_experts()?;
+        keys.refuse_what_is_not_run()?;
 
         let width = keys.required("embedding_length")?;
         let query_heads = keys.required("attention.head_count")?;
@@ -39,6 +40,8 @@ impl LlamaConfig {
                 format!("values as long as keys, {head_dim}"),
             ));
         }
+        let context = keys.required("context_length")?;
+        let window = keys.size("attention.sliding_window")?.unwrap_or(0);
         let rotated = keys.size("rope.dimension_count")?;
         let base = keys.metadata.float(&keys.key("rope.freq_base"))?;
         let config = Self {
@@ -50,7 +53,12 @@ impl LlamaConfig {
             kv_heads: kv_heads.unwrap_or(query_heads),
             head_dim,
             vocabulary: vocabulary(header, &keys)?,
-            context: keys.required("context_length")?,
+            // As far as attention to everything is what the model was trained for; 0 says that there is no window.
+            context: if window > 0 {
+                context.min(window)
+            } else {
+                context
+            },
             norm_epsilon: metadata.required(
                 &keys.key("attention.layer_norm_rms_epsilon"),
                 Metadata::float,
@@ -149,34 +157,50 @@ impl Keys<'_> {
         }
     }
 
-    /// Mixtral and its like call themselves `llama`, too.
-    fn refuse_experts(&self) -> Result<(), ModelError> {
-        match self.size("expert_count")? {
-            None | Some(0) => Ok(()),
-            Some(count) => Err(self.unsupported("expert_count", count, "no experts".to_owned())),
+    /// What would change the result. Mixtral and its like call themselves `llama`, too.
+    fn refuse_what_is_not_run(&self) -> Result<(), ModelError> {
+        if let Some(count @ 1..) = self.size("expert_count")? {
+            return Err(self.unsupported("expert_count", count, "no experts".to_owned()));
+        }
+        let causal = "attention.causal";
+        if self.metadata.boolean(&self.key(causal))? == Some(false) {
+            return Err(self.unsupported(causal, false, "causal attention".to_owned()));
+        }
+        // Of yarn and its like: what cosines and sines are multiplied by.
+        let factor = "rope.scaling.attn_factor";
+        let found = self.metadata.float(&self.key(factor))?;
+        match found.filter(|&found| found != 1.0) {
+            Some(found) => Err(self.unsupported(factor, found, "a factor of 1".to_owned())),
+            None => Ok(()),
         }
     }
 
     fn scaling(&self) -> Result<RopeScaling, ModelError> {
-        let factor = |name| self.metadata.float(&self.key(name));
-        let named = self.key("rope.scaling.type");
-        match self.metadata.text(&named)? {
-            Some("none") => Ok(RopeScaling::None),
-            Some("linear") => Ok(RopeScaling::Linear {
-                factor: factor("rope.scaling.factor")?.map_or(1.0, f64::from),
-            }),
-            Some(other) => Err(self.unsupported(
-                "rope.scaling.type",
-                shown(other),
-                "none, linear, or factors in rope_freqs.weight".to_owned(),
-            )),
-            // Older files have a factor and no type.
-            None => Ok(match factor("rope.scale_linear")? {
-                Some(factor) => RopeScaling::Linear {
-                    factor: factor.into(),
-                },
-                None => RopeScaling::None,
-            }),
+        let named = self.metadata.text(&self.key("rope.scaling.type"))?;
+        match named {
+            Some("none") => return Ok(RopeScaling::None),
+            // Without a type it is linear.
+            None | Some("linear") => {}
+            Some(other) => {
+                return Err(self.unsupported(
+                    "rope.scaling.type",
+                    shown(other),
+                    "none, linear, or factors in rope_freqs.weight".to_owned(),
+                ));
+            }
         }
+        let factor = |name| self.metadata.float(&self.key(name));
+        let factor = match factor("rope.scaling.factor")? {
+            Some(factor) => Some(factor),
+            // Its name in older files.
+            None => factor("rope.scale_linear")?,
+        };
+        Ok(match factor {
+            // 0 is how llama.cpp says that there is none.
+            None | Some(0.0) => RopeScaling::None,
+            Some(factor) => RopeScaling::Linear {
+                factor: factor.into(),
+            },
+        })
     }
 }

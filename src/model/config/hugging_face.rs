@@ -2,17 +2,24 @@
 //! (<https://huggingface.co/docs/transformers/model_doc/llama>, and its siblings for Mistral, Qwen2 and Qwen3).
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 use crate::model::architecture::Architecture;
 use crate::model::error::ModelError;
-use crate::weights::shown;
+use crate::weights::{shortened, shown};
+
+/// What says which model it is. It is read first: other models have other fields.
+#[derive(Debug, Deserialize)]
+struct Identity {
+    model_type: Option<String>,
+    architectures: Option<Vec<String>>,
+}
 
 /// What is read of it. A field that is there and null is as good as missing.
 #[derive(Debug, Deserialize)]
 struct Fields {
-    model_type: String,
     num_hidden_layers: usize,
     hidden_size: usize,
     intermediate_size: usize,
@@ -35,6 +42,8 @@ struct Fields {
     sliding_window: Option<usize>,
     use_sliding_window: Option<bool>,
     num_local_experts: Option<usize>,
+    num_experts: Option<usize>,
+    quantization_config: Option<IgnoredAny>,
 }
 
 impl LlamaConfig {
@@ -44,24 +53,21 @@ impl LlamaConfig {
     ///
     /// [`ModelError::Architecture`], [`ModelError::Unsupported`] or [`ModelError::Config`].
     pub fn from_config_json(json: &[u8]) -> Result<Self, ModelError> {
-        let fields: Fields = serde_json::from_slice(json).map_err(|error| ModelError::Config {
-            field: "config.json".to_owned(),
-            found: error.to_string(),
-            allowed: "a Llama's, Mistral's, Qwen2's or Qwen3's configuration".to_owned(),
-        })?;
-        let architecture = Architecture::from_model_type(&fields.model_type)?;
+        let architecture = parse::<Identity>(json)?.architecture()?;
+        let fields: Fields = parse(json)?;
         fields.refuse_what_is_not_run(architecture)?;
 
-        let head_dim = fields.head_dim.unwrap_or_else(|| {
-            let heads = fields.num_attention_heads;
-            fields.hidden_size.checked_div(heads).unwrap_or(0)
+        let head_dim = fields.head_dim.unwrap_or_else(|| match architecture {
+            Architecture::Qwen3 => 128,
+            Architecture::Llama | Architecture::Qwen2 => {
+                let heads = fields.num_attention_heads;
+                fields.hidden_size.checked_div(heads).unwrap_or(0)
+            }
         });
-        let rope = fields.rope_parameters.as_ref();
-        let rope = rope.or(fields.rope_scaling.as_ref());
-        let named = |name| rope.and_then(|rope| rope.get(name)).and_then(Value::as_f64);
+        let rope = Rope::of(&fields);
         let part = fields
             .partial_rotary_factor
-            .or(named("partial_rotary_factor"));
+            .or(rope.number("partial_rotary_factor"));
         let config = Self {
             architecture,
             layers: fields.num_hidden_layers,
@@ -79,16 +85,40 @@ impl LlamaConfig {
             biases: architecture.has_biases(),
             rope: RopeConfig {
                 layout: RopeLayout::Halves,
-                base: fields
-                    .rope_theta
-                    .or(named("rope_theta"))
-                    .unwrap_or(10_000.0),
+                base: match rope.number("rope_theta").or(fields.rope_theta) {
+                    Some(base) => base,
+                    // Where it is not said otherwise; the newer object always says it.
+                    None if fields.rope_parameters.is_none() => 10_000.0,
+                    None => rope.required("rope_theta")?,
+                },
                 rotated: (head_dim as f64 * part.unwrap_or(1.0)) as usize,
-                scaling: scaling(rope)?,
+                scaling: rope.scaling()?,
             },
         };
         config.validate(|field| key_of(field).to_owned())?;
         Ok(config)
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(json).map_err(|error| ModelError::Config {
+        field: "config.json".to_owned(),
+        // It may quote the file at any length.
+        found: shortened(&error.to_string()),
+        allowed: "a Llama's, Mistral's, Qwen2's or Qwen3's configuration".to_owned(),
+    })
+}
+
+impl Identity {
+    /// By `model_type` or, in files without it, by the name of the class, such as `LlamaForCausalLM`.
+    fn architecture(&self) -> Result<Architecture, ModelError> {
+        let class = self.architectures.iter().flatten().next();
+        let class = class.map_or("", |name| name.as_str());
+        let name = match &self.model_type {
+            Some(model_type) => model_type.to_owned(),
+            None => class.trim_end_matches("ForCausalLM").to_lowercase(),
+        };
+        Architecture::from_model_type(&name)
     }
 }
 
@@ -101,8 +131,21 @@ impl Fields {
                 supported: supported.to_owned(),
             })
         };
-        if let Some(experts @ 1..) = self.num_local_experts {
-            return unsupported("num_local_experts", experts.to_string(), "no experts");
+        for (field, experts) in [
+            ("num_local_experts", self.num_local_experts),
+            ("num_experts", self.num_experts),
+        ] {
+            if let Some(experts @ 1..) = experts {
+                return unsupported(field, experts.to_string(), "no experts");
+            }
+        }
+        if self.quantization_config.is_some() {
+            let supported = "weights of F32, F16 or BF16, or a GGUF file's";
+            return unsupported(
+                "quantization_config",
+                "a quantisation".to_owned(),
+                supported,
+            );
         }
         if let Some(other) = self.hidden_act.as_deref().filter(|it| *it != "silu") {
             return unsupported("hidden_act", shown(other), "silu");
@@ -124,44 +167,70 @@ impl Fields {
             Architecture::Qwen2 | Architecture::Qwen3 => self.use_sliding_window == Some(true),
         };
         match self.sliding_window {
-            Some(window) if windowed => window.min(self.max_position_embeddings),
+            Some(window @ 1..) if windowed => window.min(self.max_position_embeddings),
             _ => self.max_position_embeddings,
         }
     }
 }
 
-fn scaling(rope: Option<&Map<String, Value>>) -> Result<RopeScaling, ModelError> {
-    let Some(rope) = rope else {
-        return Ok(RopeScaling::None);
-    };
-    let kind = rope.get("rope_type").or_else(|| rope.get("type"));
-    let kind = kind.and_then(Value::as_str).unwrap_or("default");
-    let number = |field: &str| {
-        let number = rope.get(field).and_then(Value::as_f64);
-        number.ok_or_else(|| ModelError::Config {
-            field: format!("rope_scaling.{field}"),
-            found: rope
+/// What a file says of RoPE, and where.
+struct Rope<'a> {
+    named: &'static str,
+    object: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> Rope<'a> {
+    fn of(fields: &'a Fields) -> Self {
+        let (named, object) = match &fields.rope_parameters {
+            Some(object) => ("rope_parameters", Some(object)),
+            None => ("rope_scaling", fields.rope_scaling.as_ref()),
+        };
+        Self { named, object }
+    }
+
+    fn get(&self, field: &str) -> Option<&'a Value> {
+        self.object.and_then(|object| object.get(field))
+    }
+
+    fn number(&self, field: &str) -> Option<f64> {
+        self.get(field).and_then(Value::as_f64)
+    }
+
+    fn required(&self, field: &str) -> Result<f64, ModelError> {
+        self.number(field).ok_or_else(|| ModelError::Config {
+            field: format!("{}.{field}", self.named),
+            found: self
                 .get(field)
                 .map_or("missing".to_owned(), |it| shown(&it.to_string())),
             allowed: "a number".to_owned(),
         })
-    };
-    match kind {
-        "default" => Ok(RopeScaling::None),
-        "linear" => Ok(RopeScaling::Linear {
-            factor: number("factor")?,
-        }),
-        "llama3" => Ok(RopeScaling::Llama3 {
-            factor: number("factor")?,
-            low_frequency_factor: number("low_freq_factor")?,
-            high_frequency_factor: number("high_freq_factor")?,
-            original_context: number("original_max_position_embeddings")? as usize,
-        }),
-        other => Err(ModelError::Unsupported {
-            field: "rope_scaling.rope_type".to_owned(),
-            found: shown(other),
-            supported: "default, linear or llama3".to_owned(),
-        }),
+    }
+
+    fn scaling(&self) -> Result<RopeScaling, ModelError> {
+        // Older files say `type`.
+        let kind = self.get("rope_type").or_else(|| self.get("type"));
+        let kind = match kind {
+            Some(kind) => kind.as_str().unwrap_or_default(),
+            None if self.named == "rope_scaling" && self.object.is_some() => "",
+            None => "default",
+        };
+        match kind {
+            "default" => Ok(RopeScaling::None),
+            "linear" => Ok(RopeScaling::Linear {
+                factor: self.required("factor")?,
+            }),
+            "llama3" => Ok(RopeScaling::Llama3 {
+                factor: self.required("factor")?,
+                low_frequency_factor: self.required("low_freq_factor")?,
+                high_frequency_factor: self.required("high_freq_factor")?,
+                original_context: self.required("original_max_position_embeddings")? as usize,
+            }),
+            other => Err(ModelError::Unsupported {
+                field: format!("{}.rope_type", self.named),
+                found: shown(other),
+                supported: "default, linear or llama3".to_owned(),
+            }),
+        }
     }
 }
 

@@ -173,11 +173,13 @@ impl LlamaConfig {
             let found = self.norm_epsilon.to_string();
             return Err(wrong("norm_epsilon", found, "between 0 and 1"));
         }
+        let (least, most) = ROPE_NUMBERS;
         let positive = |field, value: f64| {
-            if value.is_finite() && value > 0.0 {
+            if (least..=most).contains(&value) {
                 Ok(())
             } else {
-                Err(wrong(field, value.to_string(), "finite and above 0"))
+                let allowed = format!("{least:e} to {most:e}");
+                Err(wrong(field, value.to_string(), &allowed))
             }
         };
         positive("rope_base", self.rope.base)?;
@@ -192,11 +194,14 @@ impl LlamaConfig {
             } => {
                 positive("rope_factor", factor)?;
                 positive("low_frequency_factor", low_frequency_factor)?;
-                positive(
-                    "high_frequency_factor",
-                    high_frequency_factor - low_frequency_factor,
-                )?;
-                positive("original_context", original_context as f64)
+                positive("high_frequency_factor", high_frequency_factor)?;
+                positive("original_context", original_context as f64)?;
+                if high_frequency_factor > low_frequency_factor {
+                    return Ok(());
+                }
+                let found = high_frequency_factor.to_string();
+                let allowed = format!("above the low one, {low_frequency_factor}");
+                Err(wrong("high_frequency_factor", found, &allowed))
             }
         }
     }
@@ -208,3 +213,5 @@ const MOST_HEADS: usize = 1 << 12;
 const MOST_HEAD_DIM: usize = 1 << 12;
 const MOST_TOKENS: usize = 1 << 22;
 const MOST_CONTEXT: usize = 1 << 27;
+/// Of RoPE's base and factors: far below and above any model's, and no angle becomes infinite.
+const ROPE_NUMBERS: (f64, f64) = (1e-6, 1e15);

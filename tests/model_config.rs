@@ -1,0 +1,30 @@
+//! Configurations: those of known models, those that are refused, and whatever a file may say.
+
+#![cfg(not(target_family = "wasm"))]
+
+mod gguf_file;
+#[path = "model_config/hostile.rs"]
+mod hostile;
+#[path = "model_config/known.rs"]
+mod known;
+#[path = "model_config/refused.rs"]
+mod refused;
+
+use std::sync::Arc;
+
+use gguf_file::GgufFile;
+use kvscope::model::{LlamaConfig, ModelError};
+use kvscope::weights::gguf::{GgufEvent, GgufHeader, GgufReader};
+
+/// The header alone: tensors may lack their bytes.
+fn header(file: &GgufFile) -> Arc<GgufHeader> {
+    let bytes = file.bytes();
+    match GgufReader::new(None).push(&mut &bytes[..]) {
+        Ok(Some(GgufEvent::Header(header))) => header,
+        other => panic!("{other:?} is no header"),
+    }
+}
+
+fn from_gguf(file: &GgufFile) -> Result<LlamaConfig, ModelError> {
+    LlamaConfig::from_gguf(&header(file))
+}
