@@ -1,0 +1,77 @@
+//! What `kvscope generate` is told, and the library's configurations that it makes of it.
+
+mod cache;
+mod prompt;
+mod sampling;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use kvscope::generate::GenerateConfig;
+
+pub use cache::CacheArguments;
+pub use prompt::PromptArguments;
+pub use sampling::SamplingArguments;
+
+/// Continue a prompt under a cache policy
+#[derive(Args)]
+pub struct GenerateArguments {
+    /// A GGUF file; of a model split into several, the first
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Where the model runs
+    #[arg(long, value_enum, default_value_t = Place::Gpu)]
+    pub device: Place,
+    /// Print JSON, a line for each token and one for the summary
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub prompt: PromptArguments,
+    #[command(flatten)]
+    pub cache: CacheArguments,
+    #[command(flatten)]
+    length: LengthArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+}
+
+/// Where a model can run.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Place {
+    /// The graphics API's adapter, which may be a software one
+    Gpu,
+    /// burn's CPU device
+    Cpu,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Length")]
+struct LengthArguments {
+    /// Generate at most so many tokens; the adaptive strategies pace their budget by it
+    #[arg(long, value_name = "TOKENS", default_value_t = GenerateConfig::default().max_new_tokens)]
+    max_new_tokens: usize,
+    /// End before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// End at this token; may be given several times
+    #[arg(long, value_name = "ID")]
+    stop_token: Vec<u32>,
+    /// Go on past the tokens by which the model ends a turn
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Give so many tokens of the prompt to the device at a time
+    #[arg(long, value_name = "TOKENS", default_value_t = GenerateConfig::default().prefill_chunk)]
+    chunk: usize,
+}
+
+impl GenerateArguments {
+    pub fn config(&self) -> GenerateConfig {
+        GenerateConfig::default()
+            .with_max_new_tokens(self.length.max_new_tokens)
+            .with_stop(self.length.stop.clone())
+            .with_stop_tokens(self.length.stop_token.clone())
+            .with_ignore_eos(self.length.ignore_eos)
+            .with_prefill_chunk(self.length.chunk)
+            .with_sampling(self.sampling.config())
+    }
+}

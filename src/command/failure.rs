@@ -1,0 +1,60 @@
+//! Why the command failed, and how that is told.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use kvscope::Error;
+use kvscope::cache::CacheError;
+use kvscope::generate::GenerateError;
+use serde_json::json;
+
+/// What ends the command without success.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The library's.
+    #[error(transparent)]
+    Kvscope(#[from] Error),
+    /// The prompt's file could not be read.
+    #[error("the prompt can't be read from {}: {error}", path.display())]
+    Prompt {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    /// The standard output could not be written.
+    #[error("the output can't be written: {0}")]
+    Output(std::io::Error),
+}
+
+impl Failure {
+    /// The stable code that programs match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Kvscope(error) => error.code(),
+            Self::Prompt { .. } => "prompt-unreadable",
+            Self::Output(_) => "output-failed",
+        }
+    }
+
+    /// Tells it on the standard error, for people or machines.
+    pub fn report(&self, json: bool) {
+        let (code, message) = (self.code(), self.to_string());
+        if json {
+            eprintln!(
+                "{}",
+                json!({ "error": { "code": code, "message": message } })
+            );
+        } else {
+            eprintln!("error: {message} ({code})");
+        }
+    }
+
+    /// 2 for what the caller asked for and could not be, as for arguments that can't be read, and 1 for everything else.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Kvscope(
+                Error::Cache(CacheError::Config(_)) | Error::Generate(GenerateError::Config { .. }),
+            ) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

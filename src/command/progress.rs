@@ -1,0 +1,22 @@
+//! Progress bars, on the standard error if that is a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Bytes of the model's files.
+pub fn bytes() -> ProgressBar {
+    bar("loading {wide_bar} {bytes} of {total_bytes} ({bytes_per_sec})")
+}
+
+/// Tokens of the prompt.
+pub fn tokens() -> ProgressBar {
+    bar("prompt  {wide_bar} {pos} of {len} tokens ({per_sec})")
+}
+
+fn bar(template: &str) -> ProgressBar {
+    // indicatif draws nothing where there is no terminal.
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
