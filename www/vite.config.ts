@@ -1,10 +1,12 @@
 import { defineConfig } from "vite";
 import { contentSecurityPolicy } from "./content-security-policy.ts";
+import { offlineFiles } from "./offline-files.ts";
 
 export default defineConfig({
   // Relative addresses only: the folder works from any path of any static host.
   base: "./",
-  plugins: [contentSecurityPolicy()],
+  plugins: [contentSecurityPolicy(), offlineFiles()],
+  worker: { format: "es" },
   build: {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

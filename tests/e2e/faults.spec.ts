@@ -1,30 +1,40 @@
-import { expect, reach, SUB_PATH, test } from "./test.ts";
+import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
+import { expect, SUB_PATH, test, type Page } from "./test.ts";
+import { tinyGguf } from "./tiny-gguf.ts";
 
-declare global {
-  var openedDevices: GPUDevice[];
+const problem = (page: Page) => page.getByRole("alert");
+const title = (page: Page) => problem(page).getByRole("heading");
+
+/** After whatever went wrong, another model loads and runs. */
+async function goesOn(page: Page): Promise<void> {
+  const chooser = page.getByLabel(/a file of yours/);
+  if (!(await chooser.isVisible())) {
+    await page.getByText("Use another model").click();
+  }
+  await chooser.setInputFiles({ name: "good.gguf", mimeType: "", buffer: Buffer.from(tinyGguf()) });
+  await reach(page, "ready");
+  await expect(problem(page)).toBeHidden();
+  await runToEnd(page);
 }
 
-test.describe("without WebGPU", () => {
-  test("the page names the browsers that have it, and fetches no module", async ({ page }) => {
-    const modules: string[] = [];
-    page.on("request", (request) => {
-      if (request.url().endsWith(".wasm")) {
-        modules.push(request.url());
-      }
-    });
-    await page.addInitScript(() => {
-      Reflect.deleteProperty(Navigator.prototype, "gpu");
-    });
-    await page.goto(SUB_PATH);
-    await reach(page, "failed");
-    const problem = page.getByRole("alert");
-    await expect(problem.getByRole("heading")).toHaveText("No WebGPU here");
-    for (const browser of ["Chrome", "Edge", "Safari 26", "Firefox 141"]) {
-      await expect(problem).toContainText(browser);
+test("without WebGPU the page names the browsers that have it, and fetches no module", async ({ page }) => {
+  const modules: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith(".wasm")) {
+      modules.push(request.url());
     }
-    await expect(page.getByRole("button", { name: "New numbers" })).toBeDisabled();
-    expect(modules).toEqual([]);
   });
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(Navigator.prototype, "gpu");
+  });
+  await page.goto(SUB_PATH);
+  await reach(page, "failed");
+  await expect(title(page)).toHaveText("No WebGPU here");
+  for (const browser of ["Chrome", "Edge", "Safari 26", "Firefox 141"]) {
+    await expect(problem(page)).toContainText(browser);
+  }
+  await expect(page.getByRole("button", { name: "Generate" })).toBeDisabled();
+  expect(modules).toEqual([]);
 });
 
 test.describe("at an insecure address", () => {
@@ -38,71 +48,105 @@ test.describe("at an insecure address", () => {
     });
     await page.goto(`${insecure}/`);
     await reach(page, "failed");
-    await expect(page.getByRole("alert")).toContainText("https://");
+    await expect(problem(page)).toContainText("https://");
   });
 });
 
-test("a browser that offers no adapter gets its own message, and can try again", async ({ page }) => {
-  await page.addInitScript(() => {
-    const original = GPU.prototype.requestAdapter;
-    GPU.prototype.requestAdapter = () => {
-      GPU.prototype.requestAdapter = original;
-      return Promise.resolve(null);
-    };
+test.describe("a model that can't be had", () => {
+  test.use({ expectedConsoleErrors: /Failed to load resource/ });
+
+  test("a broken address says so, and the page goes on", async ({ page }) => {
+    await offer(page, { url: "nowhere.gguf" });
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "failed");
+    await expect(title(page)).toHaveText("The model could not be fetched");
+    await expect(problem(page)).toContainText("404");
+    await goesOn(page);
   });
-  await page.goto("/");
-  await reach(page, "failed");
-  await expect(page.getByRole("alert").getByRole("heading")).toHaveText("No GPU was offered");
-  await page.getByRole("button", { name: "Try again" }).click();
+
+  test("a host that does not answer says so, and trying again loads it", async ({ page }) => {
+    await offer(page, { url: "flaky.gguf" });
+    let tries = 0;
+    await page.route("**/flaky.gguf", async (route) => {
+      tries += 1;
+      await (tries === 1 ? route.abort() : route.fulfill({ body: Buffer.from(tinyGguf()) }));
+    });
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "failed");
+    await expect(title(page)).toHaveText("The model could not be fetched");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await reach(page, "ready");
+    await expect(problem(page)).toBeHidden();
+  });
+});
+
+for (const [fault, name, body] of [
+  ["a file that is cut short", "The model's file ends too early", Buffer.from(tinyGguf()).subarray(0, -4000)],
+  ["a file that is no GGUF", "This is not a model that kvscope can read", Buffer.from("<!doctype html>".repeat(99))],
+] as const) {
+  test(`${fault} gets its own message, and the page goes on`, async ({ page }) => {
+    await offerTiny(page, body);
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "failed");
+    await expect(title(page)).toHaveText(name);
+    await goesOn(page);
+  });
+}
+
+test("a full disk is said, and the model runs all the same", async ({ page, context, server }) => {
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 10_000 });
+  await offerTiny(page);
+  await page.goto(`/${shortRun()}`);
+  await reach(page, "ready");
+  await expect(page.locator("#model-note")).toContainText("not kept");
+  await runToEnd(page);
+});
+
+test("a second tab loads the same model while the first has it", async ({ page, context }) => {
+  await offerTiny(page);
+  await page.goto(`/${shortRun()}`);
+  await reach(page, "ready");
+  const second = await context.newPage();
+  await offerTiny(second);
+  await second.goto(`/${shortRun("&tokens=8")}`);
+  await reach(second, "ready");
+  await runToEnd(second);
+  await runToEnd(page);
+});
+
+test("loading can be cancelled, and begun again", async ({ page }) => {
+  await offer(page, { name: "Slow", url: "slow.gguf" });
+  let held = true;
+  await page.route("**/slow.gguf", async (route) => {
+    if (!held) {
+      await route.fulfill({ body: Buffer.from(tinyGguf()) });
+    }
+  });
+  await page.goto(`/${shortRun()}`);
+  await reach(page, "loading");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await reach(page, "empty");
+  held = false;
+  await page.getByRole("button", { name: "Page's default" }).click();
   await reach(page, "ready");
 });
 
-test("a device that the browser refuses gets its own message, and can be asked for again", async ({ page }) => {
-  await page.addInitScript(() => {
-    const original = GPUAdapter.prototype.requestDevice;
-    let refused = false;
-    GPUAdapter.prototype.requestDevice = function (descriptor) {
-      if (refused) return original.call(this, descriptor);
-      refused = true;
-      return Promise.reject(new DOMException("refused by the test", "OperationError"));
-    };
+test("a device that goes away while it runs keeps the text, and loads again", async ({ page }) => {
+  await offerTiny(page);
+  await page.goto(`/${shortRun("&tokens=4000&full=false")}`);
+  await reach(page, "ready");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await expect(outputOf(page, /SCOPE/)).toHaveText(/.{10}/s);
+  // The device is the worker's: from here it is reached through the worker's own global.
+  const [worker] = page.workers();
+  await worker?.evaluate(() => {
+    const { destroy } = GPUDevice.prototype;
+    const original = GPUQueue.prototype.submit;
+    void destroy;
+    void original;
   });
-  await page.goto("/");
-  await reach(page, "failed");
-  await expect(page.getByRole("alert").getByRole("heading")).toHaveText("The GPU could not be opened");
-  await page.getByRole("button", { name: "Try again" }).click();
-  await reach(page, "ready");
-});
-
-test("releasing the GPU says so, and it opens again by keyboard", async ({ page }) => {
-  await page.goto("/");
-  await reach(page, "ready");
-  await page.getByRole("button", { name: "Release the GPU" }).click();
   await reach(page, "lost");
-  await expect(page.getByRole("alert").getByRole("heading")).toHaveText("The GPU was released");
-  await expect(page.getByRole("button", { name: "Try again" })).toBeFocused();
-  await page.keyboard.press("Enter");
-  await reach(page, "ready");
-  await expect(page.getByRole("alert")).toBeHidden();
-});
-
-test("a device destroyed behind the page's back is noticed, and another is opened", async ({ page }) => {
-  await page.addInitScript(() => {
-    globalThis.openedDevices = [];
-    const original = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function remembered(descriptor) {
-      const device = await original.call(this, descriptor);
-      globalThis.openedDevices.push(device);
-      return device;
-    };
-  });
-  await page.goto("/");
-  await reach(page, "ready");
-  await page.evaluate(() => globalThis.openedDevices.forEach((device) => device.destroy()));
-  await reach(page, "lost");
-  await page.getByRole("button", { name: "Try again" }).click();
-  await reach(page, "ready");
-  expect(await page.evaluate(() => globalThis.openedDevices.length)).toBe(2);
 });
 
 test.describe("when the module can't be had", () => {
@@ -114,10 +158,11 @@ test.describe("when the module can't be had", () => {
     ["a file cut short", { status: 200, contentType: "application/wasm", body: "\0asm" }],
   ] as const) {
     test(`${fault} gets a message, and trying again loads it`, async ({ page }) => {
+      await offerTiny(page);
       await page.route("**/*.wasm", (route) => route.fulfill(answer), { times: 1 });
       await page.goto("/");
       await reach(page, "failed");
-      await expect(page.getByRole("alert").getByRole("heading")).toHaveText("A part of kvscope did not load");
+      await expect(title(page)).toHaveText("A part of kvscope did not load");
       await page.getByRole("button", { name: "Try again" }).click();
       await reach(page, "ready");
     });

@@ -1,33 +1,134 @@
-import { bytes, count, scientific } from "../../www/src/format.ts";
-import { greatestDifference, rmsNorm } from "../../www/src/rms-norm.ts";
+import { compare } from "../../www/src/comparison.ts";
+import { bytes, count, duration, percent, rate } from "../../www/src/format.ts";
+import { readModelSource } from "../../www/src/model-source.ts";
+import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/retained-history.ts";
+import { fromFragment, toFragment } from "../../www/src/setting-link.ts";
+import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/setting.ts";
+import { policiesOf } from "../../www/src/policy.ts";
 import { expect, test } from "./test.ts";
 
-test("bytes are written in the largest binary unit that leaves at least one", () => {
-  expect([0, 1023, 1024, 1536, 128 * 2 ** 20, 2 ** 31 - 4].map(bytes)).toEqual([
+test("figures are written as people write them", () => {
+  expect([0, 1023, 1024, 1536, 23_552 * 1024, 2 ** 31 - 4].map(bytes)).toEqual([
     "0 B",
     "1,023 B",
     "1 KiB",
     "1.5 KiB",
-    "128 MiB",
+    "23 MiB",
     "2 GiB",
   ]);
-});
-
-test("counts and small numbers are written as people write them", () => {
   expect(count(65_535)).toBe("65,535");
-  expect([0, 1.23e-7, 4.96e-10, 12].map(scientific)).toEqual(["0", "1.2 × 10⁻⁷", "5.0 × 10⁻¹⁰", "1.2 × 10¹"]);
+  expect([0, 0.001, 0.736, 0.9999, 1].map(percent)).toEqual(["0 %", "1 %", "74 %", "99 %", "100 %"]);
+  expect([0.44, 9.96, 31.4].map(rate)).toEqual(["0.4", "10.0", "31"]);
+  expect([940, 61_000].map(duration)).toEqual(["0.9 s", "1 min 1 s"]);
 });
 
-test("a result that is too short or not a number never passes for a small difference", () => {
-  expect(greatestDifference([1, 2], [1, 2.5])).toBe(0.5);
-  expect(greatestDifference([1], [1, 2])).toBeNaN();
-  expect(greatestDifference([1, Number.NaN, 3], [1, 2, 3])).toBeNaN();
+test("a comparison counts what comes before the first difference, and nothing after it", () => {
+  const reference = ["The", " boat", " came", " on", " time"];
+  expect(compare(["The", " boat", " went", " on", " time"], reference)).toEqual({
+    sameTokens: 2,
+    sameCharacters: 8,
+    agreement: 0.4,
+    differs: true,
+  });
+  expect(compare(["The", " boat"], reference)).toMatchObject({ sameTokens: 2, agreement: 1, differs: false });
+  // The same text in other tokens is another output.
+  expect(compare(["The boat"], reference)).toMatchObject({ sameTokens: 0, agreement: 0, differs: true });
 });
 
-test("the page's own normalisation is right, or the comparison beside it means nothing", () => {
-  const input = new Float32Array([3, 4, 0, 0]);
-  const output = rmsNorm({ rows: 1, width: 4, input, weight: new Float32Array([1, 2, 3, 4]) }, 0);
-  const expected = [1.2, 3.2, 0, 0];
-  expect(output).toHaveLength(expected.length);
-  output.forEach((value, index) => expect(value).toBeCloseTo(expected[index] ?? Number.NaN, 12));
+test("a link brings back every setting, and leaves out what is as it was", () => {
+  expect(toFragment(DEFAULT_SETTING)).toBe("");
+  const setting: Setting = {
+    model: "https://example.com/a b.gguf?x=1#y",
+    prompt: "Tell me & mine: 100% — “so”\n#2",
+    prefill: "pyramidkv",
+    prefillBudget: "30%",
+    observationWindow: 8,
+    decode: "discontinuous",
+    decodeBudget: "12.5%",
+    recent: 3,
+    tokens: 77,
+    cacheType: "f32",
+    temperature: 0.7,
+    topP: 0.95,
+    seed: 42,
+    full: false,
+    third: "h2o",
+  };
+  expect(fromFragment(`#${toFragment(setting)}`)).toEqual(setting);
+  expect(toFragment({ ...DEFAULT_SETTING, prompt: "x".repeat(5000) })).toBe("");
+});
+
+test("a link can't ask for what the form would not take", () => {
+  const hostile =
+    "prefill=nothing&prefillBudget=1e9&observationWindow=-1&decode=__proto__&decodeBudget=101%25&recent=1.5" +
+    "&tokens=Infinity&cacheType=f64&temperature=&topP=0&seed=NaN&full=perhaps&third=full&constructor=1";
+  expect(fromFragment(hostile)).toEqual(DEFAULT_SETTING);
+});
+
+test("a preset is known by its values", () => {
+  expect(presetOf(DEFAULT_SETTING)).toBe("page");
+  expect(presetOf({ ...DEFAULT_SETTING, ...PRESETS.paper })).toBe("paper");
+  expect(presetOf({ ...DEFAULT_SETTING, recent: 47 })).toBeUndefined();
+});
+
+test("runs are SCOPE, the full cache and a third, all in one cache type", () => {
+  const policies = policiesOf({ ...DEFAULT_SETTING, prefillBudget: "30%", cacheType: "f32", third: "h2o" });
+  expect(policies.map(({ cache }) => cache)).toEqual([
+    {
+      cacheType: "f32",
+      prefill: { method: "snapkv", budget: "30%", observationWindow: 16 },
+      decode: { strategy: "adaptive", budget: 96, recent: 48 },
+    },
+    { cacheType: "f32" },
+    {
+      cacheType: "f32",
+      prefill: { method: "h2o", budget: "30%", observationWindow: 16 },
+      decode: { strategy: "h2o", budget: 96, recent: 48 },
+    },
+  ]);
+  expect(policiesOf({ ...DEFAULT_SETTING, full: false })).toHaveLength(1);
+});
+
+test("a model is an address or a file of the hub, however it is written", () => {
+  const page = "https://host.example/some/page/";
+  const read = (written: string) => readModelSource(written, page);
+  expect(read(" https://a.example/m.gguf ")).toBe("https://a.example/m.gguf");
+  expect(read("./model/m.gguf")).toBe("https://host.example/some/page/model/m.gguf");
+  const file = { repo: "owner/repo-GGUF", file: "folder/m.Q4_1.gguf" };
+  expect(read("owner/repo-GGUF/folder/m.Q4_1.gguf")).toEqual(file);
+  expect(read("owner/repo-GGUF:folder/m.Q4_1.gguf")).toEqual(file);
+  expect(read("owner/repo-GGUF@v1.0/folder/m.Q4_1.gguf")).toEqual({ ...file, revision: "v1.0" });
+  const onHub = "https://huggingface.co/owner/repo-GGUF";
+  expect(read(`${onHub}/blob/main/folder/m.Q4_1.gguf`)).toEqual({ ...file, revision: "main" });
+  expect(read(`${onHub}/resolve/main/folder/m.Q4_1.gguf?download=true`)).toEqual({ ...file, revision: "main" });
+  for (const neither of ["", "m.gguf", "javascript:alert(1)", "owner/repo", "http://"]) {
+    expect(read(neither)).toBeUndefined();
+  }
+});
+
+test("a position fades once every head has let it go, and is soon forgotten", () => {
+  const holding = snapshotOf(0, [[{ positions: [0, 2], scores: [0.5, 0.25] }, { positions: [2], scores: [0.75] }]]);
+  expect(holding.length).toBe(3);
+  const [layer] = holding.layers;
+  expect([...(layer?.held ?? [])]).toEqual([1, 0, 2]);
+  expect([...(layer?.scores ?? [])]).toEqual([0.5, 0, 0.75]);
+
+  const without = Array.from({ length: FADE + 1 }, (_, index) =>
+    snapshotOf(index + 1, [[{ positions: [0], scores: [1] }, { positions: [], scores: [] }]]),
+  );
+  const snapshots = [holding, ...without];
+  const ofTwo = snapshots.map((_, index) => presence(snapshots, index, 0, 2));
+  expect(ofTwo[0]).toEqual({ held: true, strength: 1 });
+  expect(ofTwo.slice(1).every(({ held }) => !held)).toBe(true);
+  const strengths = ofTwo.map(({ strength }) => strength);
+  expect(strengths).toEqual(strengths.toSorted((a, b) => b - a));
+  expect(strengths.at(-2)).toBeGreaterThan(0);
+  expect(strengths.at(-1)).toBe(0);
+  expect(presence(snapshots, 3, 0, 0)).toEqual({ held: true, strength: 0.5 });
+});
+
+test("a long run is looked at no more often than a short one in all", () => {
+  for (const tokens of [1, 64, 256, 4096, 65_536]) {
+    expect(Math.ceil(tokens / observeEvery(tokens))).toBeLessThanOrEqual(32);
+  }
 });

@@ -37,6 +37,9 @@ async function requireBuilt(...files: readonly string[]): Promise<void> {
   }
 }
 
+/** What Playwright itself says where a test has no service worker. */
+const NO_SERVICE_WORKER = "Service Worker registration blocked by Playwright";
+
 /** Playwright's `test`, with a server, and failing on console errors and on requests to another origin. */
 export const test = base.extend<Fixtures, WorkerFixtures>({
   server: [
@@ -54,6 +57,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: "worker" },
   ],
+  // Requests that a service worker answers can't be routed; the test of it asks for it.
+  serviceWorkers: "block",
   baseURL: async ({ server }, use) => use(server.origin),
   expectedConsoleErrors: [/(?!)/, { option: true }], // matches nothing
   routedOrigin: ["", { option: true }],
@@ -61,7 +66,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     const errors: string[] = [];
     const foreign: string[] = [];
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") {
+      const counts = ["error", "warning"].includes(message.type()) && message.text() !== NO_SERVICE_WORKER;
+      if (counts) {
         errors.push(message.text());
       }
     });
@@ -77,8 +83,3 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     expect(foreign).toEqual([]);
   },
 });
-
-/** Waits until the demo page is in `state`, as `html[data-state]` says. */
-export async function reach(page: Page, state: "ready" | "failed" | "lost"): Promise<void> {
-  await expect(page.locator("html")).toHaveAttribute("data-state", state);
-}

@@ -8,25 +8,29 @@ export function bytes(amount: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${Number(value.toFixed(2)).toLocaleString("en")} ${BINARY_UNITS[unit]}`;
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${Number(value.toFixed(digits)).toLocaleString("en")} ${BINARY_UNITS[unit]}`;
 }
 
 /** A count with thousands separated, as `65,535`. */
 export function count(value: number): string {
-  return value.toLocaleString("en");
+  return Math.round(value).toLocaleString("en");
 }
 
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+/** A share as a whole percentage: 0 and 100 only where nothing or all of it is meant. */
+export function percent(share: number): string {
+  const whole = Math.round(share * 100);
+  const inside = share > 0 && share < 1 ? Math.min(99, Math.max(1, whole)) : whole;
+  return `${inside} %`;
+}
 
-/** A small number as people write it, as `1.2 × 10⁻⁷`. */
-export function scientific(value: number): string {
-  if (value === 0 || !Number.isFinite(value)) {
-    return String(value);
-  }
-  const [mantissa = "", exponent = ""] = value.toExponential(1).split("e");
-  const raised = exponent
-    .replace("+", "")
-    .replace("-", "⁻")
-    .replace(/\d/g, (digit) => SUPERSCRIPTS.charAt(Number(digit)));
-  return `${mantissa} × 10${raised}`;
+/** Tokens a second, with a digit more where they are few. */
+export function rate(value: number): string {
+  return value >= 10 ? count(value) : value.toFixed(1);
+}
+
+/** Milliseconds as seconds or minutes. */
+export function duration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

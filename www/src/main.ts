@@ -1,118 +1,275 @@
-import { KvscopeError, openGpu, type Gpu } from "kvscope";
-import { showAdapter } from "./adapter.ts";
-import { scientific } from "./format.ts";
-import { MatrixView } from "./matrix.ts";
-import { describeError, describeLoss, type ProblemText } from "./problem.ts";
-import { greatestDifference, randomProblem, rmsNorm } from "./rms-norm.ts";
+import { plan, runInTurn } from "./comparison-run.ts";
+import { codeFor } from "./code-panel.ts";
+import { findDefaultModel, type DefaultModel } from "./default-model.ts";
+import { element } from "./dom.ts";
+import {
+  LoadedModel,
+  deleteModel,
+  isAborted,
+  isDeviceLost,
+  requireWebGpu,
+  storedModels,
+  type ModelSource,
+} from "./engine.ts";
+import { count, percent, rate } from "./format.ts";
+import * as panel from "./model-panel.ts";
+import { readModelSource } from "./model-source.ts";
+import { keepForOffline } from "./offline.ts";
+import { describeError, describeLoss } from "./problem.ts";
+import { hideProblem, showProblem } from "./problem-card.ts";
+import type { Run } from "./run.ts";
+import type { Setting } from "./setting.ts";
+import { SettingForm } from "./setting-form.ts";
+import { fromFragment, toFragment } from "./setting-link.ts";
+import { Stage, copy } from "./stage.ts";
+import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import "./controls.css";
+import "./model.css";
 import "./result.css";
 
-const ROWS = 4;
-const WIDTH = 8;
-const EPSILON = 1e-5;
-/** The size of value that is tinted fully. */
-const TINT = 2.5;
+/** What the page is doing, as `html[data-state]` says for its style and its tests. */
+type State = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";
 
-type State = "opening" | "computing" | "ready" | "failed" | "lost";
+const generate = element("generate", HTMLButtonElement);
+const stop = element("stop", HTMLButtonElement);
+const runStatus = element("run-status", HTMLElement);
+const code = element("code", HTMLElement);
 
-const status = element("status", HTMLElement);
-const problemCard = element("problem", HTMLElement);
-const tryAgain = element("try-again", HTMLButtonElement);
-const compute = element("compute", HTMLButtonElement);
-const release = element("release", HTMLButtonElement);
-const difference = element("difference", HTMLOutputElement);
-const matrices = {
-  input: new MatrixView(element("matrix-input", HTMLTableElement), ROWS, WIDTH),
-  gpu: new MatrixView(element("matrix-gpu", HTMLTableElement), ROWS, WIDTH),
-  plain: new MatrixView(element("matrix-plain", HTMLTableElement), ROWS, WIDTH),
-};
+const stage = new Stage();
+const form = new SettingForm(fromFragment(location.hash), onSetting);
 
-let gpu: Gpu | undefined;
+let defaultModel: DefaultModel | undefined;
+let model: LoadedModel | undefined;
+let source: ModelSource | undefined;
+let loading: AbortController | undefined;
+let generating: AbortController | undefined;
+let runs: readonly Run[] = [];
 
-async function open(): Promise<void> {
-  const previous = gpu;
-  gpu = undefined;
-  previous?.destroy();
-  setState("opening", "Opening the GPU…");
+async function start(): Promise<void> {
+  onSetting(form.setting);
+  prepareRuns();
   try {
-    const opened = await openGpu();
-    gpu = opened;
-    void opened.lost.then((loss) => {
-      if (gpu === opened) {
-        showProblem("lost", describeLoss(loss));
+    requireWebGpu();
+  } catch (error) {
+    setState("failed", "There is no GPU to run a model on.");
+    showProblem(describeError(error));
+    return;
+  }
+  defaultModel = await findDefaultModel();
+  panel.offerDefault(defaultModel !== undefined);
+  void listStored();
+  const wanted = readModelSource(form.setting.model, document.baseURI);
+  if (wanted !== undefined && form.setting.model !== "") {
+    // A link's author chose this address, not its reader: the reader's click asks for it.
+    panel.showSource(form.setting.model);
+    panel.askForModel();
+    setState("empty", "This link names a model. Load fetches it from there.");
+  } else {
+    await loadDefault();
+  }
+}
+
+async function loadDefault(): Promise<void> {
+  if (defaultModel === undefined) {
+    panel.askForModel();
+    setState("empty", "Choose a model to begin.");
+  } else {
+    await load(defaultModel.url, "", defaultModel.name);
+  }
+}
+
+async function load(from: ModelSource, written: string, name = nameOf(from)): Promise<void> {
+  generating?.abort();
+  loading?.abort();
+  const controller = new AbortController();
+  loading = controller;
+  hideProblem();
+  panel.showNote("");
+  const before = model;
+  model = undefined;
+  before?.dispose();
+  source = from;
+  panel.showName(name);
+  onSetting({ ...form.setting, model: written });
+  setState("loading", "Loading…");
+  try {
+    const loaded = await LoadedModel.load(from, {
+      signal: controller.signal,
+      onProgress: (progress) => {
+        if (loading === controller) {
+          panel.showProgress(progress);
+        }
+      },
+      onWarning: (warning) => panel.showNote(`The model is not kept for next time: ${warning.message}`),
+    });
+    if (loading !== controller) {
+      loaded.dispose();
+      return;
+    }
+    model = loaded;
+    void loaded.lost.then((loss) => {
+      if (model === loaded) {
+        model = undefined;
+        generating?.abort();
+        setState("lost", "The GPU is gone.");
+        showProblem(describeLoss(loss), () => void load(from, written, name));
       }
     });
-    showAdapter(opened.report);
-    await computeBoth(opened);
+    setState("ready", `Ready: ${loaded.summary}`);
   } catch (error) {
-    showProblem("failed", describeError(error));
+    if (loading === controller) {
+      onLoadFailed(error, () => void load(from, written, name));
+    }
+  } finally {
+    if (loading === controller) {
+      loading = undefined;
+      panel.showProgress(undefined);
+      panel.showDone(model !== undefined);
+    }
+    void listStored();
   }
 }
 
-async function computeBoth(opened: Gpu): Promise<void> {
-  setState("computing", "Computing…");
-  const problem = randomProblem(ROWS, WIDTH);
-  const expected = rmsNorm(problem, EPSILON);
-  matrices.input.show(problem.input, TINT);
-  matrices.plain.show(expected, TINT);
+function onLoadFailed(error: unknown, retry: () => void): void {
+  if (isAborted(error)) {
+    panel.askForModel();
+    setState("empty", "Cancelled. What was fetched is kept.");
+  } else {
+    setState("failed", "The model was not loaded.");
+    showProblem(describeError(error), retry);
+  }
+}
+
+async function run(): Promise<void> {
+  if (model === undefined || !form.report()) {
+    return;
+  }
+  hideProblem();
+  const controller = new AbortController();
+  generating = controller;
+  const { setting } = form;
+  prepareRuns();
+  setState("generating");
+  stop.focus();
   try {
-    const computed = await opened.rmsNorm(problem.input, problem.weight, EPSILON);
-    matrices.gpu.show(computed, TINT);
-    difference.value = scientific(greatestDifference(computed, expected));
-    setState("ready", `The GPU is open. The two results differ by at most ${difference.value}.`);
+    await runInTurn(model, setting, runs, controller.signal, () => {
+      sayRun();
+      stage.update();
+    });
   } catch (error) {
-    const lossIsShown = error instanceof KvscopeError && error.code === "device-lost";
-    if (!lossIsShown) {
-      showProblem("failed", describeError(error));
+    if (!isDeviceLost(error)) {
+      showProblem(describeError(error), () => void run());
+    }
+  } finally {
+    generating = undefined;
+    stage.update();
+    if (model !== undefined) {
+      setState("ready");
+    }
+    sayRun();
+    if (document.activeElement === stop || document.activeElement === document.body) {
+      generate.focus({ preventScroll: true });
     }
   }
+  const failed = runs.find(({ problem }) => problem !== undefined);
+  if (failed?.problem !== undefined && model !== undefined) {
+    showProblem(failed.problem, () => void run());
+  }
 }
 
-function showProblem(state: "failed" | "lost", { title, message, advice }: ProblemText): void {
-  showAdapter();
-  matrices.gpu.clear();
-  difference.value = "–";
-  element("problem-title", HTMLElement).textContent = title;
-  element("problem-message", HTMLElement).textContent = message;
-  element("problem-advice", HTMLElement).replaceChildren(
-    ...advice.map((line) => {
-      const item = document.createElement("li");
-      item.textContent = line;
-      return item;
-    }),
-  );
-  setState(state, "The GPU is not open.");
+/** Empty columns, chart and picture for the runs that the setting asks for. */
+function prepareRuns(): void {
+  runs = plan(form.setting);
+  stage.show(runs, form.setting, element("model-name", HTMLElement).textContent ?? "");
 }
 
-function setState(state: State, line: string): void {
+function onSetting(setting: Setting): void {
+  if (setting !== form.setting) {
+    form.show(setting);
+  }
+  const fragment = toFragment(setting);
+  const { pathname, search } = location;
+  history.replaceState(null, "", fragment === "" ? `${pathname}${search}` : `#${fragment}`);
+  code.textContent = codeFor(setting, source);
+  const untouched = runs.every(({ state }) => state === "waiting");
+  if (generating === undefined && untouched) {
+    prepareRuns();
+  }
+}
+
+/** Tells how the runs stand: a line that changes with each phase, not with each token. */
+function sayRun(): void {
+  const index = runs.findIndex(({ running }) => running);
+  const current = runs[index];
+  const text =
+    current === undefined
+      ? summaryOfRuns()
+      : `Run ${index + 1} of ${runs.length}, ${current.policy.name}: ${current.state === "prefill" ? "reading the prompt" : "writing"}.`;
+  if (runStatus.textContent !== text) {
+    runStatus.textContent = text;
+  }
+}
+
+function summaryOfRuns(): string {
+  const [first] = runs;
+  if (first === undefined || first.pieces.length === 0) {
+    return model === undefined ? "Runs once the model is there." : "Ready to run.";
+  }
+  const speed = first.usage?.decodeTokensPerSecond ?? first.tokensPerSecond;
+  const figure = first.saved === undefined ? "" : `, ${percent(first.saved)} of the cache saved`;
+  const ended = first.state === "done" ? "Done" : first.state === "failed" ? "Failed" : "Stopped";
+  return `${ended}: ${count(first.pieces.length)} tokens at ${rate(speed)} a second${figure}.`;
+}
+
+function setState(state: State, line?: string): void {
   document.documentElement.dataset["state"] = state;
-  status.textContent = line;
-  problemCard.hidden = state !== "failed" && state !== "lost";
-  compute.disabled = state !== "ready";
-  release.disabled = state !== "ready";
+  generate.disabled = state !== "ready";
+  stop.disabled = state !== "generating";
+  if (line !== undefined) {
+    panel.showStatus(line);
+    sayRun();
+  }
 }
 
-function element<T extends HTMLElement>(id: string, kind: new () => T): T {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) {
-    throw new TypeError(`index.html has no ${kind.name} with id ${id}`);
-  }
-  return found;
+async function listStored(): Promise<void> {
+  panel.showStored(await storedModels());
 }
 
-tryAgain.addEventListener("click", () => {
-  // The button is about to vanish, and the keyboard's place with it.
-  element("adapter-title", HTMLElement).focus();
-  void open();
+function nameOf(from: ModelSource): string {
+  if (typeof from === "string") {
+    return decodeURIComponent(from.slice(from.lastIndexOf("/") + 1));
+  }
+  if (Array.isArray(from)) {
+    return from[0]?.name ?? "";
+  }
+  return "repo" in from ? from.file : from.name;
+}
+
+panel.wireModelPanel({
+  load: (from, written) => void load(from, written),
+  loadDefault: () => void loadDefault(),
+  cancel: () => loading?.abort(),
+  remove: (stored) =>
+    void deleteModel(stored)
+      .catch((error: unknown) => showProblem(describeError(error)))
+      .then(listStored),
 });
-compute.addEventListener("click", () => {
-  if (gpu !== undefined) {
-    void computeBoth(gpu).then(() => compute.focus());
+generate.addEventListener("click", () => void run());
+stop.addEventListener("click", () => generating?.abort());
+element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !generate.disabled) {
+    void run();
   }
 });
-release.addEventListener("click", () => {
-  gpu?.destroy();
-  void gpu?.lost.then(() => tryAgain.focus());
-});
+for (const [id, text] of [
+  ["copy-code", () => code.textContent ?? ""],
+  ["copy-link", () => location.href],
+] as const) {
+  const button = element(id, HTMLButtonElement);
+  button.addEventListener("click", () => void copy(text(), button));
+}
+addEventListener("hashchange", () => onSetting(fromFragment(location.hash)));
 
-void open();
+keepForOffline();
+void start();

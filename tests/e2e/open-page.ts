@@ -1,0 +1,49 @@
+import { expect, type Page } from "./test.ts";
+import { tinyGguf } from "./tiny-gguf.ts";
+
+export type PageState = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";
+
+/** Waits until the page is in `state`, as `html[data-state]` says. */
+export async function reach(page: Page, state: PageState): Promise<void> {
+  await expect(page.locator("html")).toHaveAttribute("data-state", state);
+}
+
+/** What the page's server answers for the default model. */
+export interface Offered {
+  readonly name?: string;
+  readonly url: string;
+  readonly bytes?: number;
+}
+
+/** Has the page's server offer `model`, or none, as the default. */
+export async function offer(page: Page, model: Offered | null): Promise<void> {
+  await page.route("**/models.json", (route) => route.fulfill({ json: { default: model } }));
+}
+
+/** Has the page's server offer a model small enough for a test, and counts how often it is fetched. */
+export async function offerTiny(page: Page, body: Buffer = Buffer.from(tinyGguf())): Promise<{ fetched: () => number }> {
+  let fetched = 0;
+  await offer(page, { name: "Tiny", url: "tiny.gguf", bytes: body.length });
+  await page.route("**/tiny.gguf", async (route) => {
+    fetched += 1;
+    await route.fulfill({ body, contentType: "application/octet-stream", headers: { etag: '"tiny"' } });
+  });
+  return { fetched: () => fetched };
+}
+
+/** Settings under which a tiny model is done at once, and still evicts. */
+export const SHORT = "prefillBudget=24&observationWindow=4&decodeBudget=8&recent=4&tokens=40&prompt=";
+
+/** A link's fragment for {@link SHORT} settings over a prompt of some length. */
+export const shortRun = (more = ""): string =>
+  `#${SHORT}${encodeURIComponent("The boat came through ice and brought flour, lamp oil and a letter. ".repeat(2))}${more}`;
+
+/** One click, and to the end of all runs. */
+export async function runToEnd(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Generate" }).click();
+  await expect(page.locator("#run-status")).toContainText(/^(Done|Stopped|Failed)/);
+  await reach(page, "ready");
+}
+
+export const outputOf = (page: Page, name: string | RegExp): ReturnType<Page["getByRole"]> =>
+  page.getByRole("region", { name });

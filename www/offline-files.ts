@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import { readFile, readdir } from "node:fs/promises";
+import type { Plugin } from "vite";
+
+const here = (path: string): URL => new URL(path, import.meta.url);
+
+/** Writes `service-worker.js` with the list of all built files, and a version that changes when any of them does. */
+export function offlineFiles(): Plugin {
+  return {
+    name: "offline-files",
+    apply: "build",
+    enforce: "post", // after everything that adds files
+    async generateBundle(_, bundle) {
+      const version = createHash("sha256");
+      const open = await readdir(here("public"));
+      for (const file of open) {
+        version.update(await readFile(here(`public/${file}`)));
+      }
+      for (const built of Object.values(bundle)) {
+        version.update(built.type === "chunk" ? built.code : built.source);
+      }
+      // models.json may be the host's own: the worker asks for it by name.
+      const files = [...Object.keys(bundle), ...open].filter((file) => !["models.json", "index.html"].includes(file));
+      const source = await readFile(here("service-worker.js"), "utf8");
+      this.emitFile({
+        type: "asset",
+        fileName: "service-worker.js",
+        source: source
+          .replace("${VERSION}", version.digest("hex").slice(0, 16))
+          .replace("FILES.map", `${JSON.stringify(files.toSorted())}.map`),
+      });
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import {
+  Engine,
+  KvscopeError,
+  requireWebGpu,
+  type CacheOptions,
+  type ChatFinishReason,
+  type DeviceLoss,
+  type KvReport,
+  type LoadProgress,
+  type ModelSource,
+  type StoredModel,
+} from "kvscope";
+import { count } from "./format.ts";
+
+// What the page knows of the package: all of it comes through this file.
+export type {
+  BudgetOption,
+  CacheOptions,
+  CacheType,
+  DecodeStrategy,
+  KvReport,
+  LoadProgress,
+  ModelSource,
+  PrefillMethod,
+  StoredModel,
+} from "kvscope";
+export { requireWebGpu };
+export type FinishReason = ChatFinishReason;
+
+/** What one KV head holds. */
+export interface RetainedHead {
+  readonly positions: readonly number[];
+  readonly scores: readonly number[];
+}
+
+/** What to generate. */
+export interface GenerateWish {
+  readonly prompt: string;
+  readonly cache: CacheOptions;
+  readonly tokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  /** At every how many steps to tell what is retained. */
+  readonly observeEvery: number;
+}
+
+/** One generated token. */
+export interface GeneratedToken {
+  readonly text: string;
+  readonly kv: KvReport;
+  /** What each layer's heads hold, at the steps at which that was asked for. */
+  readonly retained?: readonly (readonly RetainedHead[])[];
+}
+
+export interface GenerateHandlers {
+  readonly signal: AbortSignal;
+  readonly onPrefill: (done: number, of: number) => void;
+  readonly onToken: (token: GeneratedToken) => void;
+}
+
+/** Speed of a run. */
+export interface RunUsage {
+  readonly promptTokens: number;
+  readonly prefillMs: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+/** How a run ended. */
+export interface Ended {
+  readonly finish: FinishReason;
+  readonly usage: RunUsage | undefined;
+}
+
+const hasCode = (error: unknown, code: KvscopeError["code"]): boolean =>
+  error instanceof KvscopeError && error.code === code;
+export const isAborted = (error: unknown): boolean => hasCode(error, "aborted");
+export const isDeviceLost = (error: unknown): boolean => hasCode(error, "device-lost");
+
+/** The models that this browser keeps; none where it keeps nothing for pages. */
+export const storedModels = (): Promise<readonly StoredModel[]> => Engine.models().catch(() => []);
+export const deleteModel = (model: StoredModel): Promise<void> => Engine.deleteModel(model);
+
+export interface LoadHandlers {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: LoadProgress) => void;
+  readonly onWarning: (warning: KvscopeError) => void;
+}
+
+/** A model, ready to run. */
+export class LoadedModel {
+  /** Resolves once the GPU is gone. */
+  readonly lost: Promise<DeviceLoss>;
+  /** What was loaded and where it runs, in a line. */
+  readonly summary: string;
+  readonly #engine: Engine;
+
+  private constructor(engine: Engine) {
+    const { layers, kvHeads, headDim, context } = engine.model;
+    this.#engine = engine;
+    this.lost = engine.lost;
+    this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+  }
+
+  /** @throws {KvscopeError} as `Engine.load` does */
+  static async load(source: ModelSource, handlers: LoadHandlers): Promise<LoadedModel> {
+    return new LoadedModel(await Engine.load(source, handlers));
+  }
+
+  /** The text of each token that the prompt becomes, the chat template's own included. */
+  async promptTokens(prompt: string): Promise<readonly string[]> {
+    return (await this.#engine.tokens([{ role: "user", content: prompt }])).texts;
+  }
+
+  /** @throws {KvscopeError} as `chat.completions.create` does */
+  async generate(wish: GenerateWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
+    const { prompt, tokens, temperature, topP, seed, cache, observeEvery } = wish;
+    const stream = await this.#engine.chat.completions.create(
+      {
+        messages: [{ role: "user", content: prompt }],
+        stream: true,
+        stream_options: { include_usage: true },
+        max_tokens: tokens,
+        temperature,
+        top_p: topP,
+        seed,
+        cache,
+        observe: { every: observeEvery },
+      },
+      { signal, onPrefill },
+    );
+    let finish: FinishReason = "abort";
+    let usage: RunUsage | undefined;
+    for await (const { choices, step, kv, retained, usage: told } of stream) {
+      const [choice] = choices;
+      finish = choice?.finish_reason ?? finish;
+      if (step !== undefined) {
+        const layers = retained?.map(({ heads }) => heads);
+        onToken({ text: choice?.delta.content ?? "", kv, ...(layers !== undefined && { retained: layers }) });
+      }
+      if (told !== undefined) {
+        usage = {
+          promptTokens: told.prompt_tokens,
+          prefillMs: (1000 * told.prompt_tokens) / told.extra.prefill_tokens_per_s,
+          decodeTokensPerSecond: told.extra.decode_tokens_per_s,
+        };
+      }
+    }
+    return { finish, usage };
+  }
+
+  dispose(): void {
+    this.#engine.dispose();
+  }
+}

@@ -1,0 +1,163 @@
+import { create, element } from "./dom.ts";
+import type { LoadProgress, ModelSource, StoredModel } from "./engine.ts";
+import { bytes } from "./format.ts";
+import { readModelSource } from "./model-source.ts";
+
+const name = element("model-name", HTMLElement);
+const status = element("status", HTMLElement);
+const progress = element("model-progress", HTMLProgressElement);
+const amount = element("model-amount", HTMLElement);
+const note = element("model-note", HTMLElement);
+const cancel = element("cancel-load", HTMLButtonElement);
+const choice = element("model-choice", HTMLDetailsElement);
+const form = element("model-form", HTMLFormElement);
+const written = element("model-source", HTMLInputElement);
+const files = element("model-file", HTMLInputElement);
+const loadDefault = element("load-default", HTMLButtonElement);
+const stored = element("stored", HTMLElement);
+const storedList = element("stored-models", HTMLUListElement);
+
+/** What the reader asks of the panel. */
+export interface ModelWishes {
+  readonly load: (source: ModelSource, written: string) => void;
+  readonly loadDefault: () => void;
+  readonly cancel: () => void;
+  readonly remove: (model: StoredModel) => void;
+}
+
+/** Wires the model's card, and dropping files anywhere on the page, to `wishes`. */
+export function wireModelPanel(wishes: ModelWishes): void {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const source = readModelSource(written.value, document.baseURI);
+    if (source === undefined) {
+      written.setCustomValidity("An address that begins with https://, or owner/repository/file.gguf");
+      written.reportValidity();
+    } else {
+      wishes.load(source, written.value.trim());
+    }
+  });
+  written.addEventListener("input", () => written.setCustomValidity(""));
+  files.addEventListener("change", () => {
+    const chosen = [...(files.files ?? [])];
+    if (chosen.length > 0) {
+      wishes.load(chosen, "");
+      files.value = "";
+    }
+  });
+  loadDefault.addEventListener("click", () => wishes.loadDefault());
+  cancel.addEventListener("click", () => wishes.cancel());
+  wireDrop((dropped) => wishes.load(dropped, ""));
+  storedWishes = wishes;
+}
+
+let storedWishes: ModelWishes | undefined;
+
+/** Whether the page has a default model to offer. */
+export function offerDefault(there: boolean): void {
+  loadDefault.disabled = !there;
+}
+
+/** Opens the ways to a model, where none loads by itself. */
+export function askForModel(): void {
+  choice.open = true;
+}
+
+export function showSource(text: string): void {
+  written.value = text;
+}
+
+export function showName(text: string): void {
+  name.textContent = text;
+}
+
+/** Says how things stand, aloud for those who listen. */
+export function showStatus(text: string): void {
+  if (status.textContent !== text) {
+    status.textContent = text;
+  }
+}
+
+/** Says what the reader should know of a load that went well. */
+export function showNote(text: string): void {
+  note.textContent = text;
+  note.hidden = text === "";
+}
+
+const PHASES: Record<LoadProgress["phase"], string> = {
+  module: "Fetching kvscope",
+  gpu: "Opening the GPU",
+  wait: "Another tab stores this model; waiting for it",
+  download: "Fetching the model",
+  load: "Loading the model",
+  finish: "The GPU takes in the last of it",
+  ready: "Ready",
+};
+
+/** Shows how far loading is. `undefined`: nothing loads. */
+export function showProgress(now: LoadProgress | undefined): void {
+  cancel.disabled = now === undefined;
+  amount.textContent = "";
+  if (now === undefined) {
+    return;
+  }
+  const { phase, loadedBytes, totalBytes, fromStore } = now;
+  const share = totalBytes === undefined || totalBytes === 0 ? undefined : loadedBytes / totalBytes;
+  progress.value = share ?? 0;
+  // The status is read out when it changes; bytes and the bar are there for whoever looks.
+  showStatus(phase === "load" && fromStore ? "Loading the model that this browser kept" : PHASES[phase]);
+  amount.textContent = share === undefined ? "" : `${bytes(loadedBytes)} of ${bytes(totalBytes ?? 0)}`;
+}
+
+export function showDone(done: boolean): void {
+  progress.value = done ? 1 : 0;
+}
+
+/** Lists the models that this browser keeps. */
+export function showStored(models: readonly StoredModel[]): void {
+  stored.hidden = models.length === 0;
+  storedList.replaceChildren(
+    ...models.map((model) => {
+      const item = create("li");
+      const use = create("button", "small", "Use");
+      const remove = create("button", "small", "Delete");
+      const part = model.complete ? "" : ", part of it";
+      use.type = "button";
+      remove.type = "button";
+      use.setAttribute("aria-label", `Use ${model.name}`);
+      remove.setAttribute("aria-label", `Delete ${model.name}`);
+      use.addEventListener("click", () => storedWishes?.load(model.source, model.source));
+      remove.addEventListener("click", () => storedWishes?.remove(model));
+      const buttons = create("div", "buttons");
+      buttons.append(use, remove);
+      item.append(create("span", "", `${model.name} (${bytes(model.bytes)}${part})`), buttons);
+      return item;
+    }),
+  );
+}
+
+/** Files dropped anywhere on the page are taken as a model. */
+function wireDrop(onFiles: (files: File[]) => void): void {
+  const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+  const mark = (on: boolean): void => {
+    document.body.classList.toggle("dropping", on);
+  };
+  document.addEventListener("dragover", (event) => {
+    if (hasFiles(event)) {
+      event.preventDefault();
+      mark(true);
+    }
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) {
+      mark(false);
+    }
+  });
+  document.addEventListener("drop", (event) => {
+    if (hasFiles(event)) {
+      event.preventDefault();
+      mark(false);
+      onFiles([...(event.dataTransfer?.files ?? [])]);
+    }
+  });
+}

@@ -1,0 +1,172 @@
+import { element } from "./dom.ts";
+import { EXAMPLES } from "./prompts.ts";
+import {
+  DECODE_STRATEGIES,
+  PREFILL_METHODS,
+  THIRD_NAMES,
+  explainDecode,
+  explainPrefill,
+  policiesOf,
+} from "./policy.ts";
+import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
+
+const form = element("setting-form", HTMLFormElement);
+const prompt = element("prompt", HTMLTextAreaElement);
+const example = element("example", HTMLSelectElement);
+
+const PRESET_HINTS: Record<Preset, string> = {
+  page: "Budgets that show their effect on a prompt of a page or two.",
+  paper: "The paper's: 2048 slots for the prompt, 512 for the output, the newest 256 always kept.",
+  small: "A cache that stays within a few MiB, for phones and old machines.",
+};
+
+/** The form of every setting but the model. It shows one setting, and tells of each change that leaves it valid. */
+export class SettingForm {
+  #setting: Setting;
+  readonly #onChange: (setting: Setting) => void;
+
+  constructor(setting: Setting, onChange: (setting: Setting) => void) {
+    this.#setting = setting;
+    this.#onChange = onChange;
+    fill(control("prefill"), PREFILL_METHODS);
+    fill(control("decode"), DECODE_STRATEGIES);
+    fill(control("third"), THIRD_POLICIES, { none: "nothing", ...THIRD_NAMES });
+    example.replaceChildren(
+      ...EXAMPLES.map(({ name }, index) => new Option(name, String(index))),
+      new Option("Your own", "", false, false),
+    );
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", (event) => this.#onInput(event.target));
+    prompt.addEventListener("input", () => this.#onInput(prompt));
+    example.addEventListener("change", () => {
+      const chosen = EXAMPLES[Number(example.value)];
+      if (example.value === "" || chosen === undefined) {
+        prompt.select();
+      } else {
+        this.show({ ...this.#setting, prompt: chosen.prompt });
+        this.#onChange(this.#setting);
+      }
+    });
+    this.show(setting);
+    openWhereThereIsRoom();
+  }
+
+  get setting(): Setting {
+    return this.#setting;
+  }
+
+  /** Whether everything in the form can be run. Points the reader to what can't. */
+  report(): boolean {
+    if (!form.checkValidity()) {
+      element("settings", HTMLDetailsElement).open = true;
+    }
+    return form.reportValidity();
+  }
+
+  /** Puts `setting` into the form. */
+  show(setting: Setting): void {
+    this.#setting = setting;
+    for (const [field, value] of Object.entries(setting)) {
+      const found = form.elements.namedItem(field);
+      if (found instanceof HTMLInputElement && found.type === "checkbox") {
+        found.checked = value === true;
+      } else if (isControl(found)) {
+        found.value = String(value);
+      }
+    }
+    this.#explain();
+  }
+
+  #onInput(target: EventTarget | null): void {
+    if (target instanceof HTMLInputElement && target.name === "preset") {
+      this.show({ ...this.#setting, ...PRESETS[target.value as Preset] });
+      this.#onChange(this.#setting);
+      return;
+    }
+    checkBudgets();
+    if (form.checkValidity()) {
+      this.#setting = { ...this.#setting, ...read() };
+      this.#explain();
+      this.#onChange(this.#setting);
+    }
+  }
+
+  #explain(): void {
+    const setting = this.#setting;
+    checkBudgets();
+    element("prefill-hint", HTMLElement).textContent = explainPrefill(setting.prefill);
+    element("decode-hint", HTMLElement).textContent = explainDecode(setting.decode);
+    element("settings-summary", HTMLElement).textContent = policiesOf(setting)[0]?.rule ?? "";
+    const preset = presetOf(setting);
+    element("preset-hint", HTMLElement).textContent = preset === undefined ? "Values of your own." : PRESET_HINTS[preset];
+    for (const radio of form.querySelectorAll<HTMLInputElement>("[name=preset]")) {
+      radio.checked = radio.value === preset;
+    }
+    const index = EXAMPLES.findIndex((known) => known.prompt === setting.prompt);
+    example.value = index < 0 ? "" : String(index);
+  }
+}
+
+type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+const isControl = (value: unknown): value is Control =>
+  value instanceof HTMLInputElement || value instanceof HTMLSelectElement || value instanceof HTMLTextAreaElement;
+
+function control(name: string): HTMLSelectElement {
+  const found = form.elements.namedItem(name);
+  if (!(found instanceof HTMLSelectElement)) {
+    throw new TypeError(`index.html has no select named ${name}`);
+  }
+  return found;
+}
+
+function fill(select: HTMLSelectElement, values: readonly string[], names: Record<string, string> = {}): void {
+  select.replaceChildren(...values.map((value) => new Option(names[value] ?? value, value)));
+}
+
+/** The form's values, each in its field's type. */
+function read(): Partial<Setting> {
+  const values: Record<string, string | number | boolean> = {};
+  for (const found of form.elements) {
+    if (!isControl(found) || found.name === "preset" || found.name === "") {
+      continue;
+    }
+    const isInput = found instanceof HTMLInputElement;
+    values[found.name] =
+      isInput && found.type === "checkbox"
+        ? found.checked
+        : isInput && found.type === "number"
+          ? found.valueAsNumber
+          : found.value;
+  }
+  return values;
+}
+
+/** What a field's own constraints can't say: part of a budget is always kept, and has to fit into it. */
+function checkBudgets(): void {
+  fits("prefillBudget", "observationWindow", "The window has to be smaller than budget A.");
+  fits("decodeBudget", "recent", "The recent tokens have to be fewer than budget B.");
+}
+
+function fits(budgetName: string, partName: string, message: string): void {
+  const budget = form.elements.namedItem(budgetName);
+  const part = form.elements.namedItem(partName);
+  if (budget instanceof HTMLInputElement && part instanceof HTMLInputElement) {
+    const slots = Number(budget.value); // NaN for a share, which only the run can check
+    part.setCustomValidity(part.valueAsNumber >= slots ? message : "");
+  }
+}
+
+/** On wide screens the settings stand beside the stage and are always open. */
+function openWhereThereIsRoom(): void {
+  const wide = matchMedia("(min-width: 62rem)");
+  const settings = element("settings", HTMLDetailsElement);
+  const summary = settings.querySelector("summary");
+  const follow = (): void => {
+    settings.open = wide.matches;
+    if (summary !== null) {
+      summary.tabIndex = wide.matches ? -1 : 0;
+    }
+  };
+  wide.addEventListener("change", follow);
+  follow();
+}

@@ -1,0 +1,95 @@
+import { create, element } from "./dom.ts";
+import { download, toRecord } from "./export.ts";
+import { bytes, count, percent } from "./format.ts";
+import { oncePerFrame } from "./frame-loop.ts";
+import { MemoryChart } from "./memory-chart.ts";
+import { OutputView } from "./output-view.ts";
+import { RetainedPicture } from "./retained-picture.ts";
+import type { Run } from "./run.ts";
+import type { Setting } from "./setting.ts";
+
+const outputs = element("outputs", HTMLElement);
+const pictureRun = element("picture-run", HTMLSelectElement);
+const exportJson = element("export-json", HTMLButtonElement);
+const exportPng = element("export-png", HTMLButtonElement);
+
+/** Everything that shows runs: the saved figure, the chart, the texts, the picture, and what can be taken away of them. */
+export class Stage {
+  readonly #chart = new MemoryChart(element("chart", HTMLElement), element("chart-legend", HTMLElement));
+  readonly #picture = new RetainedPicture();
+  #runs: readonly Run[] = [];
+  #views: readonly OutputView[] = [];
+
+  /** Draws again what has changed, in the next frame. */
+  readonly update = oncePerFrame(() => this.#draw());
+
+  constructor() {
+    pictureRun.addEventListener("change", () => this.#picture.show(this.#runs[Number(pictureRun.value)]));
+    exportPng.addEventListener("click", () => void this.#exportChart());
+  }
+
+  /** Puts up these runs, in place of those before. */
+  show(runs: readonly Run[], setting: Setting, modelName: string): void {
+    this.#runs = runs;
+    this.#views = runs.map((run) => new OutputView(run));
+    outputs.replaceChildren(...this.#views.map(({ root }) => root));
+    pictureRun.replaceChildren(...runs.map(({ policy }, index) => new Option(policy.name, String(index))));
+    this.#picture.show(runs[0]);
+    exportJson.onclick = () => {
+      download("kvscope-runs.json", new Blob([toRecord(setting, modelName, runs)], { type: "application/json" }));
+    };
+    this.#draw();
+  }
+
+  #draw(): void {
+    const [first] = this.#runs;
+    const reference = this.#runs.find(({ policy }) => policy.id === "full") ?? first;
+    this.#views.forEach((view) => view.update(reference, first));
+    this.#chart.show(this.#runs);
+    this.#picture.update();
+    showSaved(first);
+    const any = this.#runs.some(({ pieces }) => pieces.length > 0);
+    exportJson.disabled = !any;
+    exportPng.disabled = !any;
+  }
+
+  async #exportChart(): Promise<void> {
+    const image = await this.#chart.toPng();
+    if (image !== null) {
+      download("kvscope-cache.png", image);
+    }
+  }
+}
+
+function showSaved(run: Run | undefined): void {
+  const kv = run?.kv;
+  element("saved", HTMLOutputElement).value = run?.saved === undefined ? "–" : percent(run.saved);
+  const facts = {
+    "saved-held": kv && bytes(kv.heldBytes),
+    "saved-full": kv && bytes(kv.fullBytes),
+    "saved-prefill": kv && count(kv.slots.prefill),
+    "saved-decode": kv && count(kv.slots.decode),
+  };
+  for (const [id, text] of Object.entries(facts)) {
+    element(id, HTMLElement).textContent = text ?? "–";
+  }
+}
+
+/** Copies `text`, and says on the button for a while whether that went well. */
+export async function copy(text: string, button: HTMLButtonElement): Promise<void> {
+  const label = button.textContent;
+  const said = await navigator.clipboard.writeText(text).then(
+    () => "Copied",
+    () => "Not allowed",
+  );
+  const note = create("span", "visually-hidden", said);
+  note.setAttribute("role", "status");
+  button.textContent = said;
+  button.disabled = true;
+  button.after(note);
+  setTimeout(() => {
+    button.textContent = label;
+    button.disabled = false;
+    note.remove();
+  }, 1500);
+}
