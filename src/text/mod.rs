@@ -37,7 +37,9 @@ pub struct Tokenizer {
 impl Tokenizer {
     pub fn from_gguf(m: &Metadata) -> Result<Self, TextError> {
         let strings = |k: &str| match m.array(k) {
-            Ok(Some(MetadataArray::String(s))) => Ok(s.iter().map(str::to_owned).collect::<Vec<_>>()),
+            Ok(Some(MetadataArray::String(s))) => {
+                Ok(s.iter().map(str::to_owned).collect::<Vec<_>>())
+            }
             _ => Err(TextError::Other(k.to_owned())),
         };
         let tokens = strings("tokenizer.ggml.tokens")?;
@@ -49,21 +51,58 @@ impl Tokenizer {
             Some(MetadataArray::I32(t)) => t.clone(),
             _ => vec![1; tokens.len()],
         };
-        let vocab: std::collections::HashMap<String, u32> = tokens.iter().cloned().zip(0..).collect();
+        let vocab: std::collections::HashMap<String, u32> =
+            tokens.iter().cloned().zip(0..).collect();
         let e = |e: tokenizers::Error| TextError::Other(e.to_string());
-        let bpe = BPE::builder().vocab_and_merges(vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges).build().map_err(e)?;
+        let bpe = BPE::builder()
+            .vocab_and_merges(
+                vocab
+                    .into_iter()
+                    .collect::<tokenizers::models::bpe::Vocab>(),
+                merges,
+            )
+            .build()
+            .map_err(e)?;
         let mut inner = Inner::new(bpe);
-        inner.with_pre_tokenizer(Some(Sequence::new(vec![Digits::new(true).into(), ByteLevel::new(false, false, true).into()])));
+        inner.with_pre_tokenizer(Some(Sequence::new(vec![
+            Digits::new(true).into(),
+            ByteLevel::new(false, false, true).into(),
+        ])));
         inner.with_decoder(Some(ByteLevel::default()));
-        let special: Vec<AddedToken> = tokens.iter().zip(&types).filter(|(_, t)| **t == 3).map(|(s, _)| AddedToken::from(s.clone(), true).normalized(false)).collect();
+        let special: Vec<AddedToken> = tokens
+            .iter()
+            .zip(&types)
+            .filter(|(_, t)| **t == 3)
+            .map(|(s, _)| AddedToken::from(s.clone(), true).normalized(false))
+            .collect();
         inner.add_special_tokens(special).map_err(e)?;
-        let stops = m.unsigned("tokenizer.ggml.eos_token_id")?.map(|v| v as u32).into_iter().collect();
-        Ok(Self { inner, stops, template: m.text("tokenizer.chat_template")?.unwrap_or_default().to_owned() })
+        let stops = m
+            .unsigned("tokenizer.ggml.eos_token_id")?
+            .map(|v| v as u32)
+            .into_iter()
+            .collect();
+        Ok(Self {
+            inner,
+            stops,
+            template: m
+                .text("tokenizer.chat_template")?
+                .unwrap_or_default()
+                .to_owned(),
+        })
     }
     pub fn encode(&self, text: &str, _c: Controls) -> Result<Vec<u32>, TextError> {
-        Ok(self.inner.encode(text, false).map_err(|e| TextError::Other(e.to_string()))?.get_ids().to_vec())
+        Ok(self
+            .inner
+            .encode(text, false)
+            .map_err(|e| TextError::Other(e.to_string()))?
+            .get_ids()
+            .to_vec())
     }
-    pub fn encode_chat(&self, messages: &[Message], generation: bool) -> Result<Vec<u32>, TextError> {
+    pub fn encode_chat(
+        &self,
+        messages: &[Message],
+        generation: bool,
+    ) -> Result<Vec<u32>, TextError> {
         let mut env = minijinja::Environment::new();
         env.set_fuel(Some(100_000));
         let text = env.render_str(&self.template, minijinja::context! { messages => minijinja::Value::from(messages.iter().map(|m| minijinja::context! { role => m.role.as_str(), content => m.content.as_str() }).collect::<Vec<_>>()), add_generation_prompt => generation }).map_err(|e| TextError::Other(e.to_string()))?;
@@ -73,7 +112,11 @@ impl Tokenizer {
         &self.stops
     }
     pub fn detokenizer(&self) -> Detokenizer<'_> {
-        Detokenizer { inner: &self.inner, ids: vec![], done: 0 }
+        Detokenizer {
+            inner: &self.inner,
+            ids: vec![],
+            done: 0,
+        }
     }
 }
 pub struct Detokenizer<'a> {
