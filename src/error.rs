@@ -5,6 +5,7 @@ use crate::generate::GenerateError;
 use crate::gpu::GpuError;
 use crate::kernels::KernelError;
 use crate::model::ModelError;
+use crate::text::TextError;
 use crate::weights::WeightsError;
 
 /// Any error of this crate.
@@ -29,6 +30,9 @@ pub enum Error {
     /// A model could not be made or used.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A text could not be turned into tokens, or a tokenizer could not be read.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// A model file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -43,6 +47,7 @@ impl Error {
             Self::Gpu(error) => error.code(),
             Self::Kernel(error) => error.code(),
             Self::Model(error) => error.code(),
+            Self::Text(error) => error.code(),
             Self::Weights(error) => error.code(),
         }
     }

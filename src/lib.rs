@@ -8,6 +8,7 @@ pub mod generate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod text;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;

@@ -88,9 +88,7 @@ impl Llama {
         let [count, width] = hidden.dims();
         match rows {
             LogitRows::All if count > 0 => self.logits(hidden),
-            LogitRows::Last if count > 0 => {
-                self.logits(hidden.slice([count - 1..count, 0..width]))
-            }
+            LogitRows::Last if count > 0 => self.logits(hidden.slice([count - 1..count, 0..width])),
             _ => {
                 let nobodys = [0, self.config.vocabulary];
                 Ok(Tensor::empty(nobodys, &hidden.device()))
