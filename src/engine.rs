@@ -9,7 +9,7 @@ use crate::cache::{CacheOptions, ScopeCache};
 use crate::generate::{GenerateConfig, GenerateError, Generation};
 use crate::gpu::Gpu;
 use crate::model::{Llama, ModelLoader};
-use crate::text::{Controls, Detokenizer, Message, Tokenizer};
+use crate::text::{Detokenizer, Message, Tokenizer};
 use crate::weights::WeightsError;
 
 /// A loaded model, ready to generate.
@@ -97,7 +97,7 @@ impl Engine {
     /// [`TextError`](crate::text::TextError), above all where a chat template fails.
     pub fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
         Ok(match prompt {
-            Prompt::Text(text) => self.tokenizer.encode(text, Controls::Read)?,
+            Prompt::Text(text) => self.tokenizer.encode_prompt(text)?,
             Prompt::Chat(messages) => self.tokenizer.encode_chat(messages, true)?,
         })
     }
@@ -112,10 +112,10 @@ impl Engine {
         prompt: Vec<u32>,
         cache: &'a mut ScopeCache,
         config: GenerateConfig,
-    ) -> Result<Generation<'a, Llama, Detokenizer<'a>>, Error> {
-        let spelling = self.tokenizer.detokenizer();
+    ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
+        let spelling = Detokenizer::new(&self.tokenizer);
         let ends = self.tokenizer.stop_tokens();
-        let generation = Generation::new(&self.model, spelling, ends, cache, prompt, config)?;
+        let generation = Generation::new(&self.model, spelling, &ends, cache, prompt, config)?;
         Ok(match &self.gpu {
             Some(gpu) => generation.with_gpu(gpu),
             None => generation,

@@ -132,7 +132,10 @@ fn longer_than_the_context(device: &Device) {
     let refused = generate(&model, &cache, device, &prompt, greedy(1, CHUNK)).unwrap_err();
     assert_eq!(refused.code(), "prompt-too-long");
     let message = refused.to_string();
-    assert!(message.contains("129") && message.contains("128"), "{message}");
+    assert!(
+        message.contains("129") && message.contains("128"),
+        "{message}"
+    );
     // The longest that fits, fits.
     let prompt = &prompt[1..];
     assert!(generate(&model, &cache, device, prompt, greedy(1, CHUNK)).is_ok());

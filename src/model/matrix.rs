@@ -7,6 +7,10 @@ use crate::kernels::{BlockMatrix, KernelError};
 
 /// A matrix `[rows, width]`: in its file's blocks where the kernels run, in f32 elsewhere.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are in blocks where there are kernels"
+)]
 pub enum Matrix {
     /// Quantised, on a WebGPU device.
     Blocks(BlockMatrix),

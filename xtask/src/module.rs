@@ -41,6 +41,7 @@ pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<(
         "--package",
         "kvscope",
         "--lib",
+        "--no-default-features",
         "--target",
         TARGET,
     ]);

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check and every test.
 
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -92,12 +93,7 @@ impl Stage {
             Self::Browser => browser(kit),
             Self::NpmCheck => child::run(&mut kit.npm_script("check")?),
             Self::NpmBuild => child::run(&mut kit.npm_script("build")?),
-            Self::NpmTest => {
-                let mut npm = kit.npm_script("test")?;
-                kit.browser()?.name_to(&mut npm);
-                kit.model()?.name_to(&mut npm);
-                child::run(&mut npm)
-            }
+            Self::NpmTest => npm_test(kit),
         }
     }
 }
@@ -152,6 +148,7 @@ fn clippy_wasm(kit: &Kit) -> Result<()> {
         "--release",
         "--package",
         "kvscope",
+        "--no-default-features",
         "--target",
         TARGET,
         "--lib",
@@ -229,7 +226,9 @@ fn browser(kit: &Kit) -> Result<()> {
         "--chromedriver",
     ]);
     command.arg(&browser.driver);
-    command.args(["--release", ".", "--locked", "--test", "web*"]);
+    // Without the command, whose program would have the module's name.
+    command.args(["--release", ".", "--locked", "--no-default-features"]);
+    command.args(["--test", "web*"]);
     kit.model()?.name_to(&mut command);
     command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
     command.env(
@@ -237,6 +236,31 @@ fn browser(kit: &Kit) -> Result<()> {
         capabilities(kit, browser)?,
     );
     child::run(&mut command)
+}
+
+/// The page and the package; the browser's text is compared with the native command's on the same kind of adapter.
+fn npm_test(kit: &Kit) -> Result<()> {
+    let mut cargo = kit.cargo();
+    cargo.args([
+        "build",
+        "--locked",
+        "--package",
+        "kvscope",
+        "--bin",
+        "kvscope",
+    ]);
+    child::run(&mut cargo)?;
+    let command = kit
+        .workspace
+        .target
+        .join("debug")
+        .join(format!("kvscope{EXE_SUFFIX}"));
+    let mut npm = kit.npm_script("test")?;
+    npm.env("KVSCOPE_COMMAND", command);
+    kit.vulkan()?.name_to(&mut npm);
+    kit.browser()?.name_to(&mut npm);
+    kit.model()?.name_to(&mut npm);
+    child::run(&mut npm)
 }
 
 /// The browser's flags from `webdriver.json`, with the browser that this machine has.

@@ -33,6 +33,10 @@ enum Place {
 }
 
 /// A tensor that has been read.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "moved once, and nearly all are matrices"
+)]
 pub(super) enum Read {
     Matrix(Matrix),
     Vector(Vec<f32>),
