@@ -29,6 +29,7 @@ export type {
 export type { LoadProgress } from "./protocol.js";
 export type { HubFile, ModelSource } from "./source.js";
 export type { StoredModel } from "./store.js";
+export { requireWebGpu } from "./support.js";
 export {
   CreateMLCEngine,
   type InitProgressReport,

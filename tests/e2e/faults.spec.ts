@@ -1,6 +1,6 @@
 import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
-import { tinyGguf } from "./tiny-gguf.ts";
+import { tinyModel } from "./tiny-gguf.ts";
 
 const problem = (page: Page) => page.getByRole("alert");
 const title = (page: Page) => problem(page).getByRole("heading");
@@ -11,7 +11,7 @@ async function goesOn(page: Page): Promise<void> {
   if (!(await chooser.isVisible())) {
     await page.getByText("Use another model").click();
   }
-  await chooser.setInputFiles({ name: "good.gguf", mimeType: "", buffer: Buffer.from(tinyGguf()) });
+  await chooser.setInputFiles({ name: "good.gguf", mimeType: "", buffer: Buffer.from(tinyModel()) });
   await reach(page, "ready");
   await expect(problem(page)).toBeHidden();
   await runToEnd(page);
@@ -69,7 +69,7 @@ test.describe("a model that can't be had", () => {
     let tries = 0;
     await page.route("**/flaky.gguf", async (route) => {
       tries += 1;
-      await (tries === 1 ? route.abort() : route.fulfill({ body: Buffer.from(tinyGguf()) }));
+      await (tries === 1 ? route.abort() : route.fulfill({ body: Buffer.from(tinyModel()) }));
     });
     await page.goto(`/${shortRun()}`);
     await reach(page, "failed");
@@ -81,7 +81,7 @@ test.describe("a model that can't be had", () => {
 });
 
 for (const [fault, name, body] of [
-  ["a file that is cut short", "The model's file ends too early", Buffer.from(tinyGguf()).subarray(0, -4000)],
+  ["a file that is cut short", "The model's file ends too early", Buffer.from(tinyModel()).subarray(0, -4000)],
   ["a file that is no GGUF", "This is not a model that kvscope can read", Buffer.from("<!doctype html>".repeat(99))],
 ] as const) {
   test(`${fault} gets its own message, and the page goes on`, async ({ page }) => {
@@ -120,7 +120,7 @@ test("loading can be cancelled, and begun again", async ({ page }) => {
   let held = true;
   await page.route("**/slow.gguf", async (route) => {
     if (!held) {
-      await route.fulfill({ body: Buffer.from(tinyGguf()) });
+      await route.fulfill({ body: Buffer.from(tinyModel()) });
     }
   });
   await page.goto(`/${shortRun()}`);

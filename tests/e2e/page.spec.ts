@@ -70,8 +70,8 @@ test("without a default the page asks for a model, and takes a file", async ({ p
   await page.goto(`/${shortRun()}`);
   await reach(page, "empty");
   await expect(page.getByRole("button", { name: "Generate" })).toBeDisabled();
-  const { tinyGguf } = await import("./tiny-gguf.ts");
-  const buffer = Buffer.from(tinyGguf());
+  const { tinyModel } = await import("./tiny-gguf.ts");
+  const buffer = Buffer.from(tinyModel());
   await page.getByLabel(/a file of yours/).setInputFiles({ name: "mine.gguf", mimeType: "", buffer });
   await reach(page, "ready");
   await expect(page.locator("#model-name")).toHaveText("mine.gguf");

@@ -41,7 +41,7 @@ function literal(source: ModelSource | undefined): string {
   if (typeof source === "string") {
     return JSON.stringify(source);
   }
-  return "repo" in source ? inline(source) : "file /* a File, from an <input> */";
+  return "repo" in source ? inline(source) : "file /* from an <input type=file> */";
 }
 
 /** A small object on one line, as people write it. */

@@ -6,8 +6,8 @@ import {
   type ChatFinishReason,
   type DeviceLoss,
   type KvReport,
+  type HubFile,
   type LoadProgress,
-  type ModelSource,
   type StoredModel,
 } from "kvscope";
 import { count } from "./format.ts";
@@ -20,11 +20,12 @@ export type {
   DecodeStrategy,
   KvReport,
   LoadProgress,
-  ModelSource,
   PrefillMethod,
   StoredModel,
 } from "kvscope";
 export { requireWebGpu };
+/** Where a reader's model is: an address, a file on the hub, or files at hand. */
+export type ModelSource = string | HubFile | readonly File[];
 export type FinishReason = ChatFinishReason;
 
 /** What one KV head holds. */

@@ -240,10 +240,7 @@ function nameOf(from: ModelSource): string {
   if (typeof from === "string") {
     return decodeURIComponent(from.slice(from.lastIndexOf("/") + 1));
   }
-  if (Array.isArray(from)) {
-    return from[0]?.name ?? "";
-  }
-  return "repo" in from ? from.file : from.name;
+  return "repo" in from ? from.file : (from[0]?.name ?? "");
 }
 
 panel.wireModelPanel({

@@ -126,7 +126,7 @@ export function showStored(models: readonly StoredModel[]): void {
       remove.type = "button";
       use.setAttribute("aria-label", `Use ${model.name}`);
       remove.setAttribute("aria-label", `Delete ${model.name}`);
-      use.addEventListener("click", () => storedWishes?.load(model.source, model.source));
+      use.addEventListener("click", () => storedWishes?.load(model.urls[0] ?? "", model.urls[0] ?? ""));
       remove.addEventListener("click", () => storedWishes?.remove(model));
       const buttons = create("div", "buttons");
       buttons.append(use, remove);
