@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
-import { expect, reach, test, type Page } from "./test.ts";
+import { offer, offerTiny, reach, runToEnd, shortRun } from "./open-page.ts";
+import { expect, test, type Page } from "./test.ts";
 
 const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -18,18 +19,34 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.describe(`${colorScheme}, ${width} px wide`, () => {
       test.use({ colorScheme, viewport: { width, height: 800 } });
 
-      test("the page is accessible and fits, ready and without a GPU", async ({ page }, info) => {
-        await page.goto("/");
-        await reach(page, "ready");
+      async function check(page: Page, picture: string): Promise<void> {
         expect(await violations(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-        await page.screenshot({ fullPage: true, path: info.outputPath("ready.png") });
+        await page.screenshot({ fullPage: true, path: picture });
+      }
 
-        await page.getByRole("button", { name: "Release the GPU" }).click();
-        await reach(page, "lost");
-        expect(await violations(page)).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-        await page.screenshot({ fullPage: true, path: info.outputPath("lost.png") });
+      test("the page is accessible and fits: asking for a model, ready, after its runs", async ({ page }, info) => {
+        await offer(page, null);
+        await page.goto("/");
+        await reach(page, "empty");
+        await check(page, info.outputPath("empty.png"));
+
+        await page.unrouteAll();
+        await offerTiny(page);
+        await page.goto(`/?${shortRun({ third: "h2o" })}`);
+        await reach(page, "ready");
+        await page.getByText("Use another model").click();
+        await check(page, info.outputPath("ready.png"));
+        await runToEnd(page);
+        await page.getByRole("application").press("ArrowRight");
+        await check(page, info.outputPath("done.png"));
+      });
+
+      test("the page is accessible and fits when something is in the way", async ({ page }, info) => {
+        await offerTiny(page, Buffer.from("no model at all"));
+        await page.goto("/");
+        await reach(page, "failed");
+        await check(page, info.outputPath("failed.png"));
       });
     });
   }

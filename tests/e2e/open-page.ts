@@ -31,12 +31,12 @@ export async function offerTiny(page: Page, body: Buffer = Buffer.from(tinyModel
   return { fetched: () => fetched };
 }
 
-/** Settings under which a tiny model is done at once, and still evicts. */
-export const SHORT = "prefillBudget=24&observationWindow=4&decodeBudget=8&recent=4&tokens=40&prompt=";
-
-/** A link's fragment for {@link SHORT} settings over a prompt of some length. */
-export const shortRun = (more = ""): string =>
-  `#${SHORT}${encodeURIComponent("The boat came through ice and brought flour, lamp oil and a letter. ".repeat(2))}${more}`;
+/** A link's fragment for settings under which a tiny model is done at once, and still evicts. */
+export function shortRun(more: Readonly<Record<string, string>> = {}): string {
+  const prompt = "The boat came through ice and brought flour, lamp oil and a letter. ".repeat(2);
+  const budgets = { prefillBudget: "24", observationWindow: "4", decodeBudget: "8", recent: "4", tokens: "40" };
+  return `#${new URLSearchParams({ prompt, ...budgets, ...more })}`;
+}
 
 /** One click, and to the end of all runs. */
 export async function runToEnd(page: Page): Promise<void> {

@@ -53,8 +53,11 @@ async function runOne(
   signal: AbortSignal,
   onChange: () => void,
 ): Promise<void> {
-  const request = { prompt, tokens, temperature, topP, seed, cache: run.policy.cache, observeEvery: observeEvery(tokens) };
-  const ended = await model.generate(request, {
+  const { id, cache } = run.policy;
+  // What a full cache holds is no question.
+  const every = id === "full" ? undefined : observeEvery(tokens);
+  const wish = { prompt, tokens, temperature, topP, seed, cache, observeEvery: every };
+  const ended = await model.generate(wish, {
     signal,
     onPrefill: (done, of) => {
       run.prefilled = [done, of];

@@ -42,8 +42,8 @@ export interface GenerateWish {
   readonly temperature: number;
   readonly topP: number;
   readonly seed: number;
-  /** At every how many steps to tell what is retained. */
-  readonly observeEvery: number;
+  /** At every how many steps to tell what is retained; never, if nothing is said. */
+  readonly observeEvery: number | undefined;
 }
 
 /** One generated token. */
@@ -126,7 +126,7 @@ export class LoadedModel {
         top_p: topP,
         seed,
         cache,
-        observe: { every: observeEvery },
+        ...(observeEvery !== undefined && { observe: { every: observeEvery } }),
       },
       { signal, onPrefill },
     );

@@ -96,7 +96,7 @@ export class OutputView {
       this.#difference.textContent = "";
     } else {
       this.#difference.textContent = differs
-        ? `The same as ${name} for ${count(sameTokens)} tokens; from the marked one on it is another text.`
+        ? `The same as ${name} for ${count(sameTokens)} ${sameTokens === 1 ? "token" : "tokens"}; from the marked one on it is another text.`
         : `The same as ${name} as far as both go.`;
     }
   }

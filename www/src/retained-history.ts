@@ -46,21 +46,18 @@ function summarise(heads: readonly RetainedHead[], length: number): LayerSnapsho
 /** Snapshots for which an evicted position can still be seen. */
 export const FADE = 6;
 
-/** How strongly a position is drawn in snapshot `index`, and whether it is held there. */
-export interface Presence {
-  readonly held: boolean;
-  /** 0 to 1: the share of heads that hold it; once evicted, what is left of that. */
-  readonly strength: number;
-}
-
-/** A position's presence in a layer, from that snapshot and the few before it. */
-export function presence(snapshots: readonly Snapshot[], index: number, layer: number, position: number): Presence {
-  for (let age = 0; age <= Math.min(FADE, index); age += 1) {
+/**
+ * How much of a position there is to see in a layer at snapshot `index`: the share of heads that hold it, or, below 0,
+ * what is left of that share since the last of them let it go. 0: nothing.
+ */
+export function presence(snapshots: readonly Snapshot[], index: number, layer: number, position: number): number {
+  for (let age = 0; age <= FADE && age <= index; age += 1) {
     const snapshot = snapshots[index - age]?.layers[layer];
     const held = snapshot?.held[position] ?? 0;
     if (snapshot !== undefined && held > 0) {
-      return { held: age === 0, strength: (held / snapshot.heads) * (1 - age / (FADE + 1)) };
+      const share = held / snapshot.heads;
+      return age === 0 ? share : -share * (1 - age / (FADE + 1));
     }
   }
-  return { held: false, strength: 0 };
+  return 0;
 }

@@ -101,11 +101,14 @@ export class RetainedPicture {
     const prompt = this.#promptLength();
     for (let layer = 0; layer < layers; layer += 1) {
       for (let position = 0; position < width; position += 1) {
-        const { held, strength } = presence(snapshots, index, layer, position);
-        if (strength > 0) {
-          const colour = held ? (position < prompt ? prefill : decode) : evicted;
-          const alpha = held ? 0.25 + 0.75 * strength : 0.6 * strength;
-          image.data.set([...colour, Math.round(255 * alpha)], 4 * (layer * width + position));
+        const share = presence(snapshots, index, layer, position);
+        if (share !== 0) {
+          const [red, green, blue] = share < 0 ? evicted : position < prompt ? prefill : decode;
+          const at = 4 * (layer * width + position);
+          image.data[at] = red;
+          image.data[at + 1] = green;
+          image.data[at + 2] = blue;
+          image.data[at + 3] = 255 * (share < 0 ? -0.6 * share : 0.25 + 0.75 * share);
         }
       }
     }
@@ -172,7 +175,7 @@ export class RetainedPicture {
     const state =
       held > 0
         ? `held by ${held} of ${layer.heads} heads, score ${(layer.scores[position] ?? 0).toPrecision(3)}`
-        : presence(run.snapshots, index, cell.layer, position).strength > 0
+        : presence(run.snapshots, index, cell.layer, position) < 0
           ? "evicted not long ago"
           : position < (snapshot?.length ?? 0)
             ? "not held"

@@ -24,7 +24,7 @@ export class Stage {
   readonly update = oncePerFrame(() => this.#draw());
 
   constructor() {
-    pictureRun.addEventListener("change", () => this.#picture.show(this.#runs[Number(pictureRun.value)]));
+    pictureRun.addEventListener("change", () => this.#picture.show(this.#runs.find(({ policy }) => policy.id === pictureRun.value)));
     exportPng.addEventListener("click", () => void this.#exportChart());
   }
 
@@ -33,7 +33,8 @@ export class Stage {
     this.#runs = runs;
     this.#views = runs.map((run) => new OutputView(run));
     outputs.replaceChildren(...this.#views.map(({ root }) => root));
-    pictureRun.replaceChildren(...runs.map(({ policy }, index) => new Option(policy.name, String(index))));
+    const pictured = runs.filter(({ policy }) => policy.id !== "full");
+    pictureRun.replaceChildren(...pictured.map(({ policy }) => new Option(policy.name, policy.id)));
     this.#picture.show(runs[0]);
     exportJson.onclick = () => {
       download("kvscope-runs.json", new Blob([toRecord(setting, modelName, runs)], { type: "application/json" }));
