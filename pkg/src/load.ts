@@ -191,7 +191,7 @@ export class ModelLoad {
       }
       throw error;
     } finally {
-      writer?.close();
+      writer?.abandon();
     }
     if (hash !== undefined && hash.digest() !== digest) {
       await forget(store, index, undefined);
@@ -199,7 +199,16 @@ export class ModelLoad {
       throw new KvscopeError("model-checksum", message, { url: part.url, sha256: digest });
     }
     if (writer !== undefined) {
+      await this.#keep(store, index);
+    }
+  }
+
+  /** Notes that all of a part is stored. */
+  async #keep(store: ModelStore | undefined, index: number): Promise<void> {
+    try {
       await store?.note(index, { complete: true, bytes: (await store.file(index))?.size ?? 0 });
+    } catch (cause) {
+      this.#warn(notKept(cause));
     }
   }
 
@@ -244,7 +253,7 @@ export class ModelLoad {
       return writer;
     } catch (cause) {
       this.#warn(notKept(cause));
-      writer?.close();
+      writer?.abandon();
       return undefined;
     }
   }
@@ -286,9 +295,9 @@ async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
 
 /** Throws away what is stored of a part, to begin again. */
 async function forget(store: ModelStore | undefined, index: number, writer: PartWriter | undefined): Promise<void> {
-  writer?.close();
+  writer?.abandon();
   const fresh = await store?.writer(index, true);
-  fresh?.close();
+  fresh?.abandon();
   await store?.note(index, { complete: false });
 }
 

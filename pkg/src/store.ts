@@ -99,8 +99,9 @@ export class ModelStore {
 
   /** Notes what is known of part `index`. */
   async note(index: number, known: Partial<StoredPart>): Promise<void> {
-    Object.assign(this.part(index), known);
-    await writeManifest(this.#folder, this.#manifest);
+    const parts = this.#manifest.parts.with(index, { ...this.part(index), ...known });
+    await writeManifest(this.#folder, { ...this.#manifest, parts });
+    this.#manifest.parts = parts;
   }
 
   /** What is stored of part `index`. */
@@ -143,12 +144,21 @@ export class PartWriter {
     }
   }
 
-  /** Keeps what was written. */
+  /** Keeps what was written. Throws where that can't be, and is closed all the same. */
   close(): void {
     try {
       this.#access.flush();
     } finally {
       this.#access.close();
+    }
+  }
+
+  /** Keeps what can be kept, for whom there is nothing to do about the rest. */
+  abandon(): void {
+    try {
+      this.close();
+    } catch {
+      // The length of what is there is looked at before it is used.
     }
   }
 }
