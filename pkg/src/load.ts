@@ -1,11 +1,11 @@
 /* oxlint-disable no-await-in-loop -- parts and bytes come one after the other */
-import { WasmGpu, WasmLoader, type WasmEngine } from "../wasm/kvscope.js";
+import { WasmLoader, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
 import { Download, pointedSha256, StartOver, type RemoteFile } from "./download.js";
 import { KvscopeError, toErrorRecord, toKvscopeError } from "./error.js";
 import { withModelLock } from "./lock.js";
 import type { LoadEvent, LoadProgress, LoadRequest } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
-import { modelId, type LocalPart, type RemotePart } from "./source.js";
+import { areLocal, modelId, type LocalPart, type RemotePart } from "./source.js";
 import { ModelStore, removeStored, type PartWriter } from "./store.js";
 
 const PROGRESS_EVERY_MS = 50;
@@ -299,10 +299,6 @@ async function forget(store: ModelStore | undefined, index: number, writer: Part
   const fresh = await store?.writer(index, true);
   fresh?.abandon();
   await store?.note(index, { complete: false });
-}
-
-function areLocal(parts: readonly RemotePart[] | readonly LocalPart[]): parts is readonly LocalPart[] {
-  return parts[0] !== undefined && "blob" in parts[0];
 }
 
 /** Whether a file is of no use, however it is loaded. */
