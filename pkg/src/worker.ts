@@ -9,7 +9,7 @@ import { requireWebGpu } from "./support.js";
 
 /** Codes of failures that the loss of the device may be behind. */
 const OF_THE_GPU = new Set<KvscopeErrorCode>(["gpu-failure", "logits-read", "cache-read", "logits-invalid"]);
-const LOSS_NEWS_MS = 5000;
+const LOSS_NEWS_MS = 20_000;
 
 /** What a worker has and TypeScript's types of a page have not. */
 interface WorkerScope {
@@ -108,6 +108,23 @@ function notLoaded(): KvscopeError {
   return new KvscopeError("invalid-argument", "the worker has no model loaded");
 }
 
+/**
+ * Waits for the news that the device is lost, unless it still computes: what runs on a lost device fails before the browser
+ * says why, by seconds with a software GPU. The news, sent when it comes, ends the call by its right name.
+ */
+async function lossNews(): Promise<void> {
+  const row = Float32Array.of(1);
+  const computes = async (): Promise<boolean> =>
+    gpu === undefined || gpu.rms_norm(row, row, 1).then(() => true, () => false);
+  // The first answer may be an error of before that nobody has heard of yet.
+  if ((await computes()) || (await computes())) {
+    return;
+  }
+  await new Promise((resolve) => {
+    setTimeout(resolve, LOSS_NEWS_MS);
+  });
+}
+
 async function answer<Name extends CallName>(id: number, call: Name, argument: Calls[Name]["argument"]): Promise<void> {
   try {
     const result = await handlers[call](argument, (event) => send({ id, event }), id);
@@ -115,11 +132,7 @@ async function answer<Name extends CallName>(id: number, call: Name, argument: C
   } catch (thrown) {
     const error = toErrorRecord(thrown);
     if (OF_THE_GPU.has(error.code)) {
-      // A lost device fails what runs before the browser says so, by seconds with a software GPU; that news, sent when it
-      // comes, ends the call by its right name.
-      await new Promise((resolve) => {
-        setTimeout(resolve, LOSS_NEWS_MS);
-      });
+      await lossNews();
     }
     send({ id, error });
   }

@@ -2,12 +2,12 @@ import { expect, openBlank, test, type Page } from "./engine-test.ts";
 import { startEngineServer } from "./engine-server.ts";
 
 declare global {
-  var engine: import("kvscope").Engine;
+  var tiny: import("kvscope").Engine;
 }
 
 const loadTiny = (page: Page) =>
   page.evaluate(async () => {
-    globalThis.engine = await kvscope.Engine.load("/tiny.gguf");
+    globalThis.tiny = await kvscope.Engine.load("/tiny.gguf");
   });
 
 /** A snapkv prefill and a sliding decode window, small enough for a prompt of a few tokens. */
@@ -26,8 +26,8 @@ test("a chat is answered in OpenAI's shape, and its stream's pieces are the same
   const { whole, chunks } = await page.evaluate(
     async ({ messages, cache }) => {
       const params = { messages, cache, max_tokens: 20, temperature: 0, ignore_eos: true, user: "somebody" };
-      const answer = await engine.chat.completions.create(params);
-      const stream = await engine.chat.completions.create({
+      const answer = await tiny.chat.completions.create(params);
+      const stream = await tiny.chat.completions.create({
         ...params,
         stream: true,
         stream_options: { include_usage: true },
@@ -86,7 +86,7 @@ test("layers tell which positions they retain, also at each step, and memory and
   await loadTiny(page);
   const outcome = await page.evaluate(
     async ({ messages, cache }) => {
-      const stream = await engine.chat.completions.create({
+      const stream = await tiny.chat.completions.create({
         messages,
         cache,
         max_tokens: 12,
@@ -102,11 +102,11 @@ test("layers tell which positions they retain, also at each step, and memory and
           observed.push([chunk.step?.index ?? -1, chunk.retained]);
         }
       }
-      const { texts } = await engine.tokens([...messages]);
-      const [retained, memory, stats] = [await engine.retained(1), await engine.memory(), await engine.stats()];
-      const wrong = await codeOf(engine.retained(2));
-      await engine.forget();
-      return { observed, kv, retained, memory, stats, texts, wrong, after: await engine.memory() };
+      const { texts } = await tiny.tokens([...messages]);
+      const [retained, memory, stats] = [await tiny.retained(1), await tiny.memory(), await tiny.stats()];
+      const wrong = await codeOf(tiny.retained(2));
+      await tiny.forget();
+      return { observed, kv, retained, memory, stats, texts, wrong, after: await tiny.memory() };
     },
     { messages: QUESTION, cache: CACHE },
   );
@@ -137,7 +137,7 @@ test("layers tell which positions they retain, also at each step, and memory and
 test("a text is gone on with, stops at a stop string, and draws by its seed", async ({ page }) => {
   await loadTiny(page);
   const outcome = await page.evaluate(async () => {
-    const { completions } = engine;
+    const { completions } = tiny;
     const params = { prompt: "abc", max_tokens: 24, ignore_eos: true };
     const text = async (more: object = {}) => (await completions.create({ ...params, ...more })).choices[0]?.text ?? "";
     const greedy = await completions.create(params);
@@ -167,7 +167,7 @@ test("what can't be asked for is refused by name, and what changes nothing is no
   const outcome = await page.evaluate(async () => {
     const messages = [{ role: "user", content: "a" }];
     const ask = async (params: object): Promise<unknown> =>
-      engine.chat.completions.create({ messages, max_tokens: 1, ...params } as never).then(
+      tiny.chat.completions.create({ messages, max_tokens: 1, ...params } as never).then(
         () => "answered",
         (error: import("kvscope").KvscopeError) => [error.code, error.details["argument"]],
       );
@@ -196,8 +196,8 @@ test("what can't be asked for is refused by name, and what changes nothing is no
       await ask({ cache: { prefill: { method: "magic" } } }),
       await ask({ cache: { decode: { strategy: "slide", budget: "none" } } }),
       await ask({ messages: [{ role: "user", content: "a".repeat(600) }] }),
-      await engine.completions.create({ prompt: "" }).catch((error: unknown) => [(error as { code: string }).code]),
-      await codeOf(engine.completions.create({ prompt: "", stream: true })),
+      await tiny.completions.create({ prompt: "" }).catch((error: unknown) => [(error as { code: string }).code]),
+      await codeOf(tiny.completions.create({ prompt: "", stream: true })),
     ];
     const harmless = await ask({
       n: 1,
@@ -254,9 +254,9 @@ test("an aborted answer keeps its text, a loop that is left ends it, and a reque
   const outcome = await page.evaluate(async () => {
     const params = { prompt: "Once", max_tokens: 400, ignore_eos: true, stream: true } as const;
     const controller = new AbortController();
-    const running = await engine.completions.create(params, { signal: controller.signal });
+    const running = await tiny.completions.create(params, { signal: controller.signal });
     const waits = new AbortController();
-    const waiting = codeOf(engine.completions.create({ ...params, stream: false }, { signal: waits.signal }));
+    const waiting = codeOf(tiny.completions.create({ ...params, stream: false }, { signal: waits.signal }));
     waits.abort();
     const chunks: import("kvscope").CompletionChunk[] = [];
     const dropped = await waiting;
@@ -266,7 +266,7 @@ test("an aborted answer keeps its text, a loop that is left ends it, and a reque
         controller.abort();
       }
     }
-    for await (const chunk of await engine.completions.create(params)) {
+    for await (const chunk of await tiny.completions.create(params)) {
       if ((chunk.step?.index ?? 0) >= 2) {
         break;
       }
@@ -274,15 +274,15 @@ test("an aborted answer keeps its text, a loop that is left ends it, and a reque
     const order: string[] = [];
     const short = { prompt: "Once", max_tokens: 4, ignore_eos: true };
     const both = ["first", "second"].map(async (name) => {
-      const { choices } = await engine.completions.create(short);
+      const { choices } = await tiny.completions.create(short);
       order.push(name);
       return choices[0]?.text;
     });
     const texts = await Promise.all(both);
     const late = new AbortController();
     late.abort();
-    const never = await codeOf(engine.completions.create(short, { signal: late.signal }));
-    return { dropped, chunks, texts, order, never, stats: await engine.stats() };
+    const never = await codeOf(tiny.completions.create(short, { signal: late.signal }));
+    return { dropped, chunks, texts, order, never, stats: await tiny.stats() };
   });
   expect(outcome.dropped).toBe("aborted");
   expect(outcome.never).toBe("aborted");
@@ -315,9 +315,9 @@ test("a lost device ends what runs with device-lost, and another engine loads wi
   });
   const outcome = await page.evaluate(async () => {
     const params = { prompt: "Once", max_tokens: 400, ignore_eos: true };
-    const running = await codeOf(engine.completions.create(params));
-    const { reason } = await engine.lost;
-    const later = await codeOf(engine.memory());
+    const running = await codeOf(tiny.completions.create(params));
+    const { reason } = await tiny.lost;
+    const later = await codeOf(tiny.memory());
     const again = await kvscope.Engine.load("/tiny.gguf");
     const answer = await again.completions.create({ ...params, max_tokens: 3 });
     return { running, reason, later, fromStore: again.model.fromStore, tokens: answer.usage.completion_tokens };
@@ -332,19 +332,19 @@ test("two engines run side by side, and disposing of one ends its worker and lea
     const other = await kvscope.Engine.load("/tiny.gguf");
     const params = { prompt: "Once", max_tokens: 200, ignore_eos: true };
     const [one, two] = await Promise.all([
-      engine.completions.create({ ...params, max_tokens: 5 }),
+      tiny.completions.create({ ...params, max_tokens: 5 }),
       other.completions.create({ ...params, max_tokens: 5 }),
     ]);
-    const running = codeOf(engine.completions.create(params));
+    const running = codeOf(tiny.completions.create(params));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    engine[Symbol.dispose]();
-    engine.dispose();
+    tiny[Symbol.dispose]();
+    tiny.dispose();
     const after = await other.completions.create({ ...params, max_tokens: 5 });
     return {
       same: one.choices[0]?.text === two.choices[0]?.text && one.choices[0]?.text === after.choices[0]?.text,
       running: await running,
-      later: await codeOf(engine.stats()),
-      lost: (await engine.lost).reason,
+      later: await codeOf(tiny.stats()),
+      lost: (await tiny.lost).reason,
     };
   });
   expect(outcome).toEqual({ same: true, running: "engine-disposed", later: "engine-disposed", lost: "destroyed" });
