@@ -1,6 +1,6 @@
 //! A model, its tokenizer and the device they are on: what generating text takes.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 
@@ -9,19 +9,20 @@ use crate::cache::{CacheOptions, ScopeCache};
 use crate::generate::{GenerateConfig, GenerateError, Generation};
 use crate::gpu::Gpu;
 use crate::model::{Llama, ModelLoader};
-use crate::text::{Controls, Detokenizer, Message, Tokenizer};
+use crate::text::{Detokenizer, Message, Tokenizer};
 use crate::weights::WeightsError;
 
 /// A loaded model, ready to generate.
 ///
-/// One generation runs at a time: a second one is refused with [`GenerateError::Busy`] instead of being made to wait, so that
-/// the caller decides. What waiting would hide, two generations sharing one device, is that each then takes twice as long.
+/// Generations borrow it, so that several may take turns, each with a cache of its own. Who wants one at a time asks with
+/// [`occupy`](Self::occupy) first: that is what JavaScript gets, where a second generation is refused while one runs rather
+/// than made to wait unseen, because two on one device take twice as long each.
 pub struct Engine {
     model: Llama,
     tokenizer: Tokenizer,
     device: Device,
     gpu: Option<Gpu>,
-    busy: Cell<bool>,
+    busy: AtomicBool,
 }
 
 /// What to go on from.
@@ -43,7 +44,7 @@ impl Engine {
             tokenizer,
             device,
             gpu: None,
-            busy: Cell::new(false),
+            busy: AtomicBool::new(false),
         }
     }
 
@@ -97,7 +98,7 @@ impl Engine {
     /// [`TextError`](crate::text::TextError), above all where a chat template fails.
     pub fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
         Ok(match prompt {
-            Prompt::Text(text) => self.tokenizer.encode(text, Controls::Read)?,
+            Prompt::Text(text) => self.tokenizer.encode_prompt(text)?,
             Prompt::Chat(messages) => self.tokenizer.encode_chat(messages, true)?,
         })
     }
@@ -112,10 +113,10 @@ impl Engine {
         prompt: Vec<u32>,
         cache: &'a mut ScopeCache,
         config: GenerateConfig,
-    ) -> Result<Generation<'a, Llama, Detokenizer<'a>>, Error> {
-        let spelling = self.tokenizer.detokenizer();
+    ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
+        let spelling = Detokenizer::new(&self.tokenizer);
         let ends = self.tokenizer.stop_tokens();
-        let generation = Generation::new(&self.model, spelling, ends, cache, prompt, config)?;
+        let generation = Generation::new(&self.model, spelling, &ends, cache, prompt, config)?;
         Ok(match &self.gpu {
             Some(gpu) => generation.with_gpu(gpu),
             None => generation,
@@ -128,7 +129,7 @@ impl Engine {
     ///
     /// [`GenerateError::Busy`] while another has it.
     pub fn occupy(&self) -> Result<Occupied<'_>, GenerateError> {
-        if self.busy.replace(true) {
+        if self.busy.swap(true, Ordering::Acquire) {
             return Err(GenerateError::Busy);
         }
         Ok(Occupied(&self.busy))
@@ -136,10 +137,10 @@ impl Engine {
 }
 
 /// That a generation has the engine.
-pub struct Occupied<'a>(&'a Cell<bool>);
+pub struct Occupied<'a>(&'a AtomicBool);
 
 impl Drop for Occupied<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.store(false, Ordering::Release);
     }
 }

@@ -53,3 +53,8 @@ fn block_matrix_equals_dequantised() {
 fn rope_turns_pairs() {
     pollster::block_on(kernels::rope_turns_pairs(&gpu()));
 }
+
+#[test]
+fn attention_equals_its_definition() {
+    pollster::block_on(kernels::attention_equals_its_definition(&gpu()));
+}

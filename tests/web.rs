@@ -41,6 +41,21 @@ async fn packed_f16_equals_half() {
 }
 
 #[wasm_bindgen_test]
+async fn block_matrix_equals_dequantised() {
+    kernels::block_matrix_equals_dequantised(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn rope_turns_pairs() {
+    kernels::rope_turns_pairs(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn attention_equals_its_definition() {
+    kernels::attention_equals_its_definition(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
 async fn static_constructors_run_once() {
     let gpu = gpu().await;
     for _ in 0..10 {

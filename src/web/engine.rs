@@ -10,7 +10,6 @@ use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use super::error::{conversion, invalid_argument, to_js};
-use crate::Error;
 use crate::cache::{CacheOptions, MemoryReport, ScopeCache};
 use crate::engine::{Engine, Prompt};
 use crate::generate::{Cancel, GenerateConfig, Summary};

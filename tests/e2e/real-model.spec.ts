@@ -33,11 +33,13 @@ async function recordedPrompt(): Promise<string> {
 }
 
 type Module = typeof import("../../pkg/wasm/kvscope.js");
-type Request = Parameters<import("../../pkg/wasm/kvscope.js").WasmEngine["generate"]>[0];
+type WasmGpu = import("../../pkg/wasm/kvscope.js").WasmGpu;
+type WasmEngine = import("../../pkg/wasm/kvscope.js").WasmEngine;
+type Request = Parameters<WasmEngine["generate"]>[0];
 
 declare global {
-  var gpu: InstanceType<Module["WasmGpu"]>;
-  var engine: InstanceType<Module["WasmEngine"]>;
+  var gpu: WasmGpu;
+  var engine: WasmEngine;
 }
 
 /** Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's own memory at its most. */

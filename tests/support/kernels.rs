@@ -3,7 +3,8 @@
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use kvscope::gpu::Gpu;
 use kvscope::kernels::{
-    BlockMatrix, KernelError, MatrixShape, pack_f16, rms_norm, rope, unpack_f16,
+    BlockMatrix, KernelError, MatrixShape, attention_output, attention_probabilities, pack_f16,
+    rms_norm, rope, unpack_f16,
 };
 use kvscope::weights::BlockFormat;
 use kvscope::weights::planes::PlaneSplitter;
@@ -253,6 +254,81 @@ pub async fn rope_turns_pairs(gpu: &Gpu) {
                         assert!((got - expected).abs() < 1e-5, "dim {dim}, pairs {pairs}");
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Grouped heads, head sizes up to the largest, more slots than lanes, empty slots and such as are not seen yet, against
+/// the definition in f64.
+pub async fn attention_equals_its_definition(gpu: &Gpu) {
+    for (heads, group, count, slots, dim) in [
+        (1, 1, 1, 1, 4),
+        (3, 3, 1, 65, 64),
+        (2, 4, 5, 130, 32),
+        (2, 1, 7, 64, 256),
+        (1, 3, 3, 300, 12),
+        (5, 2, 9, 33, 80),
+    ] {
+        let rows = group * count;
+        let queries = numbers(heads * rows * dim, 1);
+        let keys = numbers(heads * slots * dim, 2);
+        let values = numbers(heads * slots * dim, 3);
+        // Every fifth slot is empty, the others in no order; the queries stand in the last positions.
+        let positions: Vec<i32> = (0..heads * slots)
+            .map(|at| match at % slots * 7 % slots {
+                place if slots > 5 && place % 5 == 4 => -1,
+                place => place as i32,
+            })
+            .collect();
+        let first = (slots - count.min(slots)) as i32;
+
+        let tensor = |values: &[f32], shape: [usize; 3]| {
+            Tensor::<3>::from_data(TensorData::new(values.to_vec(), shape), gpu.device())
+        };
+        let places = TensorData::new(positions.clone(), [heads, slots]);
+        let places = Tensor::<2, Int>::from_data(places, (gpu.device(), DType::I32));
+        let probabilities = attention_probabilities(
+            tensor(&queries, [heads * group, count, dim]),
+            tensor(&keys, [heads, slots, dim]),
+            places,
+            first,
+        )
+        .unwrap();
+        let output = attention_output(probabilities.clone(), tensor(&values, [heads, slots, dim]));
+        let probabilities = gpu.read(probabilities).await.unwrap().try_to_vec::<f32>();
+        let (probabilities, output) = (probabilities.unwrap(), output.unwrap());
+        let output = gpu.read(output).await.unwrap().try_to_vec::<f32>().unwrap();
+
+        for row in 0..heads * rows {
+            let head = row / rows;
+            let own = &queries[row * dim..][..dim];
+            let seen = |slot: usize| {
+                let position = positions[head * slots + slot];
+                position >= 0 && position <= first + (row % count) as i32
+            };
+            let weight = |slot: usize| {
+                let key = &keys[(head * slots + slot) * dim..][..dim];
+                let pairs = own.iter().zip(key);
+                let dot: f64 = pairs.map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
+                (dot / (dim as f64).sqrt()).exp()
+            };
+            let weights: Vec<f64> = (0..slots)
+                .map(|slot| if seen(slot) { weight(slot) } else { 0.0 })
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            let mut expected = vec![0.0; dim];
+            for (slot, weight) in weights.iter().enumerate() {
+                let got = f64::from(probabilities[row * slots + slot]);
+                assert!((got - weight / sum).abs() < 1e-5, "row {row}, slot {slot}");
+                for (i, sum_of_values) in expected.iter_mut().enumerate() {
+                    let value = f64::from(values[(head * slots + slot) * dim + i]);
+                    *sum_of_values += weight / sum * value;
+                }
+            }
+            for (got, expected) in output[row * dim..][..dim].iter().zip(&expected) {
+                let off = (f64::from(*got) - expected).abs();
+                assert!(off < 1e-5, "row {row}: {got}, not {expected}");
             }
         }
     }

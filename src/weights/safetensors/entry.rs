@@ -10,7 +10,7 @@ use std::fmt;
 /// The types that are read.
 const FORMATS: [BlockFormat; 3] = [BlockFormat::F32, BlockFormat::F16, BlockFormat::BF16];
 
-/// An entry as the file has it.
+/// An entry as the file has it. What else it holds is passed over.
 #[derive(Deserialize)]
 pub(super) struct Entry {
     dtype: String,

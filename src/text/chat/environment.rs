@@ -1,0 +1,49 @@
+//! What a template may use, and how much.
+
+use super::json::tojson;
+use crate::text::TextError;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind};
+use minijinja_contrib::pycompat;
+
+/// Steps that any template may take. Each is an instruction or 64 bytes of text made on the way, so this bounds time and
+/// memory together: 16 MiB beside what the messages need.
+pub(super) const FUEL: u64 = 1 << 18;
+/// For how many bytes in the messages there is a step more: a template may go over them 32 times.
+pub(super) const BYTES_PER_FUEL: u64 = 2;
+/// How deep macros and loops may be nested.
+const RECURSION: usize = 64;
+
+pub(super) const NAME: &str = "chat_template";
+
+/// The environment of `transformers`' `_compile_jinja_template`, with one template in it.
+pub(super) fn environment(source: String) -> Result<Environment<'static>, TextError> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.map_err(failed)?);
+    environment.set_debug(false);
+    environment.set_recursion_limit(RECURSION);
+    environment.set_unknown_method_callback(pycompat::unknown_method_callback);
+    environment.add_filter("tojson", tojson);
+    environment.add_function("raise_exception", |message: String| {
+        Err::<(), _>(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment
+        .add_template_owned(NAME, source)
+        .map_err(failed)?;
+    Ok(environment)
+}
+
+/// An error of the template, with all that led to it.
+pub(super) fn failed(error: Error) -> TextError {
+    let mut detail = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        detail = format!("{detail}: {cause}");
+        source = cause.source();
+    }
+    TextError::template(&detail)
+}

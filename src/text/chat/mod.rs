@@ -1,0 +1,15 @@
+//! Chat templates: the Jinja programs by which models want conversations written.
+//!
+//! They run as in `transformers` (`apply_chat_template`), in a sandbox with bounded work: see [`ChatTemplate`].
+
+mod date;
+mod environment;
+mod json;
+mod mark;
+mod message;
+mod source;
+mod template;
+
+pub use date::Date;
+pub use message::Message;
+pub use template::ChatTemplate;

@@ -1,0 +1,123 @@
+//! A compiled chat template.
+
+use super::environment::{BYTES_PER_FUEL, FUEL, NAME, environment, failed};
+use super::mark::{self, Rendered};
+use super::message::Message;
+use super::source;
+use crate::text::TextError;
+use crate::text::added::Kind;
+use crate::text::limits::{MAX_TEMPLATE_BYTES, MAX_TEXT_BYTES};
+use crate::text::tokenizer::Tokenizer;
+use minijinja::{Environment, Value};
+
+/// The Jinja program that a model wants conversations written by.
+///
+/// It sees what `transformers` gives it: `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, `tools` and
+/// `documents` (none), `raise_exception`, `strftime_now`, `tojson`, Python's methods of strings, maps and lists.
+///
+/// Its work is bounded: the source by [`MAX_TEMPLATE_BYTES`], steps and memory by minijinja's fuel (2^18, and one more for
+/// every two bytes of the messages; a step is an instruction, or 64 bytes made), what it writes by [`MAX_TEXT_BYTES`].
+#[derive(Debug)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: String,
+    /// A control token that the template does not write whole.
+    joined: Option<String>,
+}
+
+impl ChatTemplate {
+    /// Compiles `source` for a model's vocabulary.
+    pub(in crate::text) fn new(source: &str, tokenizer: &Tokenizer) -> Result<Self, TextError> {
+        if source.len() > MAX_TEMPLATE_BYTES {
+            let (have, most) = (source.len(), MAX_TEMPLATE_BYTES);
+            let detail = format!("it has {have} bytes, at most {most} are read");
+            return Err(TextError::template(&detail));
+        }
+        let mut template = Self {
+            environment: environment(source::marked(source, &tokenizer.added))?,
+            source: source.to_owned(),
+            joined: None,
+        };
+        template.joined = template.joined_control(tokenizer);
+        Ok(template)
+    }
+
+    /// The program, as the model's file has it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Writes a conversation.
+    pub(in crate::text) fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+        tokenizer: &Tokenizer,
+    ) -> Result<Rendered, TextError> {
+        if let Some(token) = &self.joined {
+            let token = crate::weights::shown(token);
+            return Err(TextError::template(&format!(
+                "it puts the control token {token} together from pieces, which can't be told from what a user writes"
+            )));
+        }
+        self.run(messages, add_generation_prompt, tokenizer)
+    }
+
+    fn run(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+        tokenizer: &Tokenizer,
+    ) -> Result<Rendered, TextError> {
+        let bytes: usize = messages.iter().map(Message::bytes).sum();
+        if bytes > MAX_TEXT_BYTES {
+            let most = MAX_TEXT_BYTES;
+            return Err(TextError::TooLong { bytes, most });
+        }
+        let values = messages.iter().map(Message::value);
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let date = tokenizer.date;
+        let now = Value::from_function(move |format: &str| date.format(format));
+        let mut context = vec![
+            ("messages", Value::from(values)),
+            ("add_generation_prompt", Value::from(add_generation_prompt)),
+            ("tools", Value::from(())),
+            ("documents", Value::from(())),
+            ("strftime_now", now),
+        ];
+        for (name, id) in [
+            ("bos_token", tokenizer.bos()),
+            ("eos_token", tokenizer.eos()),
+        ] {
+            let shown = id.filter(|&id| tokenizer.added_text(id).is_some());
+            context.extend(shown.map(|id| (name, Value::from(mark::of(id)))));
+        }
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(FUEL + bytes as u64 / BYTES_PER_FUEL));
+        let template = environment.get_template(NAME).map_err(failed)?;
+        let written = template
+            .render(Value::from_pairs(context))
+            .map_err(failed)?;
+        if written.len() > MAX_TEXT_BYTES {
+            let (bytes, most) = (written.len(), MAX_TEXT_BYTES);
+            return Err(TextError::TooLong { bytes, most });
+        }
+        mark::read(&written, |id| tokenizer.added_text(id))
+    }
+
+    /// A control token that appears in harmless conversations without its mark, because the template puts it together
+    /// (as in `'<|' + message['role'] + '|>'`).
+    fn joined_control(&self, tokenizer: &Tokenizer) -> Option<String> {
+        let all = ["system", "user", "assistant", "user"].map(|role| Message::new(role, "-"));
+        // Not every template takes a system message. What it makes of others is not asked here.
+        [&all[..], &all[1..]].into_iter().find_map(|messages| {
+            let rendered = self.run(messages, true, tokenizer).ok()?;
+            let text = &rendered.text;
+            let wanted = |kind| kind == Kind::Control;
+            let starts = |at| rendered.controls.iter().any(|(range, _)| range.start == at);
+            let shown = tokenizer.added.find(text, 0..text.len(), wanted);
+            let joined = shown.into_iter().find(|(range, _)| !starts(range.start));
+            joined.map(|(range, _)| text[range].to_owned())
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! Tokenizers from Hugging Face's `tokenizer.json` and `tokenizer_config.json`
+//! (<https://huggingface.co/docs/tokenizers/pipeline>).
+
+mod config;
+mod file;
+mod steps;
+
+use super::TextError;
+use super::added::{Added, Kind};
+use super::limits::{MAX_JSON_BYTES, MAX_MERGES, MAX_TOKENS};
+use super::parts::{Marks, Parts, Rules, ends_a_turn};
+use crate::weights::shown;
+use config::Config;
+use file::{AddedToken, File, Merge, Model};
+use serde::de::DeserializeOwned;
+use tokenizers::models::bpe::Merges;
+
+const FILE: &str = "tokenizer.json";
+const CONFIG: &str = "tokenizer_config.json";
+
+/// Reads and checks everything.
+pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextError> {
+    let config = config.map(|bytes| read::<Config>(CONFIG, bytes));
+    let config = config.transpose()?.unwrap_or_default();
+    let File {
+        added_tokens,
+        normalizer,
+        pre_tokenizer,
+        post_processor,
+        decoder,
+        model,
+    } = read(FILE, file)?;
+    model.check()?;
+    let vocabulary = model.vocabulary(&added_tokens)?;
+    let begins = steps::first_token(post_processor.as_ref());
+    let bos_text = config.bos().or(begins.as_deref());
+    let eos_text = config.eos();
+    let is_mark =
+        |text: &str| ends_a_turn(text) || Some(text) == bos_text || Some(text) == eos_text;
+    let unknown = model.unk_token.clone().filter(|text| !is_mark(text));
+    let mut parts = Parts {
+        vocab: model.vocab,
+        merges: Merges::new(),
+        added: Default::default(),
+        vocabulary,
+        spelling: steps::spelling(decoder.as_ref())?,
+        rules: Rules {
+            normalizer: steps::normalizer(normalizer)?,
+            pre_tokenizer: steps::pre_tokenizer(pre_tokenizer)?,
+            ignore_merges: model.ignore_merges,
+            byte_fallback: model.byte_fallback,
+            fuse_unknown: model.fuse_unk,
+            unknown,
+        },
+        marks: Marks::default(),
+        template: config.template()?,
+    };
+    for token in added_tokens {
+        add(&mut parts, token, is_mark)?;
+    }
+    // A mark that the file lists among the pieces of text only.
+    for text in [bos_text, eos_text].into_iter().flatten() {
+        if let Some(id) = parts.vocab.get(text).copied() {
+            replace(&mut parts, id, Added::new(text, Kind::Control))?;
+        }
+    }
+    if let Some(unknown) = &parts.rules.unknown
+        && !parts.vocab.contains_key(unknown)
+    {
+        let expected = "a token of the vocabulary";
+        return Err(TextError::malformed(
+            "the unknown token",
+            shown(unknown),
+            expected,
+        ));
+    }
+    let bos = bos_text.and_then(|text| parts.added.id(text));
+    parts.marks = Marks {
+        bos,
+        eos: eos_text.and_then(|text| parts.added.id(text)),
+        ends: Vec::new(),
+        add_bos: bos.is_some() && config.add_bos_token.unwrap_or(begins.is_some()),
+    };
+    parts.merges = merges(&parts, model.merges)?;
+    Ok(parts)
+}
+
+fn read<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, TextError> {
+    if bytes.len() > MAX_JSON_BYTES {
+        let found = format!("{} bytes long", bytes.len());
+        let expected = format!("at most {MAX_JSON_BYTES} bytes");
+        return Err(TextError::malformed(name, found, expected));
+    }
+    serde_json::from_slice(bytes).map_err(|error| TextError::unreadable(name, &error))
+}
+
+/// Puts a token that was added whole where it belongs.
+fn add(
+    parts: &mut Parts,
+    token: AddedToken,
+    is_mark: impl Fn(&str) -> bool,
+) -> Result<(), TextError> {
+    let text = token.content;
+    let what = || format!("the added token {}", shown(&text));
+    if token.single_word {
+        let supported = "tokens that are found anywhere";
+        return Err(TextError::unsupported(
+            what(),
+            "found as a whole word only",
+            supported,
+        ));
+    }
+    if text.is_empty() {
+        return Err(TextError::malformed(what(), "empty", "text"));
+    }
+    let kind = if parts.rules.unknown.as_ref() == Some(&text) {
+        Kind::Unknown
+    } else if token.special || is_mark(&text) {
+        Kind::Control
+    } else {
+        Kind::UserDefined
+    };
+    if let Some(&listed) = parts.vocab.get(&text)
+        && listed != token.id
+    {
+        let expected = format!("{listed}, as in the vocabulary");
+        return Err(TextError::malformed(what(), token.id, expected));
+    }
+    let added = Added {
+        strips_before: token.lstrip,
+        strips_behind: token.rstrip,
+        ..Added::new(&text, kind)
+    };
+    replace(parts, token.id, added)
+}
+
+/// Takes a token out of the pieces of text, if it is among them, and puts it in as what it is.
+fn replace(parts: &mut Parts, id: u32, added: Added) -> Result<(), TextError> {
+    let text = added.text.clone();
+    parts.vocab.remove(&text);
+    if parts.insert(id, added) {
+        return Ok(());
+    }
+    let found = format!("{} or its number {id} twice", shown(&text));
+    Err(TextError::malformed("the added tokens", found, "each once"))
+}
+
+/// The merges of tokens that text may lead to; all have to be tokens.
+fn merges(parts: &Parts, written: Vec<Merge>) -> Result<Merges, TextError> {
+    let mut merges = Merges::with_capacity(written.len());
+    for merge in written {
+        let (left, right) = merge.pair()?;
+        let together = [left.as_str(), right.as_str()].concat();
+        let merging = [&left, &right, &together];
+        if merging.iter().all(|token| parts.merges_through(token)) {
+            merges.push((left, right));
+        } else if let Some(token) = merging.iter().find(|token| {
+            !parts.vocab.contains_key(token.as_str()) && parts.added.id(token).is_none()
+        }) {
+            let expected = "tokens of the vocabulary that make another";
+            return Err(TextError::malformed(
+                "a merge's token",
+                shown(token),
+                expected,
+            ));
+        }
+    }
+    Ok(merges)
+}
+
+impl Model {
+    /// Refuses what kvscope does not know, and counts beyond all reason.
+    fn check(&self) -> Result<(), TextError> {
+        let kind = self.kind.as_deref().unwrap_or("BPE");
+        if kind != "BPE" {
+            return Err(TextError::unsupported(
+                "the model's type",
+                shown(kind),
+                "BPE",
+            ));
+        }
+        let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
+        let affix = affixes
+            .into_iter()
+            .flatten()
+            .find(|affix| !affix.is_empty());
+        if let Some(affix) = affix {
+            let supported = "pieces without a prefix or suffix";
+            return Err(TextError::unsupported(
+                "a mark on pieces",
+                shown(affix),
+                supported,
+            ));
+        }
+        if let Some(dropout) = self.dropout.filter(|&dropout| dropout != 0.0) {
+            let supported = "merges without it";
+            return Err(TextError::unsupported(
+                "the model's dropout",
+                dropout,
+                supported,
+            ));
+        }
+        if self.merges.len() > MAX_MERGES {
+            let expected = format!("at most {MAX_MERGES}");
+            return Err(TextError::malformed(
+                "the number of merges",
+                self.merges.len(),
+                expected,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The highest number of a token and one, all numbers checked.
+    fn vocabulary(&self, added: &[AddedToken]) -> Result<usize, TextError> {
+        let mut used = Vec::new();
+        let listed = self.vocab.iter().map(|(text, &id)| (text, id));
+        let mut claim = |text: &str, id: u32| {
+            let what = || format!("the number of token {}", shown(text));
+            let place = id as usize;
+            if place >= MAX_TOKENS {
+                return Err(TextError::malformed(
+                    what(),
+                    id,
+                    format!("below {MAX_TOKENS}"),
+                ));
+            }
+            if place >= used.len() {
+                used.resize(place + 1, false);
+            }
+            if std::mem::replace(&mut used[place], true) {
+                return Err(TextError::malformed(what(), id, "a number of its own"));
+            }
+            Ok(())
+        };
+        for (text, id) in listed {
+            claim(text, id)?;
+        }
+        for token in added {
+            if !self.vocab.contains_key(&token.content) {
+                claim(&token.content, token.id)?;
+            }
+        }
+        match used.len() {
+            0 => Err(TextError::malformed("the vocabulary", "empty", "tokens")),
+            length => Ok(length),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The steps of a `tokenizer.json`: those that kvscope knows, checked before `tokenizers` sees them.
+
+use crate::text::TextError;
+use crate::text::spelling::Spelling;
+use crate::weights::shown;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use tokenizers::normalizers::NormalizerWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+
+const NORMALIZERS: [&str; 9] = [
+    "Sequence",
+    "Prepend",
+    "Replace",
+    "NFC",
+    "NFD",
+    "NFKC",
+    "NFKD",
+    "Lowercase",
+    "StripAccents",
+];
+const PRE_TOKENIZERS: [&str; 7] = [
+    "Sequence",
+    "ByteLevel",
+    "Split",
+    "Digits",
+    "Metaspace",
+    "Punctuation",
+    "WhitespaceSplit",
+];
+/// The most bytes in a regular expression; known ones have about 300.
+const MAX_PATTERN_BYTES: usize = 4096;
+/// The most that the counts in a regular expression, such as `{1,3}`, may give when multiplied: they say how large it becomes.
+const MAX_REPEATS: u64 = 1000;
+
+pub(super) fn normalizer(step: Option<Json>) -> Result<Option<NormalizerWrapper>, TextError> {
+    checked("normalizer", step, &NORMALIZERS)
+}
+
+pub(super) fn pre_tokenizer(step: Option<Json>) -> Result<Option<PreTokenizerWrapper>, TextError> {
+    checked("pre-tokenizer", step, &PRE_TOKENIZERS)
+}
+
+fn checked<T: DeserializeOwned>(
+    what: &str,
+    step: Option<Json>,
+    known: &[&str],
+) -> Result<Option<T>, TextError> {
+    let Some(step) = step.filter(|step| !step.is_null()) else {
+        return Ok(None);
+    };
+    for (kind, step) in parts(&step) {
+        if !known.contains(&kind) {
+            return Err(TextError::unsupported(what, shown(kind), known.join(", ")));
+        }
+        if let Some(Json::String(pattern)) = step.pointer("/pattern/Regex") {
+            bounded(pattern)?;
+        }
+    }
+    let step = serde_json::from_value(step);
+    let step = step.map_err(|error| TextError::unreadable(what, &error))?;
+    Ok(Some(step))
+}
+
+/// A step's type and itself; of a sequence, those of all its steps as well.
+fn parts(step: &Json) -> Vec<(&str, &Json)> {
+    let kind = step.get("type").and_then(Json::as_str).unwrap_or_default();
+    let keys = ["normalizers", "pretokenizers", "decoders", "processors"];
+    let inner = keys.iter().filter_map(|key| step.get(key)?.as_array());
+    let inner = inner.flatten().flat_map(parts);
+    [(kind, step)].into_iter().chain(inner).collect()
+}
+
+/// Refuses a regular expression that would take much memory.
+fn bounded(pattern: &str) -> Result<(), TextError> {
+    let mut repeats = 1_u64;
+    for group in pattern.split('{').skip(1) {
+        let counts = group.split('}').next().unwrap_or_default();
+        let counts = counts
+            .split(',')
+            .filter_map(|count| count.trim().parse().ok());
+        repeats = repeats.saturating_mul(counts.max().unwrap_or(1).max(1));
+    }
+    if pattern.len() > MAX_PATTERN_BYTES || repeats > MAX_REPEATS {
+        let supported = format!("up to {MAX_PATTERN_BYTES} bytes and {MAX_REPEATS} repeats in all");
+        return Err(TextError::unsupported(
+            "a regular expression",
+            shown(pattern),
+            supported,
+        ));
+    }
+    Ok(())
+}
+
+/// How the decoder reads the tokens' texts.
+pub(super) fn spelling(decoder: Option<&Json>) -> Result<Spelling, TextError> {
+    const KNOWN: &str = "ByteLevel, Metaspace, or a Sequence of Replace (▁ by a space), ByteFallback, Fuse and Strip (a space)";
+    let unsupported = |found: &str| TextError::unsupported("the decoder", shown(found), KNOWN);
+    let decoder = decoder.filter(|step| !step.is_null());
+    let steps = decoder.map(parts).ok_or_else(|| unsupported("none"))?;
+    let has = |kind| steps.iter().any(|(found, _)| *found == kind);
+    let mut strip_space = false;
+    for &(kind, step) in &steps {
+        let text = |key| step.get(key).and_then(Json::as_str);
+        let number = |key| step.get(key).and_then(Json::as_u64);
+        match kind {
+            "ByteLevel" | "Sequence" | "ByteFallback" | "Fuse" => {}
+            "Metaspace" if text("replacement") == Some("▁") => {
+                let always = step.get("add_prefix_space") != Some(&Json::Bool(false));
+                strip_space |= always && text("prepend_scheme") != Some("never");
+            }
+            "Replace" => {
+                let from = step.pointer("/pattern/String").and_then(Json::as_str);
+                if from != Some("▁") || text("content") != Some(" ") {
+                    return Err(unsupported("Replace of something else"));
+                }
+            }
+            "Strip" => {
+                if text("content") != Some(" ") || number("stop") != Some(0) {
+                    return Err(unsupported("Strip of something else"));
+                }
+                match number("start") {
+                    Some(0) => {}
+                    Some(1) => strip_space = true,
+                    _ => return Err(unsupported("Strip of several spaces")),
+                }
+            }
+            other => return Err(unsupported(other)),
+        }
+    }
+    match (has("ByteLevel"), has("Replace") || has("Metaspace")) {
+        (true, false) => Ok(Spelling::ByteLevel),
+        (false, true) => Ok(Spelling::SentencePiece { strip_space }),
+        _ => Err(unsupported("a Sequence of others")),
+    }
+}
+
+/// The token that the post-processor puts before a text: `TemplateProcessing`'s first, if it is a special one.
+pub(super) fn first_token(post_processor: Option<&Json>) -> Option<String> {
+    let steps = parts(post_processor?);
+    let mut templates = steps
+        .iter()
+        .filter(|(kind, _)| *kind == "TemplateProcessing");
+    let token = templates.find_map(|(_, step)| step.pointer("/single/0/SpecialToken/id"));
+    token.and_then(Json::as_str).map(str::to_owned)
+}
