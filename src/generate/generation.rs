@@ -151,6 +151,11 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         }))
     }
 
+    /// The cache, between steps.
+    pub fn cache(&self) -> &ScopeCache {
+        self.cache
+    }
+
     /// The tokens generated so far, with the one that ended the generation.
     pub fn tokens(&self) -> &[u32] {
         self.new_tokens()
