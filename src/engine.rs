@@ -1,6 +1,6 @@
 //! A model, its tokenizer and the device they are on: what generating text takes.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 
@@ -14,14 +14,15 @@ use crate::weights::WeightsError;
 
 /// A loaded model, ready to generate.
 ///
-/// One generation runs at a time: a second one is refused with [`GenerateError::Busy`] instead of being made to wait, so that
-/// the caller decides. What waiting would hide, two generations sharing one device, is that each then takes twice as long.
+/// Generations borrow it, so that several may take turns, each with a cache of its own. Who wants one at a time asks with
+/// [`occupy`](Self::occupy) first: that is what JavaScript gets, where a second generation is refused while one runs rather
+/// than made to wait unseen, because two on one device take twice as long each.
 pub struct Engine {
     model: Llama,
     tokenizer: Tokenizer,
     device: Device,
     gpu: Option<Gpu>,
-    busy: Cell<bool>,
+    busy: AtomicBool,
 }
 
 /// What to go on from.
@@ -43,7 +44,7 @@ impl Engine {
             tokenizer,
             device,
             gpu: None,
-            busy: Cell::new(false),
+            busy: AtomicBool::new(false),
         }
     }
 
@@ -128,7 +129,7 @@ impl Engine {
     ///
     /// [`GenerateError::Busy`] while another has it.
     pub fn occupy(&self) -> Result<Occupied<'_>, GenerateError> {
-        if self.busy.replace(true) {
+        if self.busy.swap(true, Ordering::Acquire) {
             return Err(GenerateError::Busy);
         }
         Ok(Occupied(&self.busy))
@@ -136,10 +137,10 @@ impl Engine {
 }
 
 /// That a generation has the engine.
-pub struct Occupied<'a>(&'a Cell<bool>);
+pub struct Occupied<'a>(&'a AtomicBool);
 
 impl Drop for Occupied<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.store(false, Ordering::Release);
     }
 }

@@ -9,10 +9,12 @@
 mod devices;
 mod real_model;
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{CacheType, ScopeCache};
-use kvscope::model::{Llama, LogitRows, load_gguf_files};
-use kvscope::text::{Controls, Tokenizer};
+use kvscope::model::{Llama, LoadedModel, LogitRows, load_model};
+use kvscope::text::Controls;
 use real_model::{Recorded, Reference};
 
 const PIECE: usize = 32;
@@ -22,14 +24,15 @@ struct Loaded {
     device: Device,
 }
 
+fn load(device: &Device) -> LoadedModel {
+    let progress = |_, _| ControlFlow::Continue(());
+    load_model(&real_model::file(), device, u64::MAX, progress).expect("the real model loads")
+}
+
 impl Loaded {
     fn on(device: Device) -> Self {
-        let files = [real_model::file()];
-        let loaded = load_gguf_files(&files, &device, |_| ()).expect("the real model loads");
-        Self {
-            model: loaded.model,
-            device,
-        }
+        let model = load(&device).model;
+        Self { model, device }
     }
 
     fn cache(&self, cache_type: CacheType) -> ScopeCache {
@@ -158,9 +161,8 @@ fn plain_tensors_agree_with_an_f32_cache() {
 
 #[test]
 fn the_tokens_are_equal() {
-    let loaded = load_gguf_files(&[real_model::file()], &devices::flex(), |_| ());
-    let header = loaded.expect("the real model loads").header;
-    let tokenizer = Tokenizer::from_gguf(&header.metadata).expect("its tokenizer");
+    let tokenizer = load(&devices::flex()).tokenizer();
+    let tokenizer = tokenizer.expect("its tokenizer");
     for reference in real_model::references() {
         let texts = reference.tokenizer.iter().map(|it| (&it.text, &it.ids));
         let prompts = reference.generation.iter();

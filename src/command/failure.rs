@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use kvscope::Error;
 use kvscope::cache::CacheError;
 use kvscope::generate::GenerateError;
+use kvscope::model::ModelError;
 use serde_json::json;
+
+use super::INTERRUPTED;
 
 /// What ends the command without success.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +51,14 @@ impl Failure {
         }
     }
 
-    /// 2 for what the caller asked for and could not be, as for arguments that can't be read, and 1 for everything else.
+    /// 2 for what the caller asked for and could not be, as for arguments that can't be read, 130 for a load that Ctrl-C
+    /// ended, and 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Kvscope(
                 Error::Cache(CacheError::Config(_)) | Error::Generate(GenerateError::Config { .. }),
             ) => ExitCode::from(2),
+            Self::Kvscope(Error::Model(ModelError::Cancelled)) => ExitCode::from(INTERRUPTED),
             _ => ExitCode::FAILURE,
         }
     }

@@ -6,32 +6,42 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use kvscope::Error;
 use kvscope::engine::Engine;
-use kvscope::generate::{Generation, LanguageModel, Spelling};
+use kvscope::generate::{Cancel, FinishReason, Generation, LanguageModel, Spelling};
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::{LoadedGguf, gguf_files, load_gguf_files};
-use kvscope::text::Tokenizer;
+use kvscope::model::load_model;
 use pollster::block_on;
 
 use super::arguments::{GenerateArguments, Place};
 use super::failure::Failure;
 use super::output::Output;
-use super::{progress, summary};
+use super::{interrupt, progress, summary};
 
-pub fn run(arguments: &GenerateArguments) -> Result<(), Failure> {
+/// How a generation that did not fail ended.
+pub enum Ended {
+    /// By itself, or because nobody reads any more.
+    Whole,
+    /// By Ctrl-C.
+    Cancelled,
+}
+
+pub fn run(arguments: &GenerateArguments) -> Result<Ended, Failure> {
     let config = arguments.config();
     config.validate().map_err(Error::from)?;
     arguments.cache.check()?;
     let prompt = arguments.prompt.read()?;
 
-    let engine = open(arguments)?;
+    // Only now: waiting for a prompt from a terminal is ended by the signal itself.
+    let cancel = interrupt::cancel_on_interrupt();
+    let engine = open(arguments, &cancel)?;
     let prompt = engine.encode(&prompt)?;
     let mut cache = engine.cache(&arguments.cache.options())?;
-    let mut generation = engine.generation(prompt, &mut cache, config)?;
+    let generation = engine.generation(prompt, &mut cache, config)?;
+    let mut generation = generation.with_cancel(cancel);
     write(&mut generation, arguments.json)
 }
 
 /// The model, loaded onto the device.
-fn open(arguments: &GenerateArguments) -> Result<Engine, Failure> {
+fn open(arguments: &GenerateArguments, cancel: &Cancel) -> Result<Engine, Failure> {
     let gpu = match arguments.device {
         Place::Gpu => Some(Gpu::open_blocking(GpuOptions::default()).map_err(Error::from)?),
         Place::Cpu => None,
@@ -40,18 +50,30 @@ fn open(arguments: &GenerateArguments) -> Result<Engine, Failure> {
         .as_ref()
         .map_or_else(Device::flex, |gpu| gpu.device().clone());
 
+    let binding_bytes = gpu.as_ref().map_or(u64::MAX, |gpu| {
+        gpu.report().limits.max_storage_buffer_binding_size
+    });
+
     let bar = progress::bytes();
-    let loaded = load_gguf_files(&gguf_files(&arguments.model), &device, |progress| {
-        bar.set_length(progress.file_end.unwrap_or(progress.read_bytes));
-        bar.set_position(progress.read_bytes);
+    let loaded = load_model(&arguments.model, &device, binding_bytes, |read, total| {
+        bar.set_length(total);
+        bar.set_position(read);
+        if cancel.is_cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     bar.finish_and_clear();
-    let LoadedGguf { model, header } = loaded?;
-
-    let tokenizer = Tokenizer::from_gguf(&header.metadata).map_err(Error::from)?;
-    let engine = Engine::new(model, tokenizer, device);
+    let loaded = loaded?;
+    let tokenizer = loaded.tokenizer().map_err(Error::from)?;
+    let engine = Engine::new(loaded.model, tokenizer, device);
     Ok(match gpu {
-        Some(gpu) => engine.with_gpu(gpu),
+        Some(gpu) => {
+            // Writes go to the GPU without an answer; what failed is known once something is read.
+            block_on(gpu.settle()).map_err(Error::from)?;
+            engine.with_gpu(gpu)
+        }
         None => engine,
     })
 }
@@ -60,7 +82,7 @@ fn open(arguments: &GenerateArguments) -> Result<Engine, Failure> {
 fn write<M: LanguageModel, S: Spelling>(
     generation: &mut Generation<'_, M, S>,
     json: bool,
-) -> Result<(), Failure> {
+) -> Result<Ended, Failure> {
     let mut output = Output::new(std::io::stdout().lock(), json);
     let bar = progress::tokens();
     let prefilled = block_on(generation.prefill(|done, total| {
@@ -79,7 +101,11 @@ fn write<M: LanguageModel, S: Spelling>(
     if !json {
         eprintln!("\n{}", summary::Lines(&figures));
     }
-    ended.and(written)
+    ended.and(written)?;
+    Ok(match figures.finish {
+        Some(FinishReason::Cancelled) => Ended::Cancelled,
+        _ => Ended::Whole,
+    })
 }
 
 fn write_steps<M: LanguageModel, S: Spelling>(

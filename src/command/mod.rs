@@ -3,6 +3,7 @@
 mod arguments;
 mod failure;
 mod generate;
+mod interrupt;
 mod log;
 mod output;
 mod progress;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use arguments::GenerateArguments;
+use generate::Ended;
 
 /// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv 2412.13649)
 #[derive(Parser)]
@@ -28,12 +30,16 @@ enum Action {
     Generate(Box<GenerateArguments>),
 }
 
-/// Exit codes: 0, 1 for what failed, 2 for arguments that can't be.
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Exit codes: 0, 1 for what failed, 2 for arguments that can't be, 130 for what Ctrl-C ended.
 pub fn main() -> ExitCode {
     log::show_warnings();
     let Action::Generate(arguments) = Command::parse().action;
     match generate::run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Whole) => ExitCode::SUCCESS,
+        Ok(Ended::Cancelled) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
             failure.report(arguments.json);
             failure.exit_code()

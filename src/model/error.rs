@@ -91,6 +91,17 @@ pub enum ModelError {
         /// The model's.
         expected: [usize; 4],
     },
+    /// A path at which there is no model.
+    #[error(
+        "{path} is neither a .gguf file nor a folder with config.json, nor a .safetensors file in one"
+    )]
+    NotAModel {
+        /// The path.
+        path: String,
+    },
+    /// Whoever asked for the load has ended it.
+    #[error("the load was cancelled")]
+    Cancelled,
     /// Reading the model's file failed.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -107,6 +118,8 @@ impl ModelError {
             | Self::Shape { .. } => "model-malformed",
             Self::TensorTooLarge { .. } => "limit-too-small",
             Self::UnknownToken { .. } | Self::CacheMismatch { .. } => "invalid-argument",
+            Self::NotAModel { .. } => "model-not-found",
+            Self::Cancelled => "cancelled",
             Self::Weights(error) => error.code(),
         }
     }

@@ -27,7 +27,7 @@ pub use feed_forward::FeedForward;
 pub use llama::{Llama, LogitRows};
 pub use load::{LoadProgress, ModelLoader};
 #[cfg(not(target_family = "wasm"))]
-pub use load::{LoadedGguf, gguf_files, load_gguf_files};
+pub use load::{LoadedModel, load_model};
 pub use matrix::Matrix;
 pub use norm::RmsNorm;
 pub use rope::Rope;

@@ -14,10 +14,15 @@ pub use prompt::PromptArguments;
 pub use sampling::SamplingArguments;
 
 /// Continue a prompt under a cache policy
+///
+/// The text goes to the standard output as it comes; progress, warnings and the summary of speed and memory go to the
+/// standard error. Ctrl-C ends the generation after the running step, with its summary; a second one ends the command at
+/// once.
 #[derive(Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct GenerateArguments {
-    /// A GGUF file; of a model split into several, the first
-    #[arg(long, value_name = "FILE")]
+    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
+    #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
     /// Where the model runs
     #[arg(long, value_enum, default_value_t = Place::Gpu)]
@@ -34,6 +39,13 @@ pub struct GenerateArguments {
     #[command(flatten)]
     sampling: SamplingArguments,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the generation came to its end, or whoever read the output stopped reading
+  1    something failed; the standard error says what, with a code for programs
+  2    the arguments can't be
+  130  ended by Ctrl-C";
 
 /// Where a model can run.
 #[derive(Clone, Copy, ValueEnum)]

@@ -36,12 +36,9 @@ impl PromptArguments {
         if self.raw {
             return Ok(Prompt::Text(text));
         }
-        let message = |role: &str, content| Message {
-            role: role.to_owned(),
-            content,
-        };
-        let system = self.system.clone().map(|text| message("system", text));
-        let user = message("user", text);
+        let system = self.system.clone();
+        let system = system.map(|text| Message::new("system", text));
+        let user = Message::new("user", text);
         Ok(Prompt::Chat(system.into_iter().chain([user]).collect()))
     }
 }

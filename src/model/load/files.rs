@@ -1,79 +1,166 @@
 //! A model from files on disk.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use super::super::error::ModelError;
 use super::super::llama::Llama;
+use super::folder::Folder;
 use super::loader::ModelLoader;
-use super::progress::LoadProgress;
+use super::tokenizer::TokenizerSource;
 use crate::Error;
+use crate::text::{TextError, Tokenizer};
 use crate::weights::WeightsError;
-use crate::weights::gguf::{GgufHeader, split_names};
+use crate::weights::gguf::split_names;
 
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 
-/// A model from GGUF files, and what else they say.
+/// A model from its files, with where its tokenizer is.
 #[derive(Debug)]
-pub struct LoadedGguf {
+pub struct LoadedModel {
     /// The model.
     pub model: Llama,
-    /// The first file's header: tokenizer and chat template are in its metadata.
-    pub header: Arc<GgufHeader>,
+    tokenizer: TokenizerSource,
 }
 
-/// All files of the model that `path` belongs to, in order: itself, or the set that its name says it is one of.
-pub fn gguf_files(path: &Path) -> Vec<PathBuf> {
-    let names = path.to_str().and_then(split_names);
-    names.map_or_else(
-        || vec![path.to_owned()],
-        |names| names.into_iter().map(PathBuf::from).collect(),
-    )
+impl LoadedModel {
+    /// The tokenizer that came with the model.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn tokenizer(&self) -> Result<Tokenizer, TextError> {
+        self.tokenizer.tokenizer()
+    }
 }
 
-/// Loads a model from its GGUF files, in order, telling `progress` after each piece.
+/// Loads a model from disk. `path` is one of
+///
+/// - a GGUF file, whatever its name; of a model split into several, any one of them, under the names that `gguf-split`
+///   gives;
+/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them: `model.safetensors`, or
+///   `model.safetensors.index.json` and the files that it names; `tokenizer_config.json` and `chat_template.jinja` are
+///   read where they are there;
+/// - one `.safetensors` file of such a folder; of a numbered set, any one of them.
+///
+/// Refuses tensors that need more than `binding_bytes` in one binding, the device's `maxStorageBufferBindingSize`. After
+/// each piece of 1 MiB `progress` is told how many bytes of all files are read, and how many there are; where it breaks,
+/// the load ends.
 ///
 /// # Errors
 ///
-/// [`WeightsError::Read`] for files that can't be read, or what is wrong with them.
-pub fn load_gguf_files(
-    files: &[PathBuf],
+/// [`ModelError::NotAModel`], [`ModelError::Cancelled`], [`WeightsError::Read`] for files that can't be read, or what is
+/// wrong with them.
+pub fn load_model(
+    path: &Path,
     device: &Device,
-    mut progress: impl FnMut(LoadProgress),
-) -> Result<LoadedGguf, Error> {
-    let mut loader = ModelLoader::gguf(device.clone());
-    let mut buffer = vec![0; PIECE];
-    for path in files {
-        let unreadable = |offset, error: std::io::Error| WeightsError::Read {
-            offset,
-            detail: format!("{}: {error}", path.display()),
-        };
-        let mut file = File::open(path).map_err(|error| unreadable(0, error))?;
-        let bytes = file.metadata().map_err(|error| unreadable(0, error))?.len();
-        loader.begin_file(Some(bytes));
-        loop {
-            let count = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    return Err(unreadable(loader.progress().read_bytes, error).into());
-                }
-            };
-            loader.push(buffer.get(..count).unwrap_or_default())?;
-            progress(loader.progress());
-        }
-        loader.end_file()?;
+    binding_bytes: u64,
+    progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<LoadedModel, Error> {
+    let device = device.clone();
+    if let Some(folder) = Folder::find(path)? {
+        let Folder {
+            config,
+            weights,
+            files,
+            tokenizer,
+        } = folder;
+        let mut loader =
+            ModelLoader::safetensors(&config, weights, device)?.with_binding_bytes(binding_bytes);
+        push(&mut loader, &files, progress)?;
+        let model = loader.finish()?;
+        return Ok(LoadedModel { model, tokenizer });
     }
+    if !is_gguf(path)? {
+        let path = path.display().to_string();
+        return Err(ModelError::NotAModel { path }.into());
+    }
+    let mut loader = ModelLoader::gguf(device).with_binding_bytes(binding_bytes);
+    push(&mut loader, &set(path, split_names), progress)?;
     let header = loader.header().cloned();
     let model = loader.finish()?;
     let header = header.ok_or_else(|| WeightsError::Truncated {
         offset: 0,
         expected: "a GGUF file".to_owned(),
     })?;
-    Ok(LoadedGguf { model, header })
+    let tokenizer = TokenizerSource::Gguf(header);
+    Ok(LoadedModel { model, tokenizer })
+}
+
+/// Whether a file calls itself GGUF, by its name or by its first bytes: those of some programs' caches have other names.
+fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
+    let unreadable = |error| unreadable(path, 0, &error);
+    if fs::metadata(path).map_err(unreadable)?.is_dir() {
+        return Ok(false);
+    }
+    if path.extension().is_some_and(|it| it == "gguf") {
+        return Ok(true);
+    }
+    let mut magic = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(4).read_to_end(&mut magic).map_err(unreadable)?;
+    Ok(magic == b"GGUF")
+}
+
+/// All files of the set that `path` belongs to by its name, in order; itself if it belongs to none.
+pub(super) fn set(path: &Path, names: fn(&str) -> Option<Vec<String>>) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(names).map_or_else(
+        || vec![path.to_owned()],
+        |names| names.iter().map(|name| path.with_file_name(name)).collect(),
+    )
+}
+
+/// Hands the files to the loader, in order.
+fn push(
+    loader: &mut ModelLoader,
+    files: &[PathBuf],
+    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    // All are looked at first: that the last one is missing is better known before the others are read.
+    let lengths = files.iter().map(|path| {
+        let metadata = fs::metadata(path);
+        metadata.map_err(|error| unreadable(path, 0, &error))
+    });
+    let lengths: Vec<u64> = lengths
+        .map(|metadata| metadata.map(|it| it.len()))
+        .collect::<Result<_, _>>()?;
+    let total = lengths
+        .iter()
+        .fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+    let mut buffer = vec![0; PIECE];
+    let mut before = 0;
+    for (path, bytes) in files.iter().zip(lengths) {
+        let mut file = File::open(path).map_err(|error| unreadable(path, 0, &error))?;
+        let mut position = 0;
+        loader.begin_file(Some(bytes));
+        loop {
+            let count = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(unreadable(path, position, &error).into()),
+            };
+            position += count as u64;
+            loader.push(buffer.get(..count).unwrap_or_default())?;
+            if progress(before + position, total).is_break() {
+                return Err(ModelError::Cancelled.into());
+            }
+        }
+        loader.end_file()?;
+        before += position;
+    }
+    Ok(())
+}
+
+pub(super) fn unreadable(path: &Path, offset: u64, error: &io::Error) -> WeightsError {
+    WeightsError::Read {
+        offset,
+        detail: format!("{}: {error}", path.display()),
+    }
 }

@@ -3,11 +3,15 @@
 mod builder;
 #[cfg(not(target_family = "wasm"))]
 mod files;
+#[cfg(not(target_family = "wasm"))]
+mod folder;
 mod loader;
 mod progress;
 mod sink;
+#[cfg(not(target_family = "wasm"))]
+mod tokenizer;
 
 #[cfg(not(target_family = "wasm"))]
-pub use files::{LoadedGguf, gguf_files, load_gguf_files};
+pub use files::{LoadedModel, load_model};
 pub use loader::ModelLoader;
 pub use progress::LoadProgress;

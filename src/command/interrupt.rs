@@ -1,0 +1,23 @@
+//! Ctrl-C, and being asked to terminate.
+
+use std::process::exit;
+
+use kvscope::generate::Cancel;
+
+use super::INTERRUPTED;
+
+/// From now on the first signal asks the load or the generation to end; the next one ends the command.
+pub fn cancel_on_interrupt() -> Cancel {
+    let cancel = Cancel::new();
+    let asked = cancel.clone();
+    let set = ctrlc::set_handler(move || {
+        if asked.is_cancelled() {
+            exit(INTERRUPTED.into());
+        }
+        asked.cancel();
+    });
+    if let Err(error) = set {
+        log::warn!("Ctrl-C ends the command without a summary: {error}");
+    }
+    cancel
+}

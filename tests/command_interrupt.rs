@@ -1,0 +1,121 @@
+//! What Ctrl-C does to the command.
+
+#![cfg(all(unix, feature = "command"))]
+
+mod gguf_file;
+mod model_folder;
+mod plain_llama;
+mod safetensors_file;
+mod tiny_model;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use kvscope::weights::BlockFormat;
+use serde_json::Value;
+use tiny_model::TinyModel;
+use tiny_model::sizes::LLAMA;
+
+/// The command in the middle of a text that would take days.
+fn endless(folder: &Path, arguments: &[&str]) -> Child {
+    let model = folder.join("tiny.gguf");
+    let tiny = TinyModel::new(LLAMA, BlockFormat::F32);
+    fs::write(&model, tiny.gguf().bytes()).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_kvscope"))
+        .args(["generate", "--device", "cpu", "--ignore-eos"])
+        .args(["--max-new-tokens", "1000000000", "--prompt", "x"])
+        .args(["--prefill-budget", "64", "--decode-budget", "64"])
+        .args(["--recent", "32", "--observation-window", "8"])
+        .args(["--decode-strategy", "slide"])
+        .args(arguments)
+        .arg("--model")
+        .arg(model)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts")
+}
+
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let status = Command::new("sh")
+        .args(["-c", "kill -INT $0", &id])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn the_generation_ends_with_its_summary() {
+    let folder = model_folder::empty("interrupt-json");
+    let mut child = endless(&folder, &["--json"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = lines
+        .by_ref()
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert_eq!(lines.next().unwrap()["type"], "step");
+    interrupt(&child);
+    let rest: Vec<Value> = lines.collect();
+    let summary = rest.last().unwrap();
+    assert_eq!(summary["type"], "summary");
+    assert_eq!(summary["finish"], "cancelled");
+    assert_eq!(summary["newTokens"], rest.len());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("error"), "{said}");
+}
+
+#[test]
+fn people_get_the_summary_too() {
+    let folder = model_folder::empty("interrupt-text");
+    let mut child = endless(&folder, &[]);
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).unwrap();
+    interrupt(&child);
+    stdout.read_to_end(&mut Vec::new()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("cancelled") && said.contains("held"),
+        "{said}"
+    );
+}
+
+/// Nobody reads its output, and nobody closes it: once the pipe is full it can neither take a step nor write the summary.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_one_ends_it_at_once() {
+    let folder = model_folder::empty("interrupt-twice");
+    let mut child = endless(&folder, &["--json"]);
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).unwrap();
+    let mut before = None;
+    while before != Some(work(&child)) {
+        before = Some(work(&child));
+        pause();
+    }
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        interrupt(&child);
+        pause();
+    };
+    assert_eq!(status.code(), Some(130));
+}
+
+#[cfg(target_os = "linux")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(300));
+}
+
+/// The clock ticks that the process has spent computing: those of its own, the 14th field of its `stat`.
+#[cfg(target_os = "linux")]
+fn work(child: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(11).unwrap().parse().unwrap()
+}
