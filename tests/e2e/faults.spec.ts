@@ -80,14 +80,14 @@ test.describe("a model that can't be had", () => {
 
   test("a host that does not answer says so, and trying again loads it", async ({ page }) => {
     await offer(page, { url: "flaky.gguf" });
-    let tries = 0;
+    let there = false;
     await page.route("**/flaky.gguf", async (route) => {
-      tries += 1;
-      await (tries === 1 ? route.abort() : route.fulfill({ body: Buffer.from(tinyModel()) }));
+      await (there ? route.fulfill({ body: Buffer.from(tinyModel()) }) : route.abort());
     });
     await page.goto(`/${shortRun()}`);
     await reach(page, "failed");
     await expect(title(page)).toHaveText("The model could not be fetched");
+    there = true;
     await page.getByRole("button", { name: "Try again" }).click();
     await reach(page, "ready");
     await expect(problem(page)).toBeHidden();

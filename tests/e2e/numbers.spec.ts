@@ -107,14 +107,24 @@ test("a model is an address or a file of the hub, however it is written", () => 
 });
 
 test("a position fades once every head has let it go, and is soon forgotten", () => {
-  const holding = snapshotOf(0, [[{ positions: [0, 2], scores: [0.5, 0.25] }, { positions: [2], scores: [0.75] }]]);
+  const holding = snapshotOf(0, [
+    [
+      { positions: [0, 2], scores: [0.5, 0.25] },
+      { positions: [2], scores: [0.75] },
+    ],
+  ]);
   expect(holding.length).toBe(3);
   const [layer] = holding.layers;
   expect([...(layer?.held ?? [])]).toEqual([1, 0, 2]);
   expect([...(layer?.scores ?? [])]).toEqual([0.5, 0, 0.75]);
 
   const without = Array.from({ length: FADE + 1 }, (_, index) =>
-    snapshotOf(index + 1, [[{ positions: [0], scores: [1] }, { positions: [], scores: [] }]]),
+    snapshotOf(index + 1, [
+      [
+        { positions: [0], scores: [1] },
+        { positions: [], scores: [] },
+      ],
+    ]),
   );
   const snapshots = [holding, ...without];
   const ofTwo = snapshots.map((_, index) => presence(snapshots, index, 0, 2));

@@ -21,7 +21,10 @@ export async function offer(page: Page, model: Offered | null): Promise<void> {
 }
 
 /** Has the page's server offer a model small enough for a test, and counts how often it is fetched. */
-export async function offerTiny(page: Page, body: Buffer = Buffer.from(tinyModel())): Promise<{ fetched: () => number }> {
+export async function offerTiny(
+  page: Page,
+  body: Buffer = Buffer.from(tinyModel()),
+): Promise<{ fetched: () => number }> {
   let fetched = 0;
   await offer(page, { name: "Tiny", url: "tiny.gguf", bytes: body.length });
   await page.route("**/tiny.gguf", async (route) => {

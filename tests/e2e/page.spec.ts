@@ -11,7 +11,9 @@ const bytesIn = async (page: Page, id: string): Promise<number> => {
 };
 
 for (const path of ["/", SUB_PATH]) {
-  test(`served at "${path}" the default model loads, and one click runs SCOPE beside the full cache`, async ({ page }) => {
+  test(`served at "${path}" the default model loads, and one click runs SCOPE beside the full cache`, async ({
+    page,
+  }) => {
     await offerTiny(page);
     await page.goto(`${path}${shortRun()}`);
     await reach(page, "ready");
@@ -80,7 +82,10 @@ test("without a default the page asks for a model, and takes a file", async ({ p
   await runToEnd(page);
 });
 
-test("a link brings its setting, and a model that it names is fetched only when asked for", async ({ page, server }) => {
+test("a link brings its setting, and a model that it names is fetched only when asked for", async ({
+  page,
+  server,
+}) => {
   const tiny = await offerTiny(page);
   const model = encodeURIComponent(`${server.origin}/tiny.gguf`);
   await page.goto(`/#model=${model}&prefill=h2o&decode=slide&decodeBudget=25%25&temperature=0.5&third=streamingllm`);
@@ -110,7 +115,9 @@ test("what is retained can be read by keyboard and scrubbed back", async ({ page
   await picture.focus();
   await page.keyboard.press("ArrowRight");
   const readout = page.locator("#picture-readout");
-  await expect(readout).toHaveText(/Layer 0, position 1 · “.+” · prompt · (held by \d of \d heads, score \S+|not held)/s);
+  await expect(readout).toHaveText(
+    /Layer 0, position 1 · “.+” · prompt · (held by \d of \d heads, score \S+|not held)/s,
+  );
   // The newest output is always held, the first step has not seen it yet.
   for (let far = 0; far < 30; far += 1) {
     await page.keyboard.press("Shift+ArrowRight");
