@@ -13,8 +13,8 @@ export function offlineFiles(): Plugin {
     async generateBundle(_, bundle) {
       const version = createHash("sha256");
       const open = await readdir(here("public"));
-      for (const file of open) {
-        version.update(await readFile(here(`public/${file}`)));
+      for (const contents of await Promise.all(open.map((file) => readFile(here(`public/${file}`))))) {
+        version.update(contents);
       }
       for (const built of Object.values(bundle)) {
         version.update(built.type === "chunk" ? built.code : built.source);

@@ -57,7 +57,7 @@ async function start(): Promise<void> {
     return;
   }
   defaultModel = await findDefaultModel();
-  panel.offerDefault(defaultModel !== undefined);
+  panel.offerDefault(defaultModel);
   void listStored();
   const wanted = readModelSource(form.setting.model, document.baseURI);
   if (wanted !== undefined && form.setting.model !== "") {

@@ -1,3 +1,4 @@
+import type { DefaultModel } from "./default-model.ts";
 import { create, element } from "./dom.ts";
 import type { LoadProgress, ModelSource, StoredModel } from "./engine.ts";
 import { bytes } from "./format.ts";
@@ -53,9 +54,10 @@ export function wireModelPanel(wishes: ModelWishes): void {
 
 let storedWishes: ModelWishes | undefined;
 
-/** Whether the page has a default model to offer. */
-export function offerDefault(there: boolean): void {
-  loadDefault.disabled = !there;
+/** Offers the page's default model, if it has one. */
+export function offerDefault(model: DefaultModel | undefined): void {
+  loadDefault.disabled = model === undefined;
+  loadDefault.textContent = model?.bytes === undefined ? "Page's default" : `Page's default, ${bytes(model.bytes)}`;
 }
 
 /** Opens the ways to a model, where none loads by itself. */
@@ -138,10 +140,6 @@ export function showStored(models: readonly StoredModel[]): void {
 
 /** Files dropped anywhere on the page are taken as a model. */
 function wireDrop(onFiles: (files: File[]) => void): void {
-  const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-  const mark = (on: boolean): void => {
-    document.body.classList.toggle("dropping", on);
-  };
   document.addEventListener("dragover", (event) => {
     if (hasFiles(event)) {
       event.preventDefault();
@@ -160,4 +158,10 @@ function wireDrop(onFiles: (files: File[]) => void): void {
       onFiles([...(event.dataTransfer?.files ?? [])]);
     }
   });
+}
+
+const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+
+function mark(on: boolean): void {
+  document.body.classList.toggle("dropping", on);
 }

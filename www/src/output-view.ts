@@ -126,7 +126,7 @@ function stateOf(run: Run): string {
       return (run.finish === "length" ? "Ended at the longest output." : "Ended by itself.") + times;
     case "stopped":
       return `Stopped; what came stays.${times}`;
-    case "failed":
+    default:
       return run.problem?.title ?? "Failed.";
   }
 }

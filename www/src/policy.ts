@@ -1,4 +1,5 @@
 import type { BudgetOption, CacheOptions, DecodeStrategy, PrefillMethod } from "./engine.ts";
+import { keysOf } from "./keys.ts";
 import type { Setting, ThirdPolicy } from "./setting.ts";
 
 /** Every prefill method, with the line that explains it. */
@@ -23,8 +24,8 @@ const DECODE: Record<DecodeStrategy, string> = {
   tova: "Drops what the newest token attends to least, prompt or not.",
 };
 
-export const PREFILL_METHODS = Object.keys(PREFILL) as PrefillMethod[];
-export const DECODE_STRATEGIES = Object.keys(DECODE) as DecodeStrategy[];
+export const PREFILL_METHODS = keysOf(PREFILL);
+export const DECODE_STRATEGIES = keysOf(DECODE);
 
 export const explainPrefill = (method: PrefillMethod): string => PREFILL[method];
 export const explainDecode = (strategy: DecodeStrategy): string => DECODE[strategy];
@@ -62,10 +63,10 @@ export function policiesOf(setting: Setting): Policy[] {
   return policies;
 }
 
-const SCOPE_STRATEGIES: readonly DecodeStrategy[] = ["slide", "adaptive", "discontinuous"];
+const SCOPE_STRATEGIES = new Set<DecodeStrategy>(["slide", "adaptive", "discontinuous"]);
 
 function nameOf({ prefill, decode }: Setting): string {
-  return SCOPE_STRATEGIES.includes(decode) ? `SCOPE ${decode}` : `${prefill} + ${decode}`;
+  return SCOPE_STRATEGIES.has(decode) ? `SCOPE ${decode}` : `${prefill} + ${decode}`;
 }
 
 function rules(setting: Setting, prefill: PrefillMethod, decode: DecodeStrategy): Pick<Policy, "rule" | "cache"> {

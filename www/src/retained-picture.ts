@@ -154,7 +154,6 @@ export class RetainedPicture {
 
   #moveTo(layer: number, position: number): void {
     const layers = this.#run?.snapshots.at(-1)?.layers.length ?? 0;
-    const within = (value: number, length: number): number => Math.max(0, Math.min(length - 1, value));
     if (layers > 0) {
       this.#cursor = { layer: within(layer, layers), position: within(position, this.#width()) };
       this.update();
@@ -188,6 +187,8 @@ export class RetainedPicture {
     ].join(" · ");
   }
 }
+
+const within = (value: number, length: number): number => Math.max(0, Math.min(length - 1, value));
 
 /** A custom property's colour, as red, green and blue. */
 function colourOf(name: string): readonly [number, number, number] {

@@ -1,4 +1,5 @@
 import { element } from "./dom.ts";
+import { keysOf } from "./keys.ts";
 import { EXAMPLES } from "./prompts.ts";
 import {
   DECODE_STRATEGIES,
@@ -79,7 +80,8 @@ export class SettingForm {
 
   #onInput(target: EventTarget | null): void {
     if (target instanceof HTMLInputElement && target.name === "preset") {
-      this.show({ ...this.#setting, ...PRESETS[target.value as Preset] });
+      const preset = keysOf(PRESETS).find((name) => name === target.value);
+      this.show({ ...this.#setting, ...(preset && PRESETS[preset]) });
       this.#onChange(this.#setting);
       return;
     }

@@ -1,3 +1,4 @@
+import { keysOf } from "./keys.ts";
 import { DECODE_STRATEGIES, PREFILL_METHODS } from "./policy.ts";
 import { DEFAULT_SETTING, THIRD_POLICIES, type Setting } from "./setting.ts";
 
@@ -39,7 +40,7 @@ const READERS: { readonly [Field in keyof Setting]: Reader<Setting[Field]> } = {
   full: (value) => (value === "true" ? true : value === "false" ? false : undefined),
   third: oneOf(THIRD_POLICIES),
 };
-const FIELDS = Object.keys(READERS) as (keyof Setting)[];
+const FIELDS = keysOf(READERS);
 
 /** `setting` as an address's fragment: only what differs from the default. */
 export function toFragment(setting: Setting): string {

@@ -1,4 +1,5 @@
 import type { CacheType, DecodeStrategy, PrefillMethod } from "./engine.ts";
+import { keysOf } from "./keys.ts";
 import { DEFAULT_PROMPT } from "./prompts.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
@@ -85,8 +86,8 @@ export const DEFAULT_SETTING: Setting = {
 
 /** The preset whose values `setting` has, if there is one. */
 export function presetOf(setting: Setting): Preset | undefined {
-  const names = Object.keys(PRESETS) as Preset[];
-  return names.find((name) =>
-    Object.entries(PRESETS[name]).every(([field, value]) => setting[field as keyof CacheSetting] === value),
-  );
+  return keysOf(PRESETS).find((name) => {
+    const preset: CacheSetting = PRESETS[name];
+    return keysOf(preset).every((field) => setting[field] === preset[field]);
+  });
 }

@@ -20,11 +20,16 @@ export class Stage {
   #runs: readonly Run[] = [];
   #views: readonly OutputView[] = [];
 
+  #record = (): string => "";
+
   /** Draws again what has changed, in the next frame. */
   readonly update = oncePerFrame(() => this.#draw());
 
   constructor() {
     pictureRun.addEventListener("change", () => this.#picture.show(this.#runs.find(({ policy }) => policy.id === pictureRun.value)));
+    exportJson.addEventListener("click", () => {
+      download("kvscope-runs.json", new Blob([this.#record()], { type: "application/json" }));
+    });
     exportPng.addEventListener("click", () => void this.#exportChart());
   }
 
@@ -36,9 +41,7 @@ export class Stage {
     const pictured = runs.filter(({ policy }) => policy.id !== "full");
     pictureRun.replaceChildren(...pictured.map(({ policy }) => new Option(policy.name, policy.id)));
     this.#picture.show(runs[0]);
-    exportJson.onclick = () => {
-      download("kvscope-runs.json", new Blob([toRecord(setting, modelName, runs)], { type: "application/json" }));
-    };
+    this.#record = () => toRecord(setting, modelName, runs);
     this.#draw();
   }
 
