@@ -4,8 +4,9 @@ const DIRECTIVES = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'", // the second compiles WebAssembly and permits no eval of text
   "style-src 'self'",
-  "img-src 'self' data:", // the icon
-  "connect-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'", // models from elsewhere are fetched by the package's worker, which this does not bind
+  "manifest-src 'self'",
   "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

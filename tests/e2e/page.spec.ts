@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
+import { tinyModel } from "./tiny-gguf.ts";
 
 /** Random weights go on for long after this one. */
 const LONG = { tokens: "4000", prompt: "A seal slept on the landing." };
@@ -74,7 +75,6 @@ test("without a default the page asks for a model, and takes a file", async ({ p
   await page.goto(`/${shortRun()}`);
   await reach(page, "empty");
   await expect(page.getByRole("button", { name: "Generate" })).toBeDisabled();
-  const { tinyModel } = await import("./tiny-gguf.ts");
   const buffer = Buffer.from(tinyModel());
   await page.getByLabel(/a file of yours/).setInputFiles({ name: "mine.gguf", mimeType: "", buffer });
   await reach(page, "ready");
@@ -104,6 +104,23 @@ test("a link brings its setting, and a model that it names is fetched only when 
   await page.getByLabel("Small device").check({ force: true });
   await expect(page.getByLabel("Budget A")).toHaveValue("128");
   expect(new URL(page.url()).hash).toContain("prefillBudget=128");
+});
+
+test.describe("a model from another origin", () => {
+  const elsewhere = "https://models.example";
+  test.use({ routedOrigin: elsewhere });
+
+  test("is fetched once the reader asks for it", async ({ page }) => {
+    await offer(page, null);
+    const headers = { "access-control-allow-origin": "*" };
+    await page.route(`${elsewhere}/**`, (route) => route.fulfill({ headers, body: Buffer.from(tinyModel()) }));
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "empty");
+    await page.getByLabel(/^Address/).fill(`${elsewhere}/tiny.gguf`);
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    await reach(page, "ready");
+    expect(new URL(page.url()).hash).toContain("models.example");
+  });
 });
 
 test("what is retained can be read by keyboard and scrubbed back", async ({ page }) => {

@@ -31,7 +31,7 @@ for await (const chunk of stream) {
   output.append(chunk.choices[0]?.delta.content ?? "");
   if (chunk.kv) console.log(\`\${chunk.kv.heldBytes} of \${chunk.kv.fullBytes} bytes\`);
 }
-await engine.dispose();`;
+engine.dispose();`;
 }
 
 function literal(source: ModelSource | undefined): string {

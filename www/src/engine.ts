@@ -88,6 +88,9 @@ export interface LoadHandlers {
   readonly onWarning: (warning: KvscopeError) => void;
 }
 
+/** Adapters that compute on the processor, by what they call themselves. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
+
 /** A model, ready to run. */
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
@@ -100,7 +103,9 @@ export class LoadedModel {
     const { layers, kvHeads, headDim, context } = engine.model;
     this.#engine = engine;
     this.lost = engine.lost;
-    this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+    const slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(`${engine.gpu.name} ${engine.gpu.driver}`);
+    const where = slow ? "; no real GPU, so slow" : "";
+    this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
   }
 
   /** @throws {KvscopeError} as `Engine.load` does */
