@@ -1,17 +1,4 @@
-/** Every code that a {@link KvscopeError} can have. The README's table says what to do about each. */
-export const KVSCOPE_ERROR_CODES = [
-  "webgpu-unavailable",
-  "adapter-unavailable",
-  "limit-too-small",
-  "device-request-failed",
-  "device-lost",
-  "invalid-argument",
-  "gpu-failure",
-  "module-load-failed",
-] as const;
-
-/** One of {@link KVSCOPE_ERROR_CODES}: stable over releases, where messages are not. */
-export type KvscopeErrorCode = (typeof KVSCOPE_ERROR_CODES)[number];
+import { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
 
 /** What every promise of this package rejects with. */
 export class KvscopeError extends Error {
@@ -54,4 +41,38 @@ export function toKvscopeError(thrown: unknown): KvscopeError {
     return new KvscopeError(thrown["code"], message, details, { cause: thrown });
   }
   return new KvscopeError("gpu-failure", `kvscope stopped unexpectedly: ${message}`, {}, { cause: thrown });
+}
+
+/** A {@link KvscopeError} as it crosses from the worker to the page: classes and their fields do not cross by themselves. */
+export interface ErrorRecord {
+  readonly code: KvscopeErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** Any failure, ready to be sent. */
+export function toErrorRecord(thrown: unknown): ErrorRecord {
+  const { code, message, details, cause } = toKvscopeError(thrown);
+  // Browsers clone errors; a promise's reason may be anything, and not everything can be cloned.
+  return { code, message, details, ...(cause === undefined ? {} : { cause: asError(cause) }) };
+}
+
+/** What {@link toErrorRecord} made, as an error again. */
+export function fromErrorRecord({ code, message, details, cause }: ErrorRecord): KvscopeError {
+  return new KvscopeError(code, message, details, cause === undefined ? {} : { cause });
+}
+
+/** The error of an argument that can't be, named in `details.argument`. */
+export function invalidArgument(argument: string, problem: string): KvscopeError {
+  return new KvscopeError("invalid-argument", `${argument} ${problem}`, { argument });
+}
+
+/** The error of what an `AbortSignal` ended, with the signal's reason as its cause. */
+export function aborted(what: string, reason?: unknown): KvscopeError {
+  return new KvscopeError("aborted", `${what} was aborted`, {}, reason === undefined ? {} : { cause: reason });
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? new Error(cause.message, { cause: cause.name }) : new Error(String(cause));
 }

@@ -1,4 +1,5 @@
 import { WasmGpu, type DeviceLoss, type GpuOptions, type GpuReport } from "../wasm/kvscope.js";
+import { disposable } from "./disposable.js";
 import { KvscopeError, toKvscopeError } from "./error.js";
 import { loadModule } from "./module.js";
 import { requireWebGpu } from "./support.js";
@@ -26,8 +27,8 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   }
 }
 
-/** What throws here, before there is a promise, is the conversion of `wishes` to the module's own types. */
-function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
+/** Opens the GPU once the module is there. What throws before there is a promise is the conversion of `wishes`. */
+export function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
   // A field that is there but undefined means the default, as everywhere in JavaScript; the conversion would refuse it.
   const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
   try {
@@ -48,13 +49,7 @@ export class Gpu implements Disposable {
   declare readonly [Symbol.dispose]: () => void;
 
   static {
-    if (Symbol.dispose !== undefined) {
-      Object.defineProperty(Gpu.prototype, Symbol.dispose, {
-        value(this: Gpu): void {
-          this.destroy();
-        },
-      });
-    }
+    disposable(Gpu.prototype, (gpu) => gpu.destroy());
   }
 
   readonly #wasm: WasmGpu;

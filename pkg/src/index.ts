@@ -1,12 +1,67 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { KVSCOPE_ERROR_CODES, KvscopeError, type KvscopeErrorCode } from "./error.js";
+export { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
+export {
+  Engine,
+  type EngineMemory,
+  type EngineStats,
+  type LoadedModel,
+  type LoadOptions,
+} from "./engine.js";
+export { KvscopeError } from "./error.js";
 export { Gpu, openGpu, type OpenGpuOptions } from "./gpu.js";
 export type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletions,
+  ChatFinishReason,
+  ChatMessage,
+  ChatParams,
+  ChunkExtras,
+  Completion,
+  CompletionChunk,
+  CompletionParams,
+  Completions,
+  CompletionUsage,
+  KvReport,
+  RequestOptions,
+  SamplingParams,
+} from "./openai.js";
+export type { LoadProgress } from "./protocol.js";
+export type { HubFile, ModelSource } from "./source.js";
+export type { StoredModel } from "./store.js";
+export {
+  CreateMLCEngine,
+  type InitProgressReport,
+  type MLCEngineConfig,
+  type MLCEngineInterface,
+} from "./webllm.js";
+export type {
+  BudgetOption,
+  CacheOptions,
+  CacheSlots,
+  CacheType,
+  DecodeOptions,
+  DecodeStrategy,
   DeviceLoss,
+  FinishReason,
   GpuFeature,
   GpuLimits,
+  GpuMemory,
   GpuOptions,
   GpuReport,
   LossReason,
+  MemoryReport,
+  Message,
+  ModelReport,
+  Observe,
+  Pooling,
   PowerPreference,
+  PrefillMethod,
+  PrefillOptions,
+  Prompt,
+  PromptTokens,
+  RetainedLayer,
+  RetainedSlots,
+  Step,
+  Summary,
 } from "../wasm/kvscope.js";

@@ -1,7 +1,8 @@
-import init from "../wasm/kvscope.js";
+import init, { type InitOutput } from "../wasm/kvscope.js";
 import { KvscopeError } from "./error.js";
 
 let loading: Promise<void> | undefined;
+let instance: InitOutput | undefined;
 
 /**
  * Fetches and instantiates the WebAssembly module, once a page: later and concurrent calls share the first one's
@@ -19,6 +20,11 @@ export function loadModule(wasmUrl?: string | URL): Promise<void> {
   return loading;
 }
 
+/** Bytes of the module's own memory, 0 before it is loaded. */
+export function moduleBytes(): number {
+  return instance?.memory.buffer.byteLength ?? 0;
+}
+
 async function instantiate(address: string | URL): Promise<void> {
   const url = String(address);
   const response = await fetch(address).catch((cause: unknown) => {
@@ -31,7 +37,7 @@ async function instantiate(address: string | URL): Promise<void> {
     });
   }
   try {
-    await init({ module_or_path: response });
+    instance = await init({ module_or_path: response });
   } catch (cause) {
     throw failure(`from ${url} is damaged, or not a kvscope module`, { url }, cause);
   }

@@ -151,6 +151,11 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         }))
     }
 
+    /// The cache, between steps.
+    pub fn cache(&self) -> &ScopeCache {
+        self.cache
+    }
+
     /// The tokens generated so far, with the one that ended the generation.
     pub fn tokens(&self) -> &[u32] {
         self.new_tokens()
@@ -206,12 +211,16 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         }
         let last = self.tokens[self.tokens.len() - 1];
         let before = self.cache.position();
+        let held = self.cache.memory().held_bytes;
         let read = match self.model.step(last, self.cache) {
             Ok(logits) => read(logits, self.gpu).await,
             Err(error) => Err(error),
         };
         if read.is_err() {
             self.go_back(before).await;
+        } else if self.cache.memory().held_bytes != held {
+            // A cache that has grown by a block has left its old memory behind.
+            self.give_back().await?;
         }
         read
     }

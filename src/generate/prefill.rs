@@ -74,6 +74,7 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
                     self.cache.finish_prefill(layer)?;
                 }
                 let logits = read(logits, self.gpu).await?;
+                self.give_back().await?;
                 if progress(total, total).is_break() {
                     self.finish = Some(FinishReason::Cancelled);
                 }
@@ -85,6 +86,14 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
             if progress(done, total).is_break() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Gives back what the device keeps of the memory that the cache no longer has.
+    pub(super) async fn give_back(&self) -> Result<(), Error> {
+        match self.gpu {
+            Some(gpu) => Ok(gpu.release_unused().await?),
+            None => Ok(()),
         }
     }
 

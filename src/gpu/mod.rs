@@ -74,6 +74,8 @@ impl Gpu {
             .map(GpuFeature::as_wgpu)
             .fold(BURN_READS_FROM_ADAPTER, |all, feature| all | feature);
         let (device, queue) = request_device(&adapter, wanted).await?;
+        #[cfg(target_family = "wasm")]
+        crate::web::adapter::watch_buffers(&device);
 
         let report = Arc::new(GpuReport::new(&adapter, &device));
         let setup = WgpuSetup {
@@ -186,8 +188,11 @@ impl Gpu {
     pub async fn release_unused(&self) -> Result<(), GpuError> {
         self.settle().await?;
         self.device.memory_cleanup();
-        // What was freed goes with the next submission.
-        self.settle().await
+        // What was given back may still be used by launches that have not been submitted.
+        self.settle().await?;
+        #[cfg(target_family = "wasm")]
+        crate::web::adapter::destroy_dropped_buffers(&self.setup.device);
+        Ok(())
     }
 
     /// Resolves when the device is lost, at once if it already is.

@@ -9,7 +9,32 @@ extern "C" {
     fn requesting_feature(feature: &str, request: &mut dyn FnMut());
 }
 
+#[wasm_bindgen(module = "/src/web/buffers.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = watchBuffers)]
+    fn watch(device: &JsValue);
+    #[wasm_bindgen(js_name = destroyDropped)]
+    fn destroy(device: &JsValue, table: &JsValue);
+}
+
 const SUBGROUPS: &str = "subgroups";
+
+/// Notes the buffers that `device` makes from now on, for [`destroy_dropped_buffers`].
+pub(crate) fn watch_buffers(device: &wgpu::Device) {
+    if let Some(device) = device.as_webgpu() {
+        watch(device.as_ref());
+    }
+}
+
+/// Destroys the buffers of `device` that nothing in this module refers to any more, because dropping them does not. Every
+/// command that uses them must have been submitted.
+pub(crate) fn destroy_dropped_buffers(device: &wgpu::Device) {
+    // wasm-bindgen's table of everything that Rust holds of JavaScript.
+    let table = get(&wasm_bindgen::exports(), "__wbindgen_externrefs");
+    if let (Some(device), Some(table)) = (device.as_webgpu(), table) {
+        destroy(device.as_ref(), &table);
+    }
+}
 
 /// Runs `request`, which asks an adapter for a device, so that it asks for subgroups too.
 pub(crate) fn requesting_subgroups<T>(mut request: impl FnMut() -> T) -> Option<T> {

@@ -10,6 +10,7 @@ use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use super::error::{conversion, invalid_argument, to_js};
+use super::report::{ModelReport, Observe, PromptTokens, RetainedLayer};
 use crate::cache::{CacheOptions, MemoryReport, ScopeCache};
 use crate::engine::{Engine, Prompt};
 use crate::generate::{Cancel, GenerateConfig, Summary};
@@ -29,6 +30,10 @@ pub struct GenerateRequest {
     #[serde(default)]
     #[tsify(optional)]
     pub config: GenerateConfig,
+    /// What to read of the cache as it goes; nothing, if nothing is said.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub observe: Option<Observe>,
 }
 
 /// What came of it.
@@ -66,7 +71,8 @@ impl WasmEngine {
 #[wasm_bindgen]
 impl WasmEngine {
     /// Generates, in a new cache. `on_prefill` is called with the tokens of the prompt that are done and their number,
-    /// `on_step` with each step; what either throws ends the generation and is thrown here.
+    /// `on_step` with each step and, where the request asks to observe it, what the cache's layers hold then; what either
+    /// throws ends the generation and is thrown here.
     pub async fn generate(
         &self,
         request: Ts<GenerateRequest>,
@@ -107,7 +113,19 @@ impl WasmEngine {
             return Err(error);
         }
         while let Some(step) = generation.next().await.map_err(to_js)? {
-            on_step.call1(&nobody, &step.into_ts().map_err(conversion)?.into())?;
+            let observed = match &request.observe {
+                Some(observe) => observe.read(step.index, generation.cache()).await,
+                None => Ok(None),
+            };
+            let observed = match observed.map_err(to_js)? {
+                Some(layers) => layers.into_ts().map_err(conversion)?.into(),
+                None => JsValue::UNDEFINED,
+            };
+            on_step.call2(
+                &nobody,
+                &step.into_ts().map_err(conversion)?.into(),
+                &observed,
+            )?;
         }
         generation.rest();
         let result = GenerateResult {
@@ -129,6 +147,34 @@ impl WasmEngine {
         let cache = self.cache.borrow();
         let report = cache.as_ref().map(ScopeCache::memory).unwrap_or_default();
         report.into_ts().map_err(conversion)
+    }
+
+    /// What `layer` of the last generation's cache holds, read back from the GPU; no head where there is no cache.
+    pub async fn retained(&self, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.gpu.check().map_err(to_js)?;
+        let Some(cache) = self.cache.take() else {
+            let heads = Vec::new();
+            return RetainedLayer { layer, heads }.into_ts().map_err(conversion);
+        };
+        let retained = RetainedLayer::read(&cache, layer).await;
+        self.cache.replace(Some(cache));
+        retained.map_err(to_js)?.into_ts().map_err(conversion)
+    }
+
+    /// The model.
+    pub fn model(&self) -> Result<Ts<ModelReport>, JsValue> {
+        ModelReport::of(&self.engine).into_ts().map_err(conversion)
+    }
+
+    /// The tokens that a prompt is made of.
+    pub fn tokens(&self, prompt: Ts<Prompt>) -> Result<Ts<PromptTokens>, JsValue> {
+        let prompt = prompt
+            .to_rust()
+            .map_err(|error| invalid_argument(&format!("`prompt`: {error}")))?;
+        let tokens = self.engine.encode(&prompt).map_err(to_js)?;
+        let tokens = PromptTokens::of(&self.engine, tokens);
+        tokens.into_ts().map_err(conversion)
     }
 
     /// Frees the last generation's cache.

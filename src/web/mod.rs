@@ -6,11 +6,15 @@ mod engine;
 mod error;
 mod gpu;
 mod loader;
+mod report;
 
 pub use constructors::constructor_runs;
 pub use engine::{GenerateRequest, GenerateResult, WasmEngine};
 pub use gpu::WasmGpu;
 pub use loader::WasmLoader;
+pub use report::{
+    ModelReport, Observe, PromptTokens, RetainedLayer, RetainedLayers, RetainedSlots,
+};
 
 use wasm_bindgen::JsValue;
 

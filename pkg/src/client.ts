@@ -1,0 +1,162 @@
+import type { DeviceLoss } from "../wasm/kvscope.js";
+import { aborted, fromErrorRecord, KvscopeError } from "./error.js";
+import type { CallName, Calls, FromWorker, ToWorker } from "./protocol.js";
+
+interface Pending {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: KvscopeError) => void;
+  readonly onEvent: ((event: never) => void) | undefined;
+}
+
+/** A worker that has not ended by itself so long after it was told to is ended. */
+const DISPOSE_MS = 2000;
+
+/** What a call may have beside its argument. */
+export interface CallOptions<Name extends CallName> {
+  readonly onEvent?: (event: Calls[Name]["event"]) => void;
+  /** Tells the worker to end the call; how the call then settles is the call's own. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The page's end of a worker of ours. */
+export class WorkerClient {
+  /** Resolves, never rejects, once the device is gone. */
+  readonly lost: Promise<DeviceLoss>;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #resolveLost!: (loss: DeviceLoss) => void;
+  #calls = 0;
+  #end: KvscopeError | undefined;
+
+  /** Takes the worker over. */
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    this.lost = new Promise((resolve) => {
+      this.#resolveLost = resolve;
+    });
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.#receive(data));
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.terminate(workerFailed(event.message));
+    });
+    worker.addEventListener("messageerror", () => this.terminate(workerFailed("a message could not be read")));
+  }
+
+  /** Why there is no worker any more, if that is so. */
+  get end(): KvscopeError | undefined {
+    return this.#end;
+  }
+
+  /** Has the worker do something. */
+  async call<Name extends CallName>(
+    call: Name,
+    argument: Calls[Name]["argument"],
+    { onEvent, signal }: CallOptions<Name> = {},
+  ): Promise<Calls[Name]["result"]> {
+    if (this.#end !== undefined) {
+      throw this.#end;
+    }
+    if (signal?.aborted === true) {
+      throw aborted("The call", signal.reason);
+    }
+    this.#calls += 1;
+    const id = this.#calls;
+    const cancel = (): void => this.#send({ cancel: id });
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return await new Promise<Calls[Name]["result"]>((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject, onEvent });
+        // The type of a call and that of its argument go together, which a union of messages can't be shown.
+        this.#send({ id, call, argument } as ToWorker);
+      });
+    } finally {
+      this.#pending.delete(id);
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Ends the worker; every call that runs, and every later one, rejects with `reason`. */
+  terminate(reason: KvscopeError, loss: DeviceLoss = { reason: "unknown", message: reason.message }): void {
+    if (this.#end === undefined) {
+      this.#worker.terminate();
+      this.#finish(reason, loss);
+    }
+  }
+
+  /** As {@link terminate}, but lets the worker give the GPU's memory back first. */
+  dispose(reason: KvscopeError, loss: DeviceLoss): void {
+    if (this.#end === undefined) {
+      this.#send({ id: 0, call: "dispose", argument: undefined });
+      setTimeout(() => this.#worker.terminate(), DISPOSE_MS);
+      this.#finish(reason, loss);
+    }
+  }
+
+  #finish(reason: KvscopeError, loss: DeviceLoss): void {
+    this.#end = reason;
+    for (const { reject } of this.#pending.values()) {
+      reject(reason);
+    }
+    this.#resolveLost(loss);
+  }
+
+  #send(message: ToWorker): void {
+    try {
+      this.#worker.postMessage(message);
+    } catch (cause) {
+      const id = "id" in message ? message.id : message.cancel;
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      const error = new KvscopeError("invalid-argument", `the request can't be sent: ${problem}`, {}, { cause });
+      this.#pending.get(id)?.reject(error);
+    }
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#end !== undefined) {
+      return;
+    }
+    if ("lost" in message) {
+      const { lost } = message;
+      const why = lost.message === "" ? lost.reason : lost.message;
+      // A lost device may never answer, and nothing of what was on it is left.
+      this.terminate(
+        new KvscopeError("device-lost", `The GPU device is gone (${why}). Load the engine again.`, { loss: lost }),
+        lost,
+      );
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) {
+      return;
+    }
+    if ("event" in message) {
+      pending.onEvent?.(message.event as never);
+    } else if ("error" in message) {
+      pending.reject(fromErrorRecord(message.error));
+    } else {
+      pending.resolve(message.result as never);
+    }
+  }
+}
+
+/** Starts the package's worker. */
+export function startWorker(): Worker {
+  const here = import.meta.url;
+  if (!here.startsWith("http") || new URL(here).origin === globalThis.location.origin) {
+    // The bundlers' pattern: only this literal form makes them bundle the worker and put its final address here.
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "kvscope" });
+  }
+  // From a CDN: browsers start workers of the page's own origin only, but such a worker may import from anywhere.
+  const address = here.replace(/[^/]*$/, "worker.js");
+  const script = new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" });
+  const url = URL.createObjectURL(script);
+  const worker = new Worker(url, { type: "module", name: "kvscope" });
+  // It has been fetched by the time it answers anything.
+  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
+  return worker;
+}
+
+function workerFailed(detail: string): KvscopeError {
+  const message = `The engine's worker failed${detail ? `: ${detail}` : " to start; see the console for why"}.`;
+  return new KvscopeError("worker-failed", message, {});
+}

@@ -1,0 +1,245 @@
+import type {
+  CacheOptions,
+  DeviceLoss,
+  GpuMemory,
+  GpuOptions,
+  GpuReport,
+  MemoryReport,
+  ModelReport,
+  Prompt,
+  PromptTokens,
+  RetainedLayer,
+  Summary,
+} from "../wasm/kvscope.js";
+import { chatWording, textWording } from "./answer.js";
+import { startWorker, WorkerClient } from "./client.js";
+import { completeStream, completeWhole, type Generate } from "./complete.js";
+import { disposable } from "./disposable.js";
+import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.js";
+import { ifUnlocked } from "./lock.js";
+import type { ChatCompletions, ChatParams, CompletionParams, Completions, RequestOptions } from "./openai.js";
+import type { LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
+import { Queue } from "./queue.js";
+import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
+import { modelId, resolveSource, type ModelSource, type RemotePart } from "./source.js";
+import { removeStored, storedModels, type StoredModel } from "./store.js";
+import { requireWebGpu } from "./support.js";
+
+/** What {@link Engine.load} takes. Every field has a default. */
+export interface LoadOptions {
+  /** Told how far the load has come, some twenty times a second. */
+  onProgress?: (progress: LoadProgress) => void;
+  /** Told of what went wrong and does not stop the load: `"storage-full"` and `"storage-failed"`. */
+  onWarning?: (warning: KvscopeError) => void;
+  /** Ends the load, which rejects with `"aborted"`. What was downloaded stays for the next one. */
+  signal?: AbortSignal;
+  /** The cache's rules, where a request has no others: everything in f16 if nothing is said. */
+  cache?: CacheOptions;
+  /** Wishes about the GPU. */
+  gpu?: GpuOptions;
+  /** What the source `"default"` is. */
+  defaultModel?: ModelSource;
+  /** Whether to keep a model from an address in the origin's file system, true if nothing is said. */
+  store?: boolean;
+  /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. */
+  wasmUrl?: string | URL;
+  /** Starts the package's `worker.js`, for pages whose bundle is on another origin than they are. */
+  createWorker?: () => Worker;
+}
+
+/** A loaded model. */
+export interface LoadedModel extends ModelReport {
+  /** The name of its (first) file. */
+  readonly name: string;
+  /** Bytes of its files. */
+  readonly bytes: number;
+  /** Whether they came from the origin's file system, with no request. */
+  readonly fromStore: boolean;
+  /** Whether they are there now. */
+  readonly stored: boolean;
+}
+
+/** What {@link Engine.memory} tells. */
+export interface EngineMemory extends MemoryReport {
+  /** What a full cache would hold beyond what is held. */
+  savedBytes: number;
+}
+
+/** What {@link Engine.stats} tells. */
+export interface EngineStats extends WorkerStats {
+  /** The adapter and device. */
+  gpu: GpuReport;
+  /** Everything on the device, of this engine alone: it has a device of its own. */
+  gpuMemory: GpuMemory;
+  /** Requests that were run, whatever came of them. */
+  requests: number;
+  /** Tokens that were generated. */
+  newTokens: number;
+  /** The latest request that was not refused. */
+  last: Summary | undefined;
+}
+
+/**
+ * A language model in a worker of its own, with a key-value cache inside a fixed budget.
+ *
+ * Requests wait for each other, in the order in which they are made: two at once on one GPU would only each take twice as
+ * long. Every method rejects with a {@link KvscopeError}.
+ */
+export class Engine implements Disposable {
+  /** The model. */
+  readonly model: LoadedModel;
+  /** The adapter that was found, and the features and limits that the device was opened with. */
+  readonly gpu: GpuReport;
+  /** Resolves, never rejects, once the device is gone: by {@link dispose} or by itself. The engine is of no use then. */
+  readonly lost: Promise<DeviceLoss>;
+  /** As OpenAI's `client.chat`. */
+  readonly chat: { readonly completions: ChatCompletions };
+  /** As OpenAI's `client.completions`. */
+  readonly completions: Completions;
+  /** As {@link dispose}, for `using`, in browsers that know `Symbol.dispose`. */
+  declare readonly [Symbol.dispose]: () => void;
+
+  static {
+    disposable(Engine.prototype, (engine) => engine.dispose());
+  }
+
+  readonly #client: WorkerClient;
+  readonly #cache: CacheOptions;
+  readonly #queue = new Queue();
+  #requests = 0;
+  #newTokens = 0;
+  #last: Summary | undefined;
+
+  private constructor(client: WorkerClient, name: string, { gpu, model, ...rest }: LoadResult, cache: CacheOptions) {
+    this.#client = client;
+    this.#cache = cache;
+    this.model = { name, ...model, ...rest };
+    this.gpu = gpu;
+    this.lost = client.lost;
+    // Overloads can't be written on a function expression; both shapes are built by `stream` at run time.
+    const chat = this.#createChat.bind(this) as ChatCompletions["create"];
+    this.chat = { completions: { create: chat } };
+    this.completions = { create: this.#createText.bind(this) as Completions["create"] };
+  }
+
+  /**
+   * Opens a GPU and brings a model to it, in a worker of its own. A model from an address is kept in the origin's file
+   * system; the next load of it makes no request, and one that broke off goes on where it was.
+   *
+   * @throws {KvscopeError} above all `"webgpu-unavailable"`, `"download-failed"`, `"model-malformed"`,
+   *   `"model-truncated"`, `"model-unsupported"`, `"limit-too-small"` and `"aborted"`
+   */
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<Engine> {
+    const { onProgress, onWarning, signal, cache = {}, gpu = {}, defaultModel, store = true, wasmUrl } = options;
+    requireWebGpu();
+    const model = resolveSource(source, defaultModel);
+    if (signal?.aborted === true) {
+      throw aborted("The load", signal.reason);
+    }
+    const client = new WorkerClient((options.createWorker ?? startWorker)());
+    const wasm = wasmUrl === undefined ? undefined : new URL(wasmUrl, globalThis.location.href).href;
+    try {
+      const result = await client.call(
+        "load",
+        { model, gpu, wasmUrl: wasm, store },
+        {
+          signal,
+          onEvent: (event) =>
+            "progress" in event ? onProgress?.(event.progress) : onWarning?.(fromErrorRecord(event.warning)),
+        },
+      );
+      return new Engine(client, model.name, result, cache);
+    } catch (thrown) {
+      const error = toKvscopeError(thrown);
+      client.terminate(error);
+      throw error;
+    }
+  }
+
+  /** The models in the origin's file system, complete ones and those whose download broke off. */
+  static models(): Promise<StoredModel[]> {
+    return storedModels();
+  }
+
+  /**
+   * Deletes a stored model, if it is there: one of {@link models}, or what a source names.
+   *
+   * @throws {KvscopeError} `"storage-busy"` while it is being loaded, `"storage-failed"` or `"invalid-argument"`
+   */
+  static async deleteModel(model: StoredModel | ModelSource): Promise<void> {
+    const id = storedId(model);
+    if (!(await ifUnlocked(id, () => removeStored(id)))) {
+      throw new KvscopeError("storage-busy", "The model is being loaded, here or in another tab. Delete it after that.");
+    }
+  }
+
+  /** The tokens of a text, or of a conversation with its template. */
+  tokens(prompt: Prompt): Promise<PromptTokens> {
+    return this.#client.call("tokens", prompt);
+  }
+
+  /** What the latest request's cache holds. Zeros before the first one and while one runs: its chunks tell then. */
+  async memory(): Promise<EngineMemory> {
+    const memory = await this.#client.call("memory", undefined);
+    return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
+  }
+
+  /** What a layer of the latest request's cache holds: positions, scores and phases. Waits for running requests. */
+  retained(layer: number): Promise<RetainedLayer> {
+    return this.#queue.run(() => this.#client.call("retained", layer));
+  }
+
+  /** Memory of GPU and module, and what was generated so far. */
+  async stats(): Promise<EngineStats> {
+    const measured = await this.#client.call("stats", undefined);
+    return { gpu: this.gpu, ...measured, requests: this.#requests, newTokens: this.#newTokens, last: this.#last };
+  }
+
+  /** Frees the latest request's cache. Waits for running requests. */
+  forget(): Promise<void> {
+    return this.#queue.run(() => this.#client.call("forget", undefined));
+  }
+
+  /** Ends the worker and gives its memory back. What runs rejects with `"engine-disposed"`, and so does every later call. */
+  dispose(): void {
+    const reason = new KvscopeError("engine-disposed", "The engine was disposed of. Load another.");
+    this.#client.dispose(reason, { reason: "destroyed", message: "dispose() was called" });
+  }
+
+  // `async` so that what a request is refused for always rejects and never throws.
+  async #createChat(params: ChatParams, options: RequestOptions = {}): Promise<unknown> {
+    const request = toGenerateRequest(params, chatPrompt(params.messages), this.#cache);
+    const wording = chatWording(this.model.name);
+    return params.stream === true
+      ? completeStream(this.#generate, request, wording, options, params.stream_options?.include_usage === true)
+      : completeWhole(this.#generate, request, wording, options);
+  }
+
+  async #createText(params: CompletionParams, options: RequestOptions = {}): Promise<unknown> {
+    const request = toGenerateRequest(params, textPrompt(params.prompt), this.#cache);
+    const wording = textWording(this.model.name);
+    return params.stream === true
+      ? completeStream(this.#generate, request, wording, options, params.stream_options?.include_usage === true)
+      : completeWhole(this.#generate, request, wording, options);
+  }
+
+  readonly #generate: Generate = (request, onEvent, signal) =>
+    this.#queue.run(async () => {
+      this.#requests += 1;
+      const result = await this.#client.call("generate", request, { onEvent, signal });
+      this.#newTokens += result.summary.newTokens;
+      this.#last = result.summary;
+      return result;
+    }, signal);
+}
+
+function storedId(model: StoredModel | ModelSource): string {
+  if (typeof model === "object" && "id" in model) {
+    return model.id;
+  }
+  const { parts } = resolveSource(model);
+  if (parts.some((part) => "blob" in part)) {
+    throw new KvscopeError("invalid-argument", "model is a file, and files are not stored", { argument: "model" });
+  }
+  return modelId(parts as readonly RemotePart[]);
+}

@@ -1,0 +1,39 @@
+const name = (id: string): string => `kvscope-model-${id}`;
+
+/**
+ * Runs `work` while no other tab or engine writes the stored model `id`, or with mode `"exclusive"` reads it either. Says
+ * that it has to wait by `onWait`. Where there are no Web Locks it runs at once.
+ */
+export async function withModelLock<T>(
+  id: string,
+  mode: LockMode,
+  signal: AbortSignal,
+  onWait: () => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (navigator.locks === undefined) {
+    return work();
+  }
+  const attempt = await navigator.locks.request(name(id), { mode, ifAvailable: true }, async (lock) =>
+    lock === null ? undefined : { result: await work() },
+  );
+  if (attempt !== undefined) {
+    return attempt.result;
+  }
+  onWait();
+  return navigator.locks.request(name(id), { mode, signal }, work);
+}
+
+/** Runs `work` if nobody has the stored model `id`, and says whether that was so. */
+export async function ifUnlocked(id: string, work: () => Promise<void>): Promise<boolean> {
+  if (navigator.locks === undefined) {
+    await work();
+    return true;
+  }
+  return navigator.locks.request(name(id), { ifAvailable: true }, async (lock) => {
+    if (lock !== null) {
+      await work();
+    }
+    return lock !== null;
+  });
+}

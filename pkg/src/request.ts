@@ -1,0 +1,174 @@
+import type { CacheOptions, GenerateRequest, Message, Prompt, SamplingConfig } from "../wasm/kvscope.js";
+import { invalidArgument } from "./error.js";
+import type { ChatParams, CompletionParams, SamplingParams } from "./openai.js";
+
+/** What the engine makes use of. */
+const USED = [
+  ...["messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature"],
+  ...["top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "ignore_eos", "cache", "observe"],
+];
+/** What changes nothing here and may be there: who asks, and where answers are kept. */
+const IGNORED = [
+  ...["model", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"],
+  ...["parallel_tool_calls", "logprobs"],
+];
+/** What is not there, and may be named as long as it asks for nothing. */
+const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
+  n: (value) => value === 1,
+  best_of: (value) => value === 1,
+  echo: (value) => value === false,
+  frequency_penalty: (value) => value === 0,
+  presence_penalty: (value) => value === 0,
+  logit_bias: isEmpty,
+  tools: isEmpty,
+  functions: isEmpty,
+  tool_choice: (value) => value === "none" || value === "auto",
+  response_format: (value) => isRecord(value) && value["type"] === "text",
+};
+const ROLES = ["system", "developer", "user", "assistant"];
+
+/**
+ * A request for the module, of what a program asks in OpenAI's words.
+ *
+ * @throws {KvscopeError} `"invalid-argument"`, naming the field
+ */
+export function toGenerateRequest(
+  params: ChatParams | CompletionParams,
+  prompt: Prompt,
+  defaults: CacheOptions,
+): GenerateRequest {
+  checkFields(params);
+  const maxNewTokens = integer("max_tokens", params.max_completion_tokens ?? params.max_tokens, 1);
+  const stop = stopStrings(params.stop);
+  const cache = { ...defaults, ...defined(params.cache ?? {}) };
+  return {
+    prompt,
+    cache,
+    config: {
+      sampling: sampling(params),
+      ...defined({ maxNewTokens, stop, ignoreEos: params.ignore_eos }),
+    },
+    ...defined({ observe: params.observe }),
+  };
+}
+
+/** The conversation of a chat request. */
+export function chatPrompt(messages: unknown): Message[] {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw invalidArgument("messages", "must be a list of at least one message");
+  }
+  return messages.map((message: unknown, index) => {
+    const field = `messages[${index}]`;
+    if (!isRecord(message) || typeof message["role"] !== "string" || !ROLES.includes(message["role"])) {
+      throw invalidArgument(`${field}.role`, `must be one of ${ROLES.join(", ")}`);
+    }
+    // OpenAI's newer name; chat templates know the older.
+    const role = message["role"] === "developer" ? "system" : message["role"];
+    return { role, content: contentText(field, message["content"]) };
+  });
+}
+
+/** The text of a completion request. */
+export function textPrompt(prompt: unknown): string {
+  if (typeof prompt !== "string") {
+    throw invalidArgument("prompt", "must be one text");
+  }
+  return prompt;
+}
+
+function checkFields(params: object): void {
+  for (const [field, value] of Object.entries(params)) {
+    if (value === undefined || value === null || USED.includes(field)) {
+      continue;
+    }
+    if (field === "logprobs" && value !== false) {
+      throw invalidArgument(field, "are not given; a chunk's step has the token's probability");
+    }
+    const neutral = NEUTRAL[field];
+    if (neutral?.(value) === false) {
+      throw invalidArgument(field, `is not supported with the value ${shown(value)}`);
+    }
+    if (neutral === undefined && !IGNORED.includes(field)) {
+      throw invalidArgument(field, "is not supported");
+    }
+  }
+}
+
+function sampling(params: SamplingParams): SamplingConfig {
+  const temperature = number("temperature", params.temperature);
+  const given = integer("seed", params.seed, 0);
+  const drawn = (temperature ?? 0) > 0 ? crypto.getRandomValues(new Uint32Array(1))[0] : undefined;
+  return defined({
+    temperature,
+    topP: number("top_p", params.top_p),
+    topK: integer("top_k", params.top_k, 0),
+    minP: number("min_p", params.min_p),
+    repetitionPenalty: number("repetition_penalty", params.repetition_penalty),
+    seed: given ?? drawn,
+  });
+}
+
+function number(field: string, value: unknown): number | undefined {
+  if (value === undefined || value === null) {
+    return undefined;
+  }
+  if (typeof value !== "number" || !Number.isFinite(value)) {
+    throw invalidArgument(field, "must be a number");
+  }
+  return value;
+}
+
+function integer(field: string, value: unknown, least: number): number | undefined {
+  const found = number(field, value);
+  if (found !== undefined && !(Number.isSafeInteger(found) && found >= least)) {
+    throw invalidArgument(field, `must be a whole number of at least ${least}`);
+  }
+  return found;
+}
+
+function stopStrings(stop: unknown): string[] | undefined {
+  if (stop === undefined || stop === null) {
+    return undefined;
+  }
+  const list: unknown[] = Array.isArray(stop) ? stop : [stop];
+  if (!list.every((text) => typeof text === "string")) {
+    throw invalidArgument("stop", "must be a text or a list of texts");
+  }
+  return list;
+}
+
+function contentText(field: string, content: unknown): string {
+  if (typeof content === "string") {
+    return content;
+  }
+  if (!Array.isArray(content)) {
+    throw invalidArgument(`${field}.content`, "must be a text");
+  }
+  const texts = content.map((part: unknown, index) => {
+    if (!isRecord(part) || part["type"] !== "text" || typeof part["text"] !== "string") {
+      throw invalidArgument(`${field}.content[${index}]`, "must be of type text: the models that run here read nothing else");
+    }
+    return part["text"];
+  });
+  return texts.join("");
+}
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** `fields` without those that are undefined, which the module would refuse. */
+function defined<T extends object>(fields: T): Partial<Defined<T>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isEmpty(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
