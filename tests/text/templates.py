@@ -118,6 +118,7 @@ TEMPLATES = {
 {{ messages[0].missing | default('nothing') }}{{ messages[-1].content[:3] }}{{ 7 // 2 }}{{ 'x' in 'xyz' }}{{ undefined_thing }}{{ none }}""",
 }
 
+# Keys are in the order of the alphabet, as serde_json has them.
 CONVERSATIONS = [
     [{"role": "user", "content": "Hello there"}],
     [{"role": "user", "content": "  spaces and\nlines \n"}],
@@ -133,7 +134,7 @@ CONVERSATIONS = [
         {
             "role": "assistant",
             "content": "",
-            "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Köln <x>", "days": 2, "exact": True}}}],
+            "tool_calls": [{"function": {"arguments": {"city": "Köln <x>", "days": 2, "exact": True}, "name": "weather"}}],
         },
         {"role": "tool", "content": "rain & 'wind'"},
         {"role": "tool", "content": "18°"},

@@ -16,7 +16,8 @@ pub struct Message {
     pub role: String,
     /// What is said.
     pub content: String,
-    /// Whatever else the model's template reads, such as `name`.
+    /// Whatever else the model's template reads, such as `name`. A template sees the fields of each in the order of the
+    /// alphabet.
     #[serde(flatten)]
     pub more: serde_json::Map<String, Json>,
 }
