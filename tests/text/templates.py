@@ -107,11 +107,14 @@ TEMPLATES = {
 {{ message.get('name', message.role | title) }}{{ ': ' if message.content else '' }}{{ message['content'].strip() | replace('ten', '10') | indent(width) }}
 {%- endmacro -%}
 {%- set users = messages | selectattr('role', 'equalto', 'user') | list -%}
-{{ users | length }} of {{ messages | map(attribute='role') | join(', ') | upper }}
+{%- set roles = messages | map(attribute='role') -%}
+{%- set fields = messages[0].items() -%}
+{{ roles | join('+') }} {{ fields | length }} {{ users | length }} of {{ messages | map(attribute='role') | join(', ') | upper }}
 {%- for message in messages if message.role != 'skip' %}
 {% if message.content == 'next' %}{% continue %}{% endif %}
 {%- if message.content == 'stop' %}{% break %}{% endif %}
-[{{ loop.index }}/{{ loop.length }}] {{ said(message) }}
+{%- set outer = loop -%}
+[{{ outer.index }}/{{ loop.length }}] {{ said(message) }}
 {%- for key, value in message.items() if key not in ['role', 'content'] %} {{ key }}={{ value | tojson }}{% endfor %}
 {%- endfor %}
 {{ {'a': [1, 2.5, none, true], "b<": "é'\\"&"} | tojson }}{{ {'a': [], 'b': {}, 'c': [1]} | tojson(indent=2) }}
