@@ -33,6 +33,7 @@ impl ChatTemplate {
             let detail = format!("it has {have} bytes, at most {most} are read");
             return Err(TextError::template(&detail));
         }
+        source::check(source)?;
         let mut template = Self {
             environment: environment(source::marked(source, &tokenizer.added))?,
             source: source.to_owned(),
