@@ -24,11 +24,11 @@ const now = (): number => Math.floor(Date.now() / 1000);
 export function chatWording(model: string): Wording<ChatCompletion, ChatCompletionChunk> {
   const identity = { id: `chatcmpl-${crypto.randomUUID()}`, created: now(), model };
   return {
-    whole: (content, finish_reason, usage, kv) => ({
+    whole: (content, finish_reason, took, kv) => ({
       ...identity,
       object: "chat.completion",
       choices: [{ index: 0, message: { role: "assistant", content }, finish_reason, logprobs: null }],
-      usage,
+      usage: took,
       kv,
     }),
     chunk: (extras, content, finish_reason = null) => ({
@@ -47,10 +47,10 @@ export function chatWording(model: string): Wording<ChatCompletion, ChatCompleti
 export function textWording(model: string): Wording<Completion, CompletionChunk> {
   const identity = { id: `cmpl-${crypto.randomUUID()}`, object: "text_completion" as const, created: now(), model };
   return {
-    whole: (text, finish_reason, usage, kv) => ({
+    whole: (text, finish_reason, took, kv) => ({
       ...identity,
       choices: [{ index: 0, text, finish_reason, logprobs: null }],
-      usage,
+      usage: took,
       kv,
     }),
     chunk: (extras, text, finish_reason = null) => ({

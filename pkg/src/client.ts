@@ -66,7 +66,7 @@ export class WorkerClient {
     try {
       return await new Promise<Calls[Name]["result"]>((resolve, reject) => {
         this.#pending.set(id, { resolve, reject, onEvent });
-        // The type of a call and that of its argument go together, which a union of messages can't be shown.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call's name and argument go together
         this.#send({ id, call, argument } as ToWorker);
       });
     } finally {
@@ -102,6 +102,7 @@ export class WorkerClient {
 
   #send(message: ToWorker): void {
     try {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
       this.#worker.postMessage(message);
     } catch (cause) {
       const id = "id" in message ? message.id : message.cancel;
@@ -129,6 +130,7 @@ export class WorkerClient {
     if (pending === undefined) {
       return;
     }
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- the id says whose event or result it is */
     if ("event" in message) {
       pending.onEvent?.(message.event as never);
     } else if ("error" in message) {
@@ -136,6 +138,7 @@ export class WorkerClient {
     } else {
       pending.resolve(message.result as never);
     }
+    /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
 }
 

@@ -1,5 +1,6 @@
 import type { GenerateRequest, GenerateResult } from "../wasm/kvscope.js";
 import { finishReason, kvReport, usage, type Wording } from "./answer.js";
+import { toKvscopeError } from "./error.js";
 import { EventStream } from "./event-stream.js";
 import type { RequestOptions } from "./openai.js";
 import type { GenerateEvent } from "./protocol.js";
@@ -73,7 +74,7 @@ export function completeStream<Whole, Chunk>(
       },
       (thrown: unknown) => {
         stream.end({ thrown });
-        reject(thrown as Error);
+        reject(toKvscopeError(thrown));
       },
     );
   });

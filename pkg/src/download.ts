@@ -1,5 +1,5 @@
 /* oxlint-disable no-await-in-loop -- bytes come one after the other */
-import { KvscopeError } from "./error.js";
+import { aborted, KvscopeError } from "./error.js";
 
 /** How often in a row a broken download is taken up again before it fails. */
 const ATTEMPTS = 4;
@@ -182,7 +182,7 @@ function pause(attempt: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);
-      reject(signal.reason as Error);
+      reject(aborted("The download", signal.reason));
     };
     const timer = setTimeout(
       () => {

@@ -21,7 +21,7 @@ import type { ChatCompletions, ChatParams, CompletionParams, Completions, Reques
 import type { LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
-import { modelId, resolveSource, type ModelSource, type RemotePart } from "./source.js";
+import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
 import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
 
@@ -116,10 +116,11 @@ export class Engine implements Disposable {
     this.model = { name, ...model, ...rest };
     this.gpu = gpu;
     this.lost = client.lost;
-    // Overloads can't be written on a function expression; both shapes are built by `stream` at run time.
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- which overload it is, `stream` says at run time */
     const chat = this.#createChat.bind(this) as ChatCompletions["create"];
     this.chat = { completions: { create: chat } };
     this.completions = { create: this.#createText.bind(this) as Completions["create"] };
+    /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
 
   /**
@@ -238,8 +239,8 @@ function storedId(model: StoredModel | ModelSource): string {
     return model.id;
   }
   const { parts } = resolveSource(model);
-  if (parts.some((part) => "blob" in part)) {
+  if (areLocal(parts)) {
     throw new KvscopeError("invalid-argument", "model is a file, and files are not stored", { argument: "model" });
   }
-  return modelId(parts as readonly RemotePart[]);
+  return modelId(parts);
 }

@@ -1,11 +1,11 @@
 /* oxlint-disable no-await-in-loop -- parts and bytes come one after the other */
-import { WasmGpu, WasmLoader, type WasmEngine } from "../wasm/kvscope.js";
+import { WasmLoader, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
 import { Download, pointedSha256, StartOver, type RemoteFile } from "./download.js";
 import { KvscopeError, toErrorRecord, toKvscopeError } from "./error.js";
 import { withModelLock } from "./lock.js";
 import type { LoadEvent, LoadProgress, LoadRequest } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
-import { modelId, type LocalPart, type RemotePart } from "./source.js";
+import { areLocal, modelId, type LocalPart, type RemotePart } from "./source.js";
 import { ModelStore, removeStored, type PartWriter } from "./store.js";
 
 const PROGRESS_EVERY_MS = 50;
@@ -191,7 +191,7 @@ export class ModelLoad {
       }
       throw error;
     } finally {
-      writer?.close();
+      writer?.abandon();
     }
     if (hash !== undefined && hash.digest() !== digest) {
       await forget(store, index, undefined);
@@ -199,7 +199,16 @@ export class ModelLoad {
       throw new KvscopeError("model-checksum", message, { url: part.url, sha256: digest });
     }
     if (writer !== undefined) {
+      await this.#keep(store, index);
+    }
+  }
+
+  /** Notes that all of a part is stored. */
+  async #keep(store: ModelStore | undefined, index: number): Promise<void> {
+    try {
       await store?.note(index, { complete: true, bytes: (await store.file(index))?.size ?? 0 });
+    } catch (cause) {
+      this.#warn(notKept(cause));
     }
   }
 
@@ -244,7 +253,7 @@ export class ModelLoad {
       return writer;
     } catch (cause) {
       this.#warn(notKept(cause));
-      writer?.close();
+      writer?.abandon();
       return undefined;
     }
   }
@@ -286,14 +295,10 @@ async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
 
 /** Throws away what is stored of a part, to begin again. */
 async function forget(store: ModelStore | undefined, index: number, writer: PartWriter | undefined): Promise<void> {
-  writer?.close();
+  writer?.abandon();
   const fresh = await store?.writer(index, true);
-  fresh?.close();
+  fresh?.abandon();
   await store?.note(index, { complete: false });
-}
-
-function areLocal(parts: readonly RemotePart[] | readonly LocalPart[]): parts is readonly LocalPart[] {
-  return parts[0] !== undefined && "blob" in parts[0];
 }
 
 /** Whether a file is of no use, however it is loaded. */

@@ -141,21 +141,20 @@ export interface CompletionChunk extends Identity<"text_completion">, ChunkExtra
   choices: { index: number; text: string; finish_reason: ChatFinishReason | null; logprobs: null }[];
 }
 
-/** `engine.chat.completions`. */
+/** `engine.chat.completions`. With `stream: true`, `create` resolves as soon as the generation has begun. */
 export interface ChatCompletions {
-  /** With `stream: true`, resolves as soon as the generation has begun. */
-  create(params: ChatParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
-  create(params: ChatParams & { stream?: false | null }, options?: RequestOptions): Promise<ChatCompletion>;
-  create(
-    params: ChatParams,
-    options?: RequestOptions,
-  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
+  readonly create: {
+    (params: ChatParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
+    (params: ChatParams & { stream?: false | null }, options?: RequestOptions): Promise<ChatCompletion>;
+    (params: ChatParams, options?: RequestOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
+  };
 }
 
-/** `engine.completions`. */
+/** `engine.completions`. With `stream: true`, `create` resolves as soon as the generation has begun. */
 export interface Completions {
-  /** With `stream: true`, resolves as soon as the generation has begun. */
-  create(params: CompletionParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<CompletionChunk>>;
-  create(params: CompletionParams & { stream?: false | null }, options?: RequestOptions): Promise<Completion>;
-  create(params: CompletionParams, options?: RequestOptions): Promise<Completion | AsyncIterable<CompletionChunk>>;
+  readonly create: {
+    (params: CompletionParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<CompletionChunk>>;
+    (params: CompletionParams & { stream?: false | null }, options?: RequestOptions): Promise<Completion>;
+    (params: CompletionParams, options?: RequestOptions): Promise<Completion | AsyncIterable<CompletionChunk>>;
+  };
 }

@@ -2,16 +2,16 @@ import type { CacheOptions, GenerateRequest, Message, Prompt, SamplingConfig } f
 import { invalidArgument } from "./error.js";
 import type { ChatParams, CompletionParams, SamplingParams } from "./openai.js";
 
+const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 /** What the engine makes use of. */
-const USED = [
-  ...["messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature"],
-  ...["top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "ignore_eos", "cache", "observe"],
-];
+const USED = words(
+  "messages prompt stream stream_options max_tokens max_completion_tokens temperature top_p top_k min_p " +
+    "repetition_penalty seed stop ignore_eos cache observe",
+);
 /** What changes nothing here and may be there: who asks, and where answers are kept. */
-const IGNORED = [
-  ...["model", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"],
-  ...["parallel_tool_calls", "logprobs"],
-];
+const IGNORED = words(
+  "model user metadata store service_tier safety_identifier prompt_cache_key parallel_tool_calls logprobs",
+);
 /** What is not there, and may be named as long as it asks for nothing. */
 const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
   n: (value) => value === 1,
@@ -78,7 +78,7 @@ export function textPrompt(prompt: unknown): string {
 
 function checkFields(params: object): void {
   for (const [field, value] of Object.entries(params)) {
-    if (value === undefined || value === null || USED.includes(field)) {
+    if (value === undefined || value === null || USED.has(field)) {
       continue;
     }
     if (field === "logprobs" && value !== false) {
@@ -88,7 +88,7 @@ function checkFields(params: object): void {
     if (neutral?.(value) === false) {
       throw invalidArgument(field, `is not supported with the value ${shown(value)}`);
     }
-    if (neutral === undefined && !IGNORED.includes(field)) {
+    if (neutral === undefined && !IGNORED.has(field)) {
       throw invalidArgument(field, "is not supported");
     }
   }
@@ -157,6 +157,7 @@ type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 
 /** `fields` without those that are undefined, which the module would refuse. */
 function defined<T extends object>(fields: T): Partial<Defined<T>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entries lose their keys' types
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;
 }
 

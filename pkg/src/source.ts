@@ -73,6 +73,11 @@ export function resolveSource(source: ModelSource, defaultModel?: ModelSource): 
   throw invalidArgument("source", "must be an address, a File or Blob, { repo, file }, or a list of addresses or files");
 }
 
+/** Whether they are files at hand. */
+export function areLocal(parts: readonly RemotePart[] | readonly LocalPart[]): parts is readonly LocalPart[] {
+  return parts[0] !== undefined && "blob" in parts[0];
+}
+
 /** By what the store knows a model: its addresses. */
 export function modelId(parts: readonly RemotePart[]): string {
   return new Sha256().update(new TextEncoder().encode(parts.map(({ url }) => url).join("\n"))).digest();

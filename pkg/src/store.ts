@@ -99,8 +99,9 @@ export class ModelStore {
 
   /** Notes what is known of part `index`. */
   async note(index: number, known: Partial<StoredPart>): Promise<void> {
-    Object.assign(this.part(index), known);
-    await writeManifest(this.#folder, this.#manifest);
+    const parts = this.#manifest.parts.with(index, { ...this.part(index), ...known });
+    await writeManifest(this.#folder, { ...this.#manifest, parts });
+    this.#manifest.parts = parts;
   }
 
   /** What is stored of part `index`. */
@@ -115,6 +116,7 @@ export class ModelStore {
   /** Opens part `index` to write on from its end, or with `fresh` from its beginning. Workers only. */
   async writer(index: number, fresh: boolean): Promise<PartWriter> {
     const handle = await this.#folder.getFileHandle(String(index), { create: true });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- workers have it
     const access = await (handle as SyncFileHandle).createSyncAccessHandle();
     if (fresh) {
       access.truncate(0);
@@ -143,12 +145,21 @@ export class PartWriter {
     }
   }
 
-  /** Keeps what was written. */
+  /** Keeps what was written. Throws where that can't be, and is closed all the same. */
   close(): void {
     try {
       this.#access.flush();
     } finally {
       this.#access.close();
+    }
+  }
+
+  /** Keeps what can be kept, for whom there is nothing to do about the rest. */
+  abandon(): void {
+    try {
+      this.close();
+    } catch {
+      // The length of what is there is looked at before it is used.
     }
   }
 }
@@ -162,7 +173,7 @@ export async function storedModels(): Promise<StoredModel[]> {
   const found: Promise<StoredModel | undefined>[] = [];
   for await (const [id, folder] of models.entries()) {
     if (folder.kind === "directory") {
-      found.push(describe(id, folder as FileSystemDirectoryHandle));
+      found.push(describe(id, folder));
     }
   }
   return (await Promise.all(found)).filter((model) => model !== undefined);
@@ -215,11 +226,22 @@ async function describe(id: string, folder: FileSystemDirectoryHandle): Promise<
 async function readManifest(folder: FileSystemDirectoryHandle): Promise<Manifest | undefined> {
   try {
     const file = await (await folder.getFileHandle(MANIFEST)).getFile();
-    const manifest = JSON.parse(await file.text()) as Partial<Manifest>;
-    return manifest.version === 1 && Array.isArray(manifest.parts) ? (manifest as Manifest) : undefined;
+    const manifest: unknown = JSON.parse(await file.text());
+    return isManifest(manifest) ? manifest : undefined;
   } catch {
     return undefined; // none yet, or cut short
   }
+}
+
+function isManifest(value: unknown): value is Manifest {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "version" in value &&
+    value.version === 1 &&
+    "parts" in value &&
+    Array.isArray(value.parts)
+  );
 }
 
 async function writeManifest(folder: FileSystemDirectoryHandle, manifest: Manifest): Promise<void> {

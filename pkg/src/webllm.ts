@@ -55,6 +55,7 @@ export async function CreateMLCEngine(
   const interruptible = <Create extends (params: never, options?: { signal?: AbortSignal }) => unknown>(
     create: Create,
   ): Create =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same overloads, passed through
     ((params: Parameters<Create>[0], { signal, ...rest }: { signal?: AbortSignal } = {}) =>
       create(params, {
         ...rest,
@@ -71,7 +72,6 @@ export async function CreateMLCEngine(
     resetChat: () => engine.forget(),
     async runtimeStatsText() {
       const { last } = await engine.stats();
-      const rate = (value = 0): string => `${value.toFixed(4)} tokens/sec`;
       return `prefill: ${rate(last?.prefillTokensPerSecond)}, decoding: ${rate(last?.decodeTokensPerSecond)}`;
     },
     unload() {
@@ -79,6 +79,10 @@ export async function CreateMLCEngine(
       return Promise.resolve();
     },
   };
+}
+
+function rate(tokensPerSecond = 0): string {
+  return `${tokensPerSecond.toFixed(4)} tokens/sec`;
 }
 
 const PHASES: Readonly<Record<LoadProgress["phase"], string>> = {

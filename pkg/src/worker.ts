@@ -1,10 +1,15 @@
 import type { RetainedLayers, WasmEngine, WasmGpu } from "../wasm/kvscope.js";
+import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, KvscopeError, toErrorRecord } from "./error.js";
 import { requestGpu } from "./gpu.js";
 import { ModelLoad } from "./load.js";
 import { loadModule, moduleBytes } from "./module.js";
 import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./protocol.js";
 import { requireWebGpu } from "./support.js";
+
+/** Codes of failures that the loss of the device may be behind. */
+const OF_THE_GPU = new Set<KvscopeErrorCode>(["gpu-failure", "logits-read", "cache-read", "logits-invalid"]);
+const LOSS_NEWS_MS = 20_000;
 
 /** What a worker has and TypeScript's types of a page have not. */
 interface WorkerScope {
@@ -13,7 +18,10 @@ interface WorkerScope {
   close(): void;
 }
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this file only ever runs in a worker
 const scope = globalThis as unknown as WorkerScope;
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
+const send = (message: FromWorker): void => scope.postMessage(message);
 const loads = new Map<number, AbortController>();
 let gpu: WasmGpu | undefined;
 let engine: WasmEngine | undefined;
@@ -42,7 +50,7 @@ const handlers: Handlers = {
       phase("gpu");
       gpu = await requestGpu(request.gpu);
       controller.signal.throwIfAborted();
-      void gpu.lost().then((lost) => scope.postMessage({ lost }));
+      void gpu.lost().then((lost) => send({ lost }));
       const loaded = await new ModelLoad(gpu, request, controller.signal, emit).run();
       engine = loaded.engine;
       const { bytes, fromStore, stored } = loaded;
@@ -100,12 +108,33 @@ function notLoaded(): KvscopeError {
   return new KvscopeError("invalid-argument", "the worker has no model loaded");
 }
 
+/**
+ * Waits for the news that the device is lost, unless it still computes: what runs on a lost device fails before the browser
+ * says why, by seconds with a software GPU. The news, sent when it comes, ends the call by its right name.
+ */
+async function lossNews(): Promise<void> {
+  const row = Float32Array.of(1);
+  const computes = async (): Promise<boolean> =>
+    gpu === undefined || gpu.rms_norm(row, row, 1).then(() => true, () => false);
+  // The first answer may be an error of before that nobody has heard of yet.
+  if ((await computes()) || (await computes())) {
+    return;
+  }
+  await new Promise((resolve) => {
+    setTimeout(resolve, LOSS_NEWS_MS);
+  });
+}
+
 async function answer<Name extends CallName>(id: number, call: Name, argument: Calls[Name]["argument"]): Promise<void> {
   try {
-    const result = await handlers[call](argument, (event) => scope.postMessage({ id, event }), id);
-    scope.postMessage({ id, result });
-  } catch (error) {
-    scope.postMessage({ id, error: toErrorRecord(error) });
+    const result = await handlers[call](argument, (event) => send({ id, event }), id);
+    send({ id, result });
+  } catch (thrown) {
+    const error = toErrorRecord(thrown);
+    if (OF_THE_GPU.has(error.code)) {
+      await lossNews();
+    }
+    send({ id, error });
   }
 }
 

@@ -1,0 +1,259 @@
+import { expect, openBlank, test } from "./engine-test.ts";
+import { sha256 } from "./engine-server.ts";
+import { tinyModel, tinyModelParts } from "./tiny-gguf.ts";
+
+/** What a model answers, which tells it from another one. */
+const PROMPT = { prompt: "Once upon a time", max_tokens: 8, ignore_eos: true };
+
+test("a model from an address is told of as it comes, and loaded again with no request", async ({ page, site }) => {
+  const load = () =>
+    page.evaluate(async (params) => {
+      const progress: import("kvscope").LoadProgress[] = [];
+      const engine = await kvscope.Engine.load("/tiny.gguf", { onProgress: (at) => progress.push(at) });
+      const answer = await engine.completions.create(params);
+      const { model } = engine;
+      engine.dispose();
+      return { progress, model, text: answer.choices[0]?.text, stored: await kvscope.Engine.models() };
+    }, PROMPT);
+  const first = await load();
+  const bytes = tinyModel().length;
+  expect(first.model).toMatchObject({
+    name: "tiny.gguf",
+    bytes,
+    fromStore: false,
+    stored: true,
+    layers: 2,
+    kvHeads: 1,
+  });
+  expect(first.model).toMatchObject({ architecture: "llama", context: 512, vocabulary: 259, headDim: 16 });
+  const phases = new Set(first.progress.map(({ phase }) => phase));
+  expect([...phases]).toEqual(["module", "gpu", "download", "finish", "ready"]);
+  const loaded = first.progress.map(({ loadedBytes }) => loadedBytes);
+  expect(loaded).toEqual(loaded.toSorted((a, b) => a - b));
+  expect(first.progress.at(-1)).toEqual({ phase: "ready", loadedBytes: bytes, totalBytes: bytes, fromStore: false });
+  expect(first.stored).toMatchObject([{ name: "tiny.gguf", bytes, totalBytes: bytes, complete: true }]);
+  expect(site.requests).toHaveLength(1);
+
+  await openBlank(page, site);
+  const second = await load();
+  expect(site.requests).toHaveLength(1);
+  expect(second.model).toMatchObject({ bytes, fromStore: true, stored: true });
+  expect(second.progress.at(-1)?.fromStore).toBe(true);
+  expect(second.text).toBe(first.text);
+});
+
+test("a File, its Blobs, and the parts of a split set are the same model", async ({ page, site }) => {
+  const parts = tinyModelParts(3);
+  const names = parts.map((_, index) => `/split-0000${index + 1}-of-00003.gguf`);
+  parts.forEach((bytes, index) => site.files.set(names[index] ?? "", { bytes }));
+  const texts = await page.evaluate(
+    async ({ params, addresses }) => {
+      const blob = await (await fetch("/tiny.gguf")).blob();
+      const pieces = await Promise.all(
+        addresses.map(async (address) => new File([await (await fetch(address)).blob()], address.slice(1))),
+      );
+      const sources = [
+        "/tiny.gguf",
+        new File([blob], "mine.gguf"),
+        blob,
+        addresses[0] ?? "",
+        addresses,
+        pieces.toReversed(),
+      ];
+      const answers: unknown[] = [];
+      for (const source of sources) {
+        const engine = await kvscope.Engine.load(source, { store: false });
+        answers.push((await engine.completions.create(params)).choices[0]?.text);
+        engine.dispose();
+      }
+      return { answers, stored: await kvscope.Engine.models() };
+    },
+    { params: PROMPT, addresses: names },
+  );
+  expect(texts.answers).toHaveLength(6);
+  expect(new Set(texts.answers).size).toBe(1);
+  expect(texts.stored).toEqual([]);
+});
+
+test("a download that breaks goes on by itself where it was", async ({ page, site }) => {
+  const bytes = tinyModel();
+  site.files.set("/cut.gguf", {
+    bytes,
+    etag: '"a"',
+    cutAt: 50_000,
+    cuts: 1,
+    headers: { "x-linked-etag": sha256(bytes) },
+  });
+  const model = await page.evaluate(async () => (await kvscope.Engine.load("/cut.gguf")).model);
+  expect(model).toMatchObject({ bytes: bytes.length, stored: true });
+  const [first, second, ...more] = site.requests;
+  expect(more).toEqual([]);
+  expect(first?.range).toBeUndefined();
+  expect(second?.range).toMatch(/^bytes=[1-9]\d*-$/);
+  expect(second?.ifRange).toBe('"a"');
+});
+
+test("a download that was given up goes on at the next load, after a reload of the page", async ({ page, site }) => {
+  const bytes = tinyModel();
+  site.files.set("/slow.gguf", { bytes, etag: '"a"', pieceDelay: 40, headers: { "x-linked-etag": sha256(bytes) } });
+  const given = await page.evaluate(async () => {
+    const controller = new AbortController();
+    const code = await codeOf(
+      kvscope.Engine.load("/slow.gguf", {
+        signal: controller.signal,
+        onProgress: ({ loadedBytes }) => loadedBytes > 40_000 && controller.abort(),
+      }),
+    );
+    return { code, stored: await kvscope.Engine.models() };
+  });
+  expect(given.code).toBe("aborted");
+  expect(given.stored).toMatchObject([{ name: "slow.gguf", totalBytes: bytes.length, complete: false }]);
+  const have = given.stored[0]?.bytes ?? 0;
+  expect(have).toBeGreaterThan(40_000);
+
+  await openBlank(page, site);
+  site.files.set("/slow.gguf", { bytes, etag: '"a"', headers: { "x-linked-etag": sha256(bytes) } });
+  const model = await page.evaluate(async () => (await kvscope.Engine.load("/slow.gguf")).model);
+  expect(model).toMatchObject({ bytes: bytes.length, stored: true });
+  expect(site.requests.at(-1)?.range).toBe(`bytes=${have}-`);
+});
+
+for (const [server, changed] of [
+  ["can't go on", { etag: '"a"', ranges: false }],
+  ["has another file by then", { etag: '"b"' }],
+] as const) {
+  test(`where the server ${server}, a broken download begins again`, async ({ page, site }) => {
+    const [before, after] = [tinyModel(1), tinyModel(2)];
+    site.files.set("/cut.gguf", { bytes: before, etag: '"a"', cutAt: 50_000, cuts: 9 });
+    const code = await page.evaluate(() => codeOf(kvscope.Engine.load("/cut.gguf")));
+    expect(code).toBe("download-failed");
+    site.files.set("/cut.gguf", { bytes: after, ...changed });
+    site.files.set("/tiny.gguf", { bytes: after });
+    const [resumed, plain] = await page.evaluate(async (params) => {
+      const text = async (address: string): Promise<unknown> => {
+        const engine = await kvscope.Engine.load(address);
+        return (await engine.completions.create(params)).choices[0]?.text;
+      };
+      return [await text("/cut.gguf"), await text("/tiny.gguf")];
+    }, PROMPT);
+    expect(resumed).toBe(plain);
+  });
+}
+
+test("a file that is not what its SHA-256 says is refused and not kept", async ({ page, site }) => {
+  site.files.set("/wrong.gguf", { bytes: tinyModel(2), headers: { "x-linked-etag": sha256(tinyModel(1)) } });
+  const outcome = await page.evaluate(async () => ({
+    code: await codeOf(kvscope.Engine.load("/wrong.gguf")),
+    stored: await kvscope.Engine.models(),
+  }));
+  expect(outcome.code).toBe("model-checksum");
+  expect(outcome.stored.filter(({ complete, bytes }) => complete || bytes > 0)).toEqual([]);
+});
+
+test("what can't be loaded says why, and is not kept", async ({ page, site }) => {
+  site.files.set("/short.gguf", { bytes: tinyModel().subarray(0, 50_000) });
+  site.files.set("/page.gguf", { bytes: Buffer.from("<!doctype html><title>Not found</title>".repeat(100)) });
+  site.files.set("/empty.gguf", { bytes: new Uint8Array() });
+  const outcome = await page.evaluate(async () => {
+    const { Engine } = kvscope;
+    const codes: Record<string, string> = {};
+    for (const path of ["/missing.gguf", "/short.gguf", "/page.gguf", "/empty.gguf"]) {
+      codes[path] = await codeOf(Engine.load(path));
+    }
+    codes["no source"] = await codeOf(Engine.load([]));
+    codes["no default"] = await codeOf(Engine.load("default"));
+    codes["no address"] = await codeOf(Engine.load("http://"));
+    codes["odd"] = await codeOf(Engine.load({ repo: "a" } as never));
+    codes["gpu"] = await codeOf(Engine.load("/tiny.gguf", { gpu: { powerPreference: "fast" as never } }));
+    codes["module"] = await codeOf(Engine.load("/tiny.gguf", { wasmUrl: "/missing.wasm" }));
+    const engine = await Engine.load("default", { defaultModel: "/tiny.gguf" });
+    return { codes, name: engine.model.name, stored: (await Engine.models()).map(({ name }) => name) };
+  });
+  expect(outcome.codes).toEqual({
+    "/missing.gguf": "download-failed",
+    "/short.gguf": "model-truncated",
+    "/page.gguf": "model-malformed",
+    "/empty.gguf": "model-truncated",
+    "no source": "invalid-argument",
+    "no default": "invalid-argument",
+    "no address": "invalid-argument",
+    odd: "invalid-argument",
+    gpu: "invalid-argument",
+    module: "module-load-failed",
+  });
+  expect(outcome.name).toBe("tiny.gguf");
+  expect(outcome.stored).toEqual(["tiny.gguf"]);
+});
+
+for (const room of [1000, 60_000]) {
+  test(`with room for ${room} bytes the model works and is not kept`, async ({ page, site }) => {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: site.origin, quotaSize: room });
+    const outcome = await page.evaluate(async (params) => {
+      const warnings: string[] = [];
+      const engine = await kvscope.Engine.load("/tiny.gguf", { onWarning: ({ code }) => warnings.push(code) });
+      const answer = await engine.completions.create(params);
+      return { warnings, stored: engine.model.stored, models: await kvscope.Engine.models(), answer };
+    }, PROMPT);
+    expect(outcome).toMatchObject({ warnings: ["storage-full"], stored: false, models: [] });
+    expect(outcome.answer.usage.completion_tokens).toBe(8);
+  });
+}
+
+const loadSlow = () =>
+  kvscope.Engine.load("/slow.gguf").then(async (engine) => ({
+    fromStore: engine.model.fromStore,
+    text: (await engine.completions.create({ prompt: "a", max_tokens: 4, ignore_eos: true })).choices[0]?.text,
+  }));
+
+test("two tabs that load one model at once download it once", async ({ page, site, context }) => {
+  site.files.set("/slow.gguf", { bytes: tinyModel(), pieceDelay: 20 });
+  const other = await context.newPage();
+  await openBlank(other, site);
+  const [one, two] = await Promise.all([page.evaluate(loadSlow), other.evaluate(loadSlow)]);
+  expect([one.fromStore, two.fromStore].toSorted((a, b) => Number(a) - Number(b))).toEqual([false, true]);
+  expect(one.text).toBe(two.text);
+  expect(site.requests).toHaveLength(1);
+});
+
+test("a stored model can be deleted, but not while it is being loaded", async ({ page, site }) => {
+  site.files.set("/slow.gguf", { bytes: tinyModel(), pieceDelay: 40 });
+  const outcome = await page.evaluate(async () => {
+    const { Engine } = kvscope;
+    let begun!: () => void;
+    const download = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const loading = Engine.load("/slow.gguf", { onProgress: ({ phase }) => phase === "download" && begun() });
+    await download;
+    const busy = await codeOf(Engine.deleteModel("/slow.gguf"));
+    await loading;
+    const before = await Engine.models();
+    for (const model of before) {
+      await Engine.deleteModel(model);
+    }
+    await Engine.deleteModel("/slow.gguf"); // which is not there any more
+    return { busy, before: before.length, after: await Engine.models() };
+  });
+  expect(outcome).toEqual({ busy: "storage-busy", before: 1, after: [] });
+});
+
+test("without a file system of the origin's, a model loads and is not kept", async ({ page, site }) => {
+  // What a worker is given can't be changed from the page: the worker starts with a line of ours before its own.
+  const outcome = await page.evaluate(async () => {
+    const script = `StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("", "SecurityError"));
+      await import(${JSON.stringify(new URL("/pkg/dist/worker.js", location.href).href)});
+      for (const event of early) self.dispatchEvent(new MessageEvent("message", { data: event }));`;
+    const early = "const early = []; self.onmessage = ({ data }) => early.push(data);";
+    const stop = script.replace("for (const", "self.onmessage = null; for (const");
+    const url = URL.createObjectURL(new Blob([early, stop], { type: "text/javascript" }));
+    const warnings: string[] = [];
+    const engine = await kvscope.Engine.load("/tiny.gguf", {
+      createWorker: () => new Worker(url, { type: "module" }),
+      onWarning: ({ code }) => warnings.push(code),
+    });
+    return { warnings, stored: engine.model.stored };
+  });
+  expect(outcome).toEqual({ warnings: ["storage-failed"], stored: false });
+  expect(site.requests).toHaveLength(1);
+});
