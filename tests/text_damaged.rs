@@ -136,6 +136,12 @@ fn what_is_wrong_is_named_with_its_place() {
             numbers(&[1, 3, 6, 1, 1]),
             "an unknown token, or",
         ),
+        (
+            pieces(),
+            "tokens",
+            texts(&["", "<s>", "<0x0A>", "▁", "▁▁"]),
+            "an unknown token, or",
+        ),
         (pieces(), "unknown_token_id", Some(Value::U32(5)), "below 5"),
         (pieces(), "add_space_prefix", Some(Value::U8(1)), "a bool"),
         (
