@@ -1,6 +1,7 @@
-//! A model's text inside a memory budget: `cargo run --release --example generate -- MODEL.gguf "Tell me a story."`
+//! A model's text inside a memory budget: `cargo run --release --example generate -- MODEL "Tell me a story."`
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use kvscope::Error;
 use kvscope::cache::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
@@ -8,13 +9,15 @@ use kvscope::cache::{DecodeStrategy, PrefillMethod};
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::{GenerateConfig, SamplingConfig};
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::{gguf_files, load_gguf_files};
-use kvscope::text::{Message, Tokenizer};
+use kvscope::model::load_model;
+use kvscope::text::Message;
 
 async fn tell(model: &str, question: &str) -> Result<(), Error> {
     let gpu = Gpu::open(GpuOptions::default()).await?;
-    let loaded = load_gguf_files(&gguf_files(model.as_ref()), gpu.device(), |_| ())?;
-    let tokenizer = Tokenizer::from_gguf(&loaded.header.metadata)?;
+    let limit = gpu.report().limits.max_storage_buffer_binding_size;
+    let on = |_, _| ControlFlow::Continue(());
+    let loaded = load_model(model.as_ref(), gpu.device(), limit, on)?;
+    let tokenizer = loaded.tokenizer()?;
     let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone()).with_gpu(gpu);
 
     // Of the prompt what its last queries attend to, and of the answer what the newest token does: SCOPE's slide.
@@ -52,7 +55,7 @@ async fn tell(model: &str, question: &str) -> Result<(), Error> {
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let (Some(model), Some(question)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: generate MODEL.gguf QUESTION");
+        eprintln!("usage: generate MODEL QUESTION");
         return Ok(());
     };
     pollster::block_on(tell(&model, &question))

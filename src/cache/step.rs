@@ -7,7 +7,7 @@ use super::config::ScopeCacheConfig;
 use super::decode::{RankedBy, Scope, Step};
 use super::layer::{LayerCache, LayerState};
 use super::select;
-use super::store::{EMPTY, SlotStore};
+use super::store::{EMPTY, SlotStore, exactly};
 
 /// Up to so many evictions a step are found one after the other; more of them by ranking all candidates.
 const ONE_BY_ONE: usize = 16;
@@ -42,7 +42,8 @@ impl LayerCache {
         let positions = store.positions.clone();
         let keys = store.keys.read(slots);
         let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
-        store.scores = attention::group_mean(probabilities.clone());
+        let device = store.device();
+        store.scores = exactly(&device, probabilities.clone(), attention::group_mean);
         let output = attention::output(probabilities, store.values.read(slots));
 
         let now = Step {
@@ -104,7 +105,8 @@ fn evict(
             recent,
             evicted: &evicted,
         };
-        store.positions = cut.apply(&store, state, newest);
+        let device = store.device();
+        store.positions = exactly(&device, (), |()| cut.apply(&store, state, newest));
         for (head, evicted) in state.heads.iter_mut().zip(&evicted) {
             head.held -= evicted;
         }

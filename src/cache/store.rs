@@ -40,12 +40,12 @@ impl SlotStore {
         cache_type: CacheType,
         device: &Device,
     ) -> Self {
-        Self {
+        exactly(device, (), |()| Self {
             keys: Rows::zeros([heads, capacity, dim], cache_type, device),
             values: Rows::zeros([heads, capacity, dim], cache_type, device),
             positions: Tensor::full([heads, capacity], EMPTY, device),
             scores: Tensor::zeros([heads, capacity], device),
-        }
+        })
     }
 
     pub fn capacity(&self) -> usize {
@@ -120,6 +120,12 @@ impl SlotStore {
     /// Moves every slot whose entry of `places`, `[kv_heads, capacity]`, is below `capacity` to that place among
     /// `capacity` slots, and drops the others. No two slots of a head may go to one place below `capacity`.
     pub fn arrange(self, places: Tensor<2, Int>, capacity: usize) -> Self {
+        exactly(&self.device(), (self, places), |(store, places)| {
+            store.arranged(places, capacity)
+        })
+    }
+
+    fn arranged(self, places: Tensor<2, Int>, capacity: usize) -> Self {
         let [heads, had] = self.positions.dims();
         let device = self.device();
         // One place more than there is takes what is dropped.
@@ -164,6 +170,10 @@ impl SlotStore {
 
     /// More slots, which are empty.
     pub fn grow(self, capacity: usize) -> Self {
+        exactly(&self.device(), self, |store| store.grown(capacity))
+    }
+
+    fn grown(self, capacity: usize) -> Self {
         let [heads, had] = self.positions.dims();
         let device = self.device();
         let more = [heads, capacity.saturating_sub(had)];
@@ -176,6 +186,16 @@ impl SlotStore {
             scores: Tensor::cat(vec![self.scores, unscored], 1),
         }
     }
+}
+
+/// What `make` makes of `input`, in buffers of just its size: others come from a pool, where a small tensor may get a large
+/// buffer that happens to be free, and then what is held is not what is allocated.
+pub(super) fn exactly<I: Send, O: Send>(
+    device: &Device,
+    input: I,
+    make: impl Fn(I) -> O + Send,
+) -> O {
+    device.memory_persistent_allocations(input, make)
 }
 
 /// Each head's first slot, counted over all heads.

@@ -9,7 +9,7 @@ use super::memory;
 use super::part::part;
 use super::prefill::Needs;
 use super::select;
-use super::store::SlotStore;
+use super::store::{SlotStore, exactly};
 
 /// Queries `[query_heads, tokens, head_dim]`, keys and values `[kv_heads, tokens, head_dim]` of a piece of a prompt.
 pub(super) struct Piece {
@@ -104,7 +104,10 @@ impl LayerCache {
         };
         let [_, count, _] = queries.dims();
         let last = count.min(window);
-        self.queries = Some(part(queries, 1, count - last..count));
+        let device = queries.device();
+        self.queries = Some(exactly(&device, queries, |queries| {
+            part(queries, 1, count - last..count)
+        }));
     }
 }
 
@@ -117,7 +120,8 @@ fn in_order(store: SlotStore, state: &LayerState, width: usize, capacity: usize)
         select::rank(None, &store.positions, &held) + select::per_head(&missing, &store.positions);
     let mut store = store.arrange(places.mask_fill(held.bool_not(), capacity as i64), capacity);
     // What earlier turns scored is forgotten: this turn is judged by its own queries.
-    store.scores = store.scores.zeros_like();
+    let device = store.device();
+    store.scores = exactly(&device, store.scores, |scores| scores.zeros_like());
     store
 }
 

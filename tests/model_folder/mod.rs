@@ -1,5 +1,7 @@
 //! Tiny models on disk, in every way that models come.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -15,11 +15,11 @@ pub use sampling::SamplingArguments;
 
 /// Continue a prompt under a cache policy
 ///
-/// The text goes to the standard output as it comes; progress, warnings and the summary of speed and memory go to the
-/// standard error. Ctrl-C ends the generation after the running step, with its summary; a second one ends the command at
-/// once.
+/// The text goes to the standard output as it comes; progress, warnings and the summary of speed
+/// and memory go to the standard error. Ctrl-C ends the generation after the running step, with its
+/// summary; a second one ends the command at once.
 #[derive(Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(verbatim_doc_comment, after_help = EXIT_CODES)]
 pub struct GenerateArguments {
     /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
     #[arg(long, value_name = "PATH")]

@@ -1,9 +1,10 @@
 //! What a template may use, and how much.
 
 use super::json::tojson;
+use super::value::{weighed, written};
 use crate::text::TextError;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
 /// Steps that any template may take. Each is an instruction or 64 bytes of text made on the way, so this bounds time and
@@ -26,8 +27,10 @@ pub(super) fn environment(source: String) -> Result<Environment<'static>, TextEr
     environment.set_syntax(syntax.map_err(failed)?);
     environment.set_debug(false);
     environment.set_recursion_limit(RECURSION);
-    environment.set_unknown_method_callback(pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(method);
+    environment.set_formatter(written);
     environment.add_filter("tojson", tojson);
+    environment.add_filter("weighed", weighed);
     environment.add_function("raise_exception", |message: String| {
         Err::<(), _>(Error::new(ErrorKind::InvalidOperation, message))
     });
@@ -35,6 +38,20 @@ pub(super) fn environment(source: String) -> Result<Environment<'static>, TextEr
         .add_template_owned(NAME, source)
         .map_err(failed)?;
     Ok(environment)
+}
+
+/// Python's methods, but for `str.format` with a width: it makes a text of that width before it asks for fuel.
+fn method(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    if method == "format" && value.as_str().is_some_and(|text| text.contains(':')) {
+        let detail = "format knows no format specifications";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    pycompat::unknown_method_callback(state, value, method, arguments)
 }
 
 /// An error of the template, with all that led to it.

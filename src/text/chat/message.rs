@@ -17,7 +17,8 @@ pub struct Message {
     pub role: String,
     /// What is said.
     pub content: String,
-    /// Whatever else the model's template reads, such as `name`.
+    /// Whatever else the model's template reads, such as `name`. A template sees the fields of each in the order of the
+    /// alphabet.
     #[serde(flatten)]
     #[cfg_attr(target_family = "wasm", tsify(type = "Record<string, unknown>"))]
     pub more: serde_json::Map<String, Json>,

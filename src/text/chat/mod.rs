@@ -9,6 +9,7 @@ mod mark;
 mod message;
 mod source;
 mod template;
+mod value;
 
 pub use date::Date;
 pub use message::Message;

@@ -1,7 +1,9 @@
 //! A template's source before it is compiled: its control tokens become marks.
 
 use super::mark;
+use crate::text::TextError;
 use crate::text::added::{AddedTokens, Kind};
+use std::ops::Range;
 
 /// What is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,19 +17,20 @@ enum Part {
     Comment,
 }
 
-/// The source with every control token that it writes, in its text and in the strings of its code, replaced by its mark,
-/// and with `transformers`' `{% generation %}` blocks, which change nothing that is written, as blocks that Jinja has.
+/// The source as it is compiled: every control token that it writes, in its text and in the strings of its code, replaced
+/// by its mark; every value that it assigns [`weighed`](super::value::weighed); and `transformers`' `{% generation %}`
+/// blocks, which change nothing that is written, as blocks that Jinja has.
 pub(super) fn marked(source: &str, added: &AddedTokens) -> String {
     let controls = added.find(source, 0..source.len(), |kind| {
         matches!(kind, Kind::Control | Kind::Unknown)
     });
     let mut controls = controls.into_iter().peekable();
     let mut marked = String::with_capacity(source.len() + 8 * controls.len());
-    let mut part = Part::Data;
+    let (mut part, mut weighed) = (Part::Data, 0..0);
     let mut at = 0;
     while let Some(character) = source[at..].chars().next() {
-        while controls.next_if(|(range, _)| range.start < at).is_some() {}
         let rest = &source[at..];
+        while controls.next_if(|(range, _)| range.start < at).is_some() {}
         if matches!(part, Part::Data | Part::Text(..))
             && let Some((range, id)) = controls.next_if(|(range, _)| range.start == at)
         {
@@ -35,20 +38,80 @@ pub(super) fn marked(source: &str, added: &AddedTokens) -> String {
             at = range.end;
             continue;
         }
+        if !weighed.is_empty() && at == weighed.start {
+            marked.push('(');
+        }
+        if !weighed.is_empty() && at == weighed.end {
+            marked.push_str(")|weighed ");
+        }
         let (next, length) = step(part, rest, character);
-        if part == Part::Data && next == Part::Code("%}") {
-            marked.push_str(&rest[..length]);
-            at += length;
-            let (block, taken) = block(&source[at..]);
-            marked.push_str(block);
+        marked.push_str(&mark::escaped(&rest[..length]));
+        at += length;
+        if (part, next) == (Part::Data, Part::Code("%}")) {
+            let (instead, taken) = block(&source[at..]);
+            marked.push_str(instead);
             at += taken;
-        } else {
-            marked.push_str(&mark::escaped(&rest[..length]));
-            at += length;
+            let value = assigned(&source[at..]).unwrap_or_default();
+            weighed = at + value.start..at + value.end;
         }
         part = next;
     }
     marked
+}
+
+/// The most blocks and expressions in a template; long ones have a few hundred. Each `elif` nests in the one before.
+const MOST_PARTS: usize = 1000;
+/// The most bytes of code in each, strings and white space not counted; long ones have a few hundred. An operator may nest
+/// with every byte, and whatever walks the expression then takes stack with each.
+const MOST_CODE: usize = 2000;
+
+/// Refuses a source that would nest deeper than a stack allows. minijinja limits the brackets, but not the operators.
+pub(super) fn check(source: &str) -> Result<(), TextError> {
+    let (mut part, mut parts, mut code) = (Part::Data, 0, 0);
+    let mut at = 0;
+    while let Some(character) = source[at..].chars().next() {
+        let (next, length) = step(part, &source[at..], character);
+        match (part, next) {
+            (Part::Data, Part::Code(_)) => (parts, code) = (parts + 1, 0),
+            (Part::Code(_), Part::Code(_)) if !character.is_whitespace() => code += length,
+            _ => {}
+        }
+        if parts > MOST_PARTS || code > MOST_CODE {
+            let most = format!("{MOST_PARTS} blocks of {MOST_CODE} bytes of code");
+            return Err(TextError::template(&format!("it has more than {most}")));
+        }
+        at += length;
+        part = next;
+    }
+    Ok(())
+}
+
+/// For the inside of a block that assigns a value: where the value stands.
+fn assigned(inside: &str) -> Option<Range<usize>> {
+    let name = inside.trim_start_matches(['-', '+']).trim_start();
+    let after = name.strip_prefix("set")?;
+    after.chars().next().filter(|next| next.is_whitespace())?;
+    let (mut part, mut begin, mut depth) = (Part::Code("%}"), None, 0_i32);
+    let mut at = inside.len() - after.len();
+    while let Some(character) = inside[at..].chars().next() {
+        let (next, length) = step(part, &inside[at..], character);
+        if next == Part::Data {
+            let value = inside[..at].trim_end_matches(['-', '+']);
+            return begin.map(|begin| begin..value.len().max(begin));
+        }
+        if part == next {
+            match character {
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth -= 1,
+                // Before it there can be no other use of the sign: a target is a name.
+                '=' if depth == 0 && begin.is_none() => begin = Some(at + length),
+                _ => {}
+            }
+        }
+        at += length;
+        part = next;
+    }
+    None
 }
 
 /// What comes after the next few bytes, and how many they are.
@@ -114,10 +177,14 @@ mod tests {
             ("{{ '<s>' }}".to_owned(), format!("{{{{ '{}' }}}}", m(0))),
             ("{% if a %}if".to_owned(), format!("{{% if a %}}{}", m(2))),
             ("{# <s> #}<s>".to_owned(), format!("{{# <s> #}}{}", m(0))),
-            (r"{{ '\'<s> }}".to_owned(), r"{{ '\'<s> }}".to_owned()),
+            (r"{{ '\\'<s> }}".to_owned(), r"{{ '\\'<s> }}".to_owned()),
             (
-                r#"{{ ""<s>" }}"#.to_owned(),
-                format!(r#"{{{{ ""{}" }}}}"#, m(0)),
+                r"{{ '\'<s>' }}".to_owned(),
+                format!(r"{{{{ '\'{}' }}}}", m(0)),
+            ),
+            (
+                r#"{{ "\"<s>" }}"#.to_owned(),
+                format!(r#"{{{{ "\"{}" }}}}"#, m(0)),
             ),
             (
                 "{{ '}}<s>' }}<s>".to_owned(),
@@ -145,8 +212,36 @@ mod tests {
     }
 
     #[test]
+    fn values_are_weighed_where_they_are_assigned() {
+        for (source, expected) in [
+            ("{% set a = b %}", "{% set a =( b )|weighed %}"),
+            (
+                "{%- set n.a=[1, '='] -%}",
+                "{%- set n.a=([1, '='] )|weighed -%}",
+            ),
+            ("{%set a = 1, 2%}x=y", "{%set a =( 1, 2)|weighed %}x=y"),
+            ("{% set a = '%}<s>' %}", "{% set a =( '%}M' )|weighed %}"),
+            ("{% set a = b == c %}", "{% set a =( b == c )|weighed %}"),
+            (
+                "{% set a %}b = c{% endset %}",
+                "{% set a %}b = c{% endset %}",
+            ),
+            ("{% set a | f(b='c') %}", "{% set a | f(b='c') %}"),
+            ("{% settle a = b %}", "{% settle a = b %}"),
+            ("{% set a = b", "{% set a = b"),
+            ("{% if set == b %}", "{% if set == b %}"),
+        ] {
+            assert_eq!(
+                marked(source),
+                expected.replace('M', &mark::of(0)),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_never_closed_ends_with_the_source() {
-        for source in ["{{ 'a", "{%", "{# ", r"{{ '", "{{ \"", "{%- generation"] {
+        for source in ["{{ 'a", "{%", "{# ", r"{{ '\", "{{ \"", "{%- generation"] {
             assert_eq!(marked(source), source);
         }
     }

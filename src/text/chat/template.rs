@@ -15,8 +15,11 @@ use minijinja::{Environment, Value};
 /// It sees what `transformers` gives it: `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, `tools` and
 /// `documents` (none), `raise_exception`, `strftime_now`, `tojson`, Python's methods of strings, maps and lists.
 ///
-/// Its work is bounded: the source by [`MAX_TEMPLATE_BYTES`], steps and memory by minijinja's fuel (2^18, and one more for
-/// every two bytes of the messages; a step is an instruction, or 64 bytes made), what it writes by [`MAX_TEXT_BYTES`].
+/// Its work is bounded: the source by [`MAX_TEMPLATE_BYTES`] and in how deep its code may nest, steps and memory by
+/// minijinja's fuel (2^18, and one more for every two bytes of the messages; a step is an instruction, or 64 bytes made),
+/// what it writes by [`MAX_TEXT_BYTES`], and what a value that it keeps or writes may hold, lists in lists counted as often
+/// as they are there, by 100,000. Within a single expression minijinja counts a list once, however often it is repeated:
+/// a template made to harm can still take long there.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -33,6 +36,7 @@ impl ChatTemplate {
             let detail = format!("it has {have} bytes, at most {most} are read");
             return Err(TextError::template(&detail));
         }
+        source::check(source)?;
         let mut template = Self {
             environment: environment(source::marked(source, &tokenizer.added))?,
             source: source.to_owned(),

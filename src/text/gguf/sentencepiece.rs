@@ -75,7 +75,8 @@ fn unknown(metadata: &Metadata, pieces: &Pieces<'_>) -> Result<Option<String>, W
     let is_unknown = |id: &u32| pieces.kind(*id) == Some(Kind::Unknown);
     let named = pieces.id(metadata, UNKNOWN)?.filter(is_unknown);
     let id = named.or_else(|| (0..pieces.len() as u32).find(is_unknown));
-    Ok(id.and_then(|id| pieces.text(id)).map(str::to_owned))
+    let text = id.and_then(|id| pieces.text(id));
+    Ok(text.filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 fn all_bytes(pieces: &Pieces<'_>) -> bool {
