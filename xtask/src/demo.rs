@@ -1,9 +1,11 @@
 //! `cargo xtask demo`: the page, built and served on this machine.
 
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::json;
 
 use crate::child;
 use crate::module::{self, Profile};
@@ -26,6 +28,10 @@ pub struct Options {
 pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     module::build(kit, Profile::Release, |_| Ok(()))?;
     child::run(&mut kit.npm_script("build")?)?;
+    if let Err(error) = offer_model(kit) {
+        // The page goes without: it asks for a model then.
+        eprintln!("kvscope: no default model beside the page: {error:#}");
+    }
     let listener = listen(options.port)?;
     let address = listener.local_addr()?;
     if address.port() != options.port && options.port != 0 {
@@ -38,6 +44,27 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
         eprintln!("no browser could be opened: {error}");
     }
     serve::serve(listener, &kit.workspace.page())
+}
+
+/// Puts the model that the tests run beside the page, and the file by which the page finds it.
+fn offer_model(kit: &Kit) -> Result<()> {
+    let model = &kit.model()?.file;
+    let name = model.file_name().context("the model has no name")?;
+    let folder = kit.workspace.page().join("model");
+    fs::create_dir_all(&folder)?;
+    let place = folder.join(name);
+    if fs::hard_link(model, &place).is_err() {
+        fs::copy(model, &place).with_context(|| format!("{} can't be copied", model.display()))?;
+    }
+    let offer = json!({
+        "default": {
+            "name": "SmolLM2-135M-Instruct, Q4_1",
+            "url": format!("model/{}", name.to_string_lossy()),
+            "bytes": fs::metadata(&place)?.len(),
+        },
+    });
+    fs::write(kit.workspace.page().join("models.json"), offer.to_string())?;
+    Ok(())
 }
 
 /// The first free port from `first` on.
