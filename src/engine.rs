@@ -10,7 +10,6 @@ use crate::generate::{GenerateConfig, GenerateError, Generation};
 use crate::gpu::Gpu;
 use crate::model::{Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
-use crate::weights::WeightsError;
 
 /// A loaded model, ready to generate.
 ///
@@ -54,12 +53,7 @@ impl Engine {
     ///
     /// What is missing of the model, or what is wrong with its tokenizer.
     pub fn from_gguf(loader: ModelLoader, device: Device) -> Result<Self, Error> {
-        let header = loader.header().cloned();
-        let header = header.ok_or_else(|| WeightsError::Truncated {
-            offset: 0,
-            expected: "a GGUF file".to_owned(),
-        })?;
-        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let tokenizer = Tokenizer::from_gguf(&loader.gguf_header()?.metadata)?;
         Ok(Self::new(loader.finish()?, tokenizer, device))
     }
 

@@ -1,7 +1,7 @@
 //! The model: embedding, layers, norm and output.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::attention::Place;
 use super::block::Block;
@@ -123,7 +123,8 @@ impl Llama {
         if tokens.is_empty() {
             return Ok(hidden);
         }
-        let rotation = self.rotation(cache.position(), tokens.len(), &hidden.device());
+        let device = hidden.device();
+        let rotation = Rotation::new(&self.rope, cache.position(), tokens.len(), &device);
         for (layer, block) in self.blocks.iter().enumerate() {
             let place = Place {
                 layer,
@@ -133,10 +134,6 @@ impl Llama {
             hidden = block.forward(hidden, &rotation, place)?;
         }
         Ok(hidden)
-    }
-
-    fn rotation(&self, first: usize, count: usize, device: &Device) -> Rotation {
-        Rotation::new(&self.rope, first, count, device)
     }
 
     fn logits(&self, hidden: Tensor<2>) -> Result<Tensor<2>, Error> {

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
-use std::rc::Rc;
 
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
@@ -51,7 +50,7 @@ pub struct GenerateResult {
 /// A loaded model, and the cache of its last generation.
 #[wasm_bindgen]
 pub struct WasmEngine {
-    engine: Rc<Engine>,
+    engine: Engine,
     gpu: Gpu,
     cancel: RefCell<Cancel>,
     cache: RefCell<Option<ScopeCache>>,
@@ -60,7 +59,7 @@ pub struct WasmEngine {
 impl WasmEngine {
     pub(super) fn new(engine: Engine, gpu: &Gpu) -> Self {
         Self {
-            engine: Rc::new(engine),
+            engine,
             gpu: gpu.clone(),
             cancel: RefCell::default(),
             cache: RefCell::default(),

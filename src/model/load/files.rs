@@ -82,13 +82,8 @@ pub fn load_model(
     }
     let mut loader = ModelLoader::gguf(device).with_binding_bytes(binding_bytes);
     push(&mut loader, &set(path, split_names), progress)?;
-    let header = loader.header().cloned();
+    let tokenizer = TokenizerSource::Gguf(loader.gguf_header()?);
     let model = loader.finish()?;
-    let header = header.ok_or_else(|| WeightsError::Truncated {
-        offset: 0,
-        expected: "a GGUF file".to_owned(),
-    })?;
-    let tokenizer = TokenizerSource::Gguf(header);
     Ok(LoadedModel { model, tokenizer })
 }
 

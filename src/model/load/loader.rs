@@ -11,9 +11,9 @@ use super::super::weight::Weight;
 use super::builder::ModelBuilder;
 use super::progress::LoadProgress;
 use crate::Error;
+use crate::weights::WeightsError;
 use crate::weights::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
 use crate::weights::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
-use crate::weights::{TensorInfo, WeightsError};
 
 /// Loads a model whose file, or files in order, are handed to it piece by piece. Each tensor goes to the device as its bytes
 /// come; beside what the device has, only headers and vectors are kept. Dropping it cancels the load.
@@ -131,10 +131,10 @@ impl ModelLoader {
                             last,
                         } => {
                             let tensor = reader.header().and_then(|it| it.tensors.get(index));
-                            let role = |tensor: &TensorInfo| Weight::from_gguf_name(&tensor.name);
                             if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
+                                let weight = Weight::from_gguf_name(&tensor.name);
                                 let piece = (offset, bytes, last);
-                                builder.take(role(tensor), tensor, piece, self.binding_bytes)?;
+                                builder.take(weight, tensor, piece, self.binding_bytes)?;
                             }
                         }
                     }
@@ -151,11 +151,10 @@ impl ModelLoader {
                             last,
                         } => {
                             let tensor = reader.header().and_then(|it| it.tensors.get(index));
-                            let role =
-                                |tensor: &TensorInfo| Weight::from_hugging_face_name(&tensor.name);
                             if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
+                                let weight = Weight::from_hugging_face_name(&tensor.name);
                                 let piece = (offset, bytes, last);
-                                builder.take(role(tensor), tensor, piece, self.binding_bytes)?;
+                                builder.take(weight, tensor, piece, self.binding_bytes)?;
                             }
                         }
                     }
@@ -182,12 +181,20 @@ impl ModelLoader {
         Ok(())
     }
 
-    /// The header of a GGUF model's first file, once it has come: its metadata has the tokenizer and the chat template.
-    pub fn header(&self) -> Option<&Arc<GgufHeader>> {
-        match &self.files {
+    /// The header of a GGUF model's first file: its metadata has the tokenizer and the chat template.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Truncated`] before it has come, and for safetensors, which have none.
+    pub fn gguf_header(&self) -> Result<Arc<GgufHeader>, WeightsError> {
+        let first = match &self.files {
             Files::Gguf { files, .. } => files.files().first(),
             Files::Safetensors { .. } => None,
-        }
+        };
+        first.cloned().ok_or_else(|| WeightsError::Truncated {
+            offset: 0,
+            expected: "a GGUF file".to_owned(),
+        })
     }
 
     /// How far the load has come.
