@@ -2,6 +2,8 @@
 //! the device's loss, then registered with burn.
 
 mod error;
+#[cfg(not(target_family = "wasm"))]
+mod exit;
 mod limits;
 mod loss;
 mod memory;
@@ -76,6 +78,8 @@ impl Gpu {
         let (device, queue) = request_device(&adapter, wanted).await?;
         #[cfg(target_family = "wasm")]
         crate::web::adapter::watch_buffers(&device);
+        #[cfg(not(target_family = "wasm"))]
+        exit::wait_for(&device);
 
         let report = Arc::new(GpuReport::new(&adapter, &device));
         let setup = WgpuSetup {
