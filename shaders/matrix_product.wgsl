@@ -10,6 +10,8 @@ struct Shape {
     // Tiles of rows, and workgroups on a line of the grid.
     row_tiles: u32,
     line: u32,
+    // The group that the matrix begins with in its planes.
+    first: u32,
 }
 
 @group(0) @binding({{ input }}) var<storage, read> input: array<vec4<f32>>;
@@ -36,7 +38,7 @@ fn main(
     }
 
     // The row's group, and the half of a token's, that this lane brings in.
-    let row = min(first_row + lane, shape.rows - 1u) * shape.groups;
+    let row = shape.first + min(first_row + lane, shape.rows - 1u) * shape.groups;
     let brought = lane % TOKENS;
     let token = min(first_token + brought, shape.tokens - 1u) * shape.groups;
     let part = lane / TOKENS * 4u;

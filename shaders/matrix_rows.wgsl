@@ -8,6 +8,8 @@ struct Shape {
     tokens: u32,
     // Workgroups on a line of the grid.
     line: u32,
+    // The group that the matrix begins with in its planes.
+    first: u32,
 }
 
 @group(0) @binding({{ input }}) var<storage, read> tokens: array<u32>;
@@ -26,7 +28,7 @@ fn main(
         return;
     }
     let row = min(tokens[at / shape.groups], shape.rows - 1u);
-    let w = group_weights(row * shape.groups + at % shape.groups);
+    let w = group_weights(shape.first + row * shape.groups + at % shape.groups);
     for (var part = 0u; part < 8u; part += 1u) {
         output[8u * at + part] = w[part];
     }

@@ -8,6 +8,8 @@ struct Shape {
     groups: u32,
     // Workgroups on a line of the grid.
     line: u32,
+    // The group that the matrix begins with in its planes.
+    first: u32,
 }
 
 @group(0) @binding({{ input }}) var<storage, read> input: array<vec4<f32>>;
@@ -30,10 +32,10 @@ fn main(
     let lane = index % LANES;
     // A row beyond the last is the last once more; nobody writes it.
     let last = shape.rows - 1u;
-    let first = min(row, last) * shape.groups;
-    let second = min(row + 1u, last) * shape.groups;
-    let third = min(row + 2u, last) * shape.groups;
-    let fourth = min(row + 3u, last) * shape.groups;
+    let first = shape.first + min(row, last) * shape.groups;
+    let second = shape.first + min(row + 1u, last) * shape.groups;
+    let third = shape.first + min(row + 2u, last) * shape.groups;
+    let fourth = shape.first + min(row + 3u, last) * shape.groups;
 
     var sum = vec4<f32>(0.0);
     for (var k = lane; k < shape.groups; k += LANES) {

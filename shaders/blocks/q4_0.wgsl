@@ -16,3 +16,12 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
         d * nibbles(q.x >> 4u), d * nibbles(q.y >> 4u), d * nibbles(q.z >> 4u), d * nibbles(q.w >> 4u),
     );
 }
+
+fn group_nibbles(group: u32) -> vec4<u32> {
+    return quants[group];
+}
+
+fn group_scale(group: u32) -> vec2<f32> {
+    let d = unpack2x16float(scales[group / 2u])[group % 2u];
+    return vec2<f32>(d, -8.0 * d);
+}

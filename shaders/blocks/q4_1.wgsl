@@ -18,3 +18,11 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
         d * nibbles(q.x >> 4u) + m, d * nibbles(q.y >> 4u) + m, d * nibbles(q.z >> 4u) + m, d * nibbles(q.w >> 4u) + m,
     );
 }
+
+fn group_nibbles(group: u32) -> vec4<u32> {
+    return quants[group];
+}
+
+fn group_scale(group: u32) -> vec2<f32> {
+    return unpack2x16float(scales[group]);
+}

@@ -23,3 +23,20 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
         d * nibbles(q.x) - m, d * nibbles(q.y) - m, d * nibbles(q.z) - m, d * nibbles(q.w) - m,
     );
 }
+
+// The order of a group's nibbles here is that of eight words of four; two of them, of the group and its neighbour, share
+// a word of Q4_0's.
+fn group_nibbles(group: u32) -> vec4<u32> {
+    let block = group / 8u;
+    let within = group % 8u;
+    let shift = vec4<u32>(4u * (within % 2u));
+    let first = 8u * block + within / 2u * 2u;
+    let p = (quants[first] >> shift) & vec4<u32>(0x0f0f0f0fu);
+    let q = (quants[first + 1u] >> shift) & vec4<u32>(0x0f0f0f0fu);
+    return p | (q << vec4<u32>(4u));
+}
+
+fn group_scale(group: u32) -> vec2<f32> {
+    let dm = k_scale(group / 8u, group % 8u);
+    return vec2<f32>(dm.x, -dm.y);
+}

@@ -60,6 +60,11 @@ impl LayerState {
         self.seen - self.boundary
     }
 
+    /// Whether all heads hold as many slots as each other.
+    pub fn heads_agree(&self) -> bool {
+        self.heads.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// The most slots any head holds.
     pub fn most_held(&self) -> usize {
         self.heads.iter().map(|head| head.held).max().unwrap_or(0)

@@ -7,8 +7,9 @@ use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 
 use super::config::CacheType;
 use super::error::{CacheError, ConfigError};
+use super::part::part;
 use super::retained::unread;
-use crate::kernels::{pack_f16, unpack_f16};
+use crate::kernels::{BoundBuffer, KernelError, buffer_of, int_buffer_of, pack_f16, unpack_f16};
 
 /// Rows of `head_dim` elements, `[kv_heads, capacity, head_dim]`, in the cache's type.
 ///
@@ -102,11 +103,27 @@ impl Rows {
     }
 
     /// Whether a write needs no copy.
-    #[cfg(all(test, not(target_family = "wasm")))]
     pub fn is_unshared(&self) -> bool {
         match self {
             Self::Plain(rows) => rows.can_mut(),
             Self::Packed(rows) => rows.can_mut(),
+        }
+    }
+
+    /// The same in memory of its own.
+    pub fn copied(self) -> Self {
+        let capacity = self.capacity();
+        match self {
+            Self::Plain(rows) => Self::Plain(part(rows, 1, 0..capacity)),
+            Self::Packed(rows) => Self::Packed(part(rows, 1, 0..capacity)),
+        }
+    }
+
+    /// Its memory, for kernels that write into it: f16, packed or not, has the same bytes.
+    pub fn buffer(&self) -> Result<BoundBuffer, KernelError> {
+        match self {
+            Self::Plain(rows) => buffer_of(rows),
+            Self::Packed(rows) => int_buffer_of(rows),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The cache as its users see it.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::module::Module;
 use burn::tensor::{DType, Tensor};
@@ -44,6 +45,9 @@ pub struct ScopeCache {
     /// What a full cache's layers would have allocated.
     #[module(skip)]
     pub(super) full_capacities: Vec<usize>,
+    /// Where the layers' memory may have changed since, this has.
+    #[module(skip)]
+    pub(super) stamp: u64,
 }
 
 impl ScopeCache {
@@ -57,7 +61,13 @@ impl ScopeCache {
             held: Account::default(),
             full: Account::default(),
             config,
+            stamp: next_stamp(),
         }
+    }
+
+    /// Notes that a layer may have other memory now.
+    pub(super) fn moved(&mut self) {
+        self.stamp = next_stamp();
     }
 
     /// The configuration it was made with.
@@ -123,6 +133,7 @@ impl ScopeCache {
 
         let before = cache.sizes();
         let replaced = cache.state.turn.is_none();
+        self.moved();
         let output = self.layers[layer].append(piece, &self.config, self.reserved);
         self.settle(layer, before, replaced);
         Ok(output.cast(dtype))
@@ -139,6 +150,7 @@ impl ScopeCache {
             return Err(CacheError::NoPrompt { layer });
         }
         let before = cache.sizes();
+        self.moved();
         let replaced = self.layers[layer].finish_prefill(&self.config, layer);
         self.settle(layer, before, replaced);
         let seen = self.layers[layer].state.seen;
@@ -176,6 +188,7 @@ impl ScopeCache {
         check::length(cache.state.seen, 1)?;
 
         let before = cache.sizes();
+        self.moved();
         let output = self.layers[layer].step(token, &self.config, layer);
         self.settle(layer, before, false);
         output
@@ -276,6 +289,12 @@ impl ScopeCache {
             self.full_capacities[layer] = has;
         }
     }
+}
+
+/// A number that no other call returns.
+fn next_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// One tensor of the cache.

@@ -4,7 +4,7 @@ use burn::tensor::{Bool, FloatDType, Int, Tensor};
 
 use super::attention::{self, Sight};
 use super::config::ScopeCacheConfig;
-use super::decode::{RankedBy, Scope, Step};
+use super::decode::{RankedBy, Step};
 use super::layer::{LayerCache, LayerState};
 use super::select;
 use super::store::{EMPTY, SlotStore, exactly};
@@ -46,73 +46,88 @@ impl LayerCache {
         store.scores = exactly(&device, probabilities.clone(), attention::group_mean);
         let output = attention::output(probabilities, store.values.read(slots));
 
-        let now = Step {
-            step: state.step(),
-            layer,
-            budgets: state.budgets,
-        };
-        for head in &mut state.heads {
-            head.held += 1;
+        let eviction = state.advance(config, layer);
+        if let Some(eviction) = eviction {
+            let device = store.device();
+            store.positions = exactly(&device, (), |()| eviction.apply(&store));
         }
-        state.seen += 1;
-        state.unbroken += 1;
-        self.store = Some(evict(store, state, config, &now, newest));
+        self.store = Some(store);
         Some(output.squeeze_dim::<2>(1))
     }
 }
 
-/// What the strategy drops after the step whose token is at position `newest`.
-fn evict(
-    mut store: SlotStore,
-    state: &mut LayerState,
-    config: &ScopeCacheConfig,
-    now: &Step,
-    newest: usize,
-) -> SlotStore {
-    let rule = config.decode.rule();
-    let keep: Vec<Option<usize>> = state
-        .heads
-        .iter()
-        .map(|head| rule.keep(*head, now))
-        .collect();
-    if !acts(&keep, &mut state.waited, rule.patience(&now.budgets)) {
-        return store;
-    }
-    state.note_selection(newest);
-
-    let scope = rule.scope();
-    let recent = if scope.keeps_recent {
-        now.budgets.recent
-    } else {
-        0
-    };
-    let evicted: Vec<usize> = state
-        .heads
-        .iter()
-        .zip(&keep)
-        .map(|(head, keep)| {
-            let among = if scope.prompt_too {
-                head.held
-            } else {
-                head.decode()
-            };
-            keep.map_or(0, |keep| among.saturating_sub(recent).saturating_sub(keep))
-        })
-        .collect();
-    if evicted.iter().any(|count| *count > 0) {
-        let cut = Cut {
-            scope,
-            recent,
-            evicted: &evicted,
+impl LayerState {
+    /// Counts a token that the layer has taken in, and decides what the strategy drops after it. All of this follows from
+    /// the rules and numbers alone; which slots they are is found on the device.
+    pub(super) fn advance(&mut self, config: &ScopeCacheConfig, layer: usize) -> Option<Eviction> {
+        let now = Step {
+            step: self.step(),
+            layer,
+            budgets: self.budgets,
         };
-        let device = store.device();
-        store.positions = exactly(&device, (), |()| cut.apply(&store, state, newest));
-        for (head, evicted) in state.heads.iter_mut().zip(&evicted) {
+        let newest = self.seen;
+        for head in &mut self.heads {
+            head.held += 1;
+        }
+        self.seen += 1;
+        self.unbroken += 1;
+
+        let rule = config.decode.rule();
+        let keep: Vec<Option<usize>> = self
+            .heads
+            .iter()
+            .map(|head| rule.keep(*head, &now))
+            .collect();
+        if !acts(&keep, &mut self.waited, rule.patience(&now.budgets)) {
+            return None;
+        }
+        self.note_selection(newest);
+
+        let scope = rule.scope();
+        let recent = if scope.keeps_recent {
+            now.budgets.recent
+        } else {
+            0
+        };
+        let evicted: Vec<usize> = self
+            .heads
+            .iter()
+            .zip(&keep)
+            .map(|(head, keep)| {
+                let among = if scope.prompt_too {
+                    head.held
+                } else {
+                    head.decode()
+                };
+                keep.map_or(0, |keep| among.saturating_sub(recent).saturating_sub(keep))
+            })
+            .collect();
+        if evicted.iter().all(|count| *count == 0) {
+            return None;
+        }
+        // The recent positions are simply the last ones, unless some of those were dropped earlier.
+        let recent = if self.unbroken >= recent {
+            Recent::From((newest + 1).saturating_sub(recent))
+        } else {
+            let heads = self.heads.iter();
+            Recent::Rank(heads.map(|head| head.held.saturating_sub(recent)).collect())
+        };
+        let first = if scope.prompt_too { 0 } else { self.boundary };
+        for (head, evicted) in self.heads.iter_mut().zip(&evicted) {
             head.held -= evicted;
         }
-        state.unbroken = state.unbroken.min(recent);
+        if scope.keeps_recent {
+            self.unbroken = self.unbroken.min(now.budgets.recent);
+        } else {
+            self.unbroken = 0;
+        }
+        Some(Eviction {
+            ranked_by: scope.ranked_by,
+            first,
+            recent,
+            evicted,
+        })
     }
-    store
 }
 
 /// Whether the rule acts: it would in some head, and has let pass what its patience asks for.
@@ -129,22 +144,33 @@ pub(super) fn acts(keep: &[Option<usize>], waited: &mut usize, patience: usize) 
 }
 
 /// One eviction, decided: what remains is to find the slots.
-struct Cut<'a> {
-    scope: Scope,
-    recent: usize,
+pub(super) struct Eviction {
+    pub ranked_by: RankedBy,
+    /// Positions before this one are left alone.
+    pub first: usize,
+    /// What is kept because it is new.
+    pub recent: Recent,
     /// How many slots each head loses.
-    evicted: &'a [usize],
+    pub evicted: Vec<usize>,
 }
 
-impl Cut<'_> {
+/// The positions that are kept because they are new.
+pub(super) enum Recent {
+    /// From this one on.
+    From(usize),
+    /// In each head those that so many held positions stand before.
+    Rank(Vec<usize>),
+}
+
+impl Eviction {
     /// The positions with the evicted slots' emptied.
-    fn apply(&self, store: &SlotStore, state: &LayerState, newest: usize) -> Tensor<2, Int> {
+    fn apply(&self, store: &SlotStore) -> Tensor<2, Int> {
         let most = self.evicted.iter().copied().max().unwrap_or(0);
-        let scores = match self.scope.ranked_by {
+        let scores = match self.ranked_by {
             RankedBy::Attention => Some(&store.scores),
             RankedBy::Position => None,
         };
-        let barred = self.barred(&store.positions, state, newest);
+        let barred = self.barred(&store.positions);
         if most > ONE_BY_ONE {
             return self.by_rank(store.positions.clone(), scores, barred);
         }
@@ -156,7 +182,8 @@ impl Cut<'_> {
                 barred = barred.bool_or(positions.clone().lower_elem(0));
             }
             if self.evicted.iter().any(|count| *count <= turn) {
-                let done = select::per_head(self.evicted, &positions).lower_equal_elem(turn as i64);
+                let done =
+                    select::per_head(&self.evicted, &positions).lower_equal_elem(turn as i64);
                 barred = barred.bool_or(done);
             }
             positions = select::evict_lowest(positions, scores, barred);
@@ -174,36 +201,21 @@ impl Cut<'_> {
         let rank = select::rank(scores, &positions, &candidates);
         let shape = positions.dims();
         let stay = candidates.clone().int().sum_dim(1).expand(shape)
-            - select::per_head(self.evicted, &positions);
+            - select::per_head(&self.evicted, &positions);
         let evicted = rank.greater_equal(stay).bool_and(candidates);
         positions.mask_fill(evicted, EMPTY)
     }
 
     /// Slots that can't be evicted: empty ones, the recent, and where the scope leaves them alone, the prompt's.
-    fn barred(
-        &self,
-        positions: &Tensor<2, Int>,
-        state: &LayerState,
-        newest: usize,
-    ) -> Tensor<2, Bool> {
-        let first = if self.scope.prompt_too {
-            0
-        } else {
-            state.boundary
-        };
-        let outside = positions.clone().lower_elem(first as i64);
-        let recent = if state.unbroken >= self.recent {
-            // The recent positions are simply the last ones.
-            let older = (newest + 1).saturating_sub(self.recent);
-            positions.clone().greater_equal_elem(older as i64)
-        } else {
-            let held = positions.clone().greater_equal_elem(0);
-            let counts: Vec<usize> = state
-                .heads
-                .iter()
-                .map(|head| head.held.saturating_sub(self.recent))
-                .collect();
-            select::rank(None, positions, &held).greater_equal(select::per_head(&counts, positions))
+    fn barred(&self, positions: &Tensor<2, Int>) -> Tensor<2, Bool> {
+        let outside = positions.clone().lower_elem(self.first as i64);
+        let recent = match &self.recent {
+            Recent::From(first) => positions.clone().greater_equal_elem(*first as i64),
+            Recent::Rank(counts) => {
+                let held = positions.clone().greater_equal_elem(0);
+                let before = select::rank(None, positions, &held);
+                before.greater_equal(select::per_head(counts, positions))
+            }
         };
         outside.bool_or(recent)
     }

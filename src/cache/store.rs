@@ -5,8 +5,10 @@ use burn::tensor::ops::IndexingUpdateOp;
 use burn::tensor::{Bool, Device, Int, IntDType, Tensor};
 
 use super::config::{CacheType, ScopeCacheConfig};
+use super::in_place::LayerBuffers;
 use super::part::part;
 use super::rows::Rows;
+use crate::kernels::{KernelError, buffer_of, int_buffer_of};
 
 /// The position of an empty slot.
 pub(super) const EMPTY: i32 = -1;
@@ -65,6 +67,34 @@ impl SlotStore {
             (slots * self.scores.dtype().size()) as u64,
             0,
         ]
+    }
+
+    /// Whether nothing else refers to its memory.
+    pub fn is_unshared(&self) -> bool {
+        let rows = self.keys.is_unshared() && self.values.is_unshared();
+        rows && self.positions.can_mut() && self.scores.can_mut()
+    }
+
+    /// The same in memory of its own.
+    pub fn copied(self) -> Self {
+        let [_, capacity] = self.positions.dims();
+        Self {
+            keys: self.keys.copied(),
+            values: self.values.copied(),
+            positions: part(self.positions, 1, 0..capacity),
+            scores: part(self.scores, 1, 0..capacity),
+        }
+    }
+
+    /// Its memory, for kernels that write into it.
+    pub fn buffers(&self) -> Result<LayerBuffers, KernelError> {
+        Ok(LayerBuffers {
+            keys: self.keys.buffer()?,
+            values: self.values.buffer()?,
+            positions: int_buffer_of(&self.positions)?,
+            scores: buffer_of(&self.scores)?,
+            capacity: self.capacity(),
+        })
     }
 
     /// Puts a token, key and value `[kv_heads, head_dim]`, into an empty slot of each head. There must be one.

@@ -7,8 +7,8 @@ use web_time::Instant;
 use super::model::{LanguageModel, Spelling, read};
 use super::step::rate;
 use super::{
-    CacheSlots, Cancel, FinishReason, GenerateConfig, GenerateError, Sampler, Step, StopStrings,
-    Summary,
+    CacheSlots, Cancel, Chosen, Fed, FinishReason, GenerateConfig, GenerateError, Sampled, Sampler,
+    Step, StepDecoder, StopStrings, Summary, Wanted,
 };
 use crate::Error;
 use crate::cache::ScopeCache;
@@ -37,9 +37,22 @@ pub struct Generation<'a, M, S> {
     stop_tokens: Vec<u32>,
     stop: StopStrings,
     sampler: Sampler,
+    decoder: Decoder<'a>,
+    /// Whether scores are computed at every step.
+    scores: bool,
     text: String,
     decode_ms: f64,
     past_context: bool,
+}
+
+/// How steps are done.
+enum Decoder<'a> {
+    /// Not asked yet.
+    Unknown,
+    /// By tensor operations.
+    None,
+    /// As one piece of work each.
+    Fused(Box<dyn StepDecoder + 'a>),
 }
 
 impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
@@ -84,6 +97,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             stop_tokens,
             stop: StopStrings::new(config.stop.clone())?,
             sampler: Sampler::new(config.sampling.clone())?,
+            decoder: Decoder::Unknown,
+            scores: false,
             text: String::new(),
             decode_ms: 0.0,
             past_context: false,
@@ -96,6 +111,14 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
     #[must_use]
     pub fn with_gpu(mut self, gpu: &'a Gpu) -> Self {
         self.gpu = Some(gpu);
+        self
+    }
+
+    /// Has every slot scored at every step, for those who read the [cache](Self::cache) as it goes; otherwise the device may
+    /// score only where it selects.
+    #[must_use]
+    pub fn with_scores(mut self, scores: bool) -> Self {
+        self.scores = scores;
         self
     }
 
@@ -122,13 +145,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             return Ok(None);
         }
         let start = Instant::now();
-        let chosen = match self.next_logits().await {
-            Ok(logits) => self
-                .sampler
-                .sample(&logits, &self.tokens)
-                .map_err(Error::from),
-            Err(error) => Err(error),
-        };
+        let chosen = self.choose().await;
         let chosen = chosen.inspect_err(|_| self.failed = true)?;
 
         let index = self.new_tokens().len();
@@ -205,24 +222,69 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         &self.tokens[self.prompt_tokens..]
     }
 
-    async fn next_logits(&mut self) -> Result<Vec<f32>, Error> {
+    /// The next token, by the prompt's logits or by those of a step on the token before.
+    async fn choose(&mut self) -> Result<Sampled, Error> {
         if let Some(logits) = self.logits.take() {
-            return Ok(logits);
+            return Ok(self.sampler.sample(&logits, &self.tokens)?);
         }
-        let last = self.tokens[self.tokens.len() - 1];
         let before = self.cache.position();
         let held = self.cache.memory().held_bytes;
-        let read = match self.model.step(last, self.cache) {
-            Ok(logits) => read(logits, self.gpu).await,
+        let stepped = match self.fused_step().await {
+            Ok(Some(chosen)) => Ok(chosen),
+            Ok(None) => self.plain_step().await,
             Err(error) => Err(error),
         };
-        if read.is_err() {
+        if stepped.is_err() {
             self.go_back(before).await;
         } else if self.cache.memory().held_bytes != held {
             // A cache that has grown by a block has left its old memory behind.
             self.give_back().await?;
         }
-        read
+        stepped
+    }
+
+    /// A step as one piece of work on the device; `None` where that can't be had.
+    async fn fused_step(&mut self) -> Result<Option<Sampled>, Error> {
+        let Some(gpu) = self.gpu else {
+            return Ok(None);
+        };
+        if matches!(self.decoder, Decoder::Unknown) {
+            self.decoder = match self.model.decoder(gpu, self.cache)? {
+                Some(decoder) => Decoder::Fused(decoder),
+                None => Decoder::None,
+            };
+        }
+        let Decoder::Fused(decoder) = &mut self.decoder else {
+            return Ok(None);
+        };
+        gpu.check()?;
+        let last = self.tokens[self.tokens.len() - 1];
+        let wanted = Wanted {
+            logits: !self.sampler.is_greedy(),
+            scores: self.scores,
+        };
+        let Some(pending) = decoder.step(Fed::Token(last), self.cache, wanted)? else {
+            return Ok(None);
+        };
+        let bytes = pending.read(gpu).await?;
+        if wanted.logits {
+            let (logits, _) = bytes.as_chunks::<4>();
+            let logits: Vec<f32> = logits.iter().map(|it| f32::from_le_bytes(*it)).collect();
+            return Ok(Some(self.sampler.sample(&logits, &self.tokens)?));
+        }
+        let chosen = Chosen::from_bytes(&bytes, self.model.vocabulary())?;
+        Ok(Some(Sampled {
+            token: chosen.token,
+            probability: chosen.probability,
+        }))
+    }
+
+    /// A step by tensor operations.
+    async fn plain_step(&mut self) -> Result<Sampled, Error> {
+        let last = self.tokens[self.tokens.len() - 1];
+        let logits = self.model.step(last, self.cache)?;
+        let logits = read(logits, self.gpu).await?;
+        Ok(self.sampler.sample(&logits, &self.tokens)?)
     }
 
     /// Whether `position` is beyond the model's context; says so the first time.

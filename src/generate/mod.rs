@@ -23,7 +23,8 @@
 //!
 //! # Steps
 //!
-//! A step runs the model on the token before, reads the logits back, and chooses. The last token chosen is never run: it is
+//! A step runs the model on the token before, reads the logits back, and chooses; where the device chooses by itself, which
+//! it does for greedy choices, only the token and its probability come back ([`StepDecoder`]). The last token chosen is never run: it is
 //! in the text, but not in the cache, whose position is then that of the last token. A next turn's prompt begins with it.
 //!
 //! Under a bounded cache a generation may go on beyond the context that the model was made for: positions run on, a warning
@@ -36,6 +37,7 @@
 
 mod cancel;
 mod config;
+mod decoder;
 mod error;
 mod exp;
 mod generation;
@@ -49,6 +51,7 @@ mod stop;
 
 pub use cancel::Cancel;
 pub use config::GenerateConfig;
+pub use decoder::{Chosen, Fed, StepDecoder, Wanted};
 pub use error::GenerateError;
 pub use generation::Generation;
 pub use model::{LanguageModel, Spelling};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::GenerateError;
+use super::{GenerateError, StepDecoder};
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::gpu::Gpu;
@@ -31,6 +31,24 @@ pub trait LanguageModel {
     ///
     /// The model's own.
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error>;
+
+    /// Steps with caches like `cache` as one piece of work on `gpu` each, where the model has such.
+    ///
+    /// # Errors
+    ///
+    /// The model's own.
+    fn decoder(
+        &self,
+        _gpu: &Gpu,
+        _cache: &ScopeCache,
+    ) -> Result<Option<Box<dyn StepDecoder + '_>>, Error> {
+        Ok(None)
+    }
+
+    /// Tokens that the model knows, where [`decoder`](Self::decoder) gives one.
+    fn vocabulary(&self) -> usize {
+        0
+    }
 }
 
 /// Turns tokens into text, never splitting a character.

@@ -55,6 +55,11 @@ impl Sampler {
         })
     }
 
+    /// Whether it always takes the first of the largest logits.
+    pub fn is_greedy(&self) -> bool {
+        self.config.temperature == 0.0 && self.config.repetition_penalty == 1.0
+    }
+
     /// Chooses a token by `logits`, one a token of the vocabulary, where −∞ means never. `history` is all tokens so far,
     /// the prompt's included; tokens beyond the vocabulary in it are passed over.
     ///

@@ -8,6 +8,7 @@ mod limits;
 mod loss;
 mod memory;
 mod options;
+mod readback;
 mod report;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use error::{DeviceLoss, GpuError, LossReason};
 pub use limits::REQUIRED as REQUIRED_LIMITS;
 pub use memory::GpuMemory;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};
+pub use readback::{Pending, Readback};
 pub use report::{GpuLimits, GpuReport};
 
 use loss::DeviceWatch;
@@ -197,6 +199,11 @@ impl Gpu {
         #[cfg(target_family = "wasm")]
         crate::web::adapter::destroy_dropped_buffers(&self.setup.device);
         Ok(())
+    }
+
+    /// `work`'s result, unless the device is lost first.
+    pub(crate) async fn or_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, GpuError> {
+        self.watch.or_lost(work).await
     }
 
     /// Resolves when the device is lost, at once if it already is.

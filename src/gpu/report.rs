@@ -47,6 +47,13 @@ pub struct GpuLimits {
 }
 
 impl GpuReport {
+    /// Whether the adapter computes on a CPU. Browsers don't tell, but by its name.
+    pub fn is_software(&self) -> bool {
+        let name = self.name.to_lowercase();
+        let known = ["swiftshader", "llvmpipe", "lavapipe", "basic render"];
+        self.device_type == "cpu" || known.iter().any(|software| name.contains(software))
+    }
+
     pub(super) fn new(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Self {
         let info = adapter.get_info();
         let has = |feature: &GpuFeature| device.features().contains(feature.as_wgpu());

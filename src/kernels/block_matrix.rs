@@ -8,10 +8,11 @@ use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
+use super::buffer::{BoundBuffer, int_buffer_of};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
 use crate::weights::BlockFormat;
-use crate::weights::planes::{PlanePiece, plane_words};
+use crate::weights::planes::{PlanePiece, fills_units, plane_words};
 
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
@@ -36,6 +37,7 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
         scales: IntTensor<Self>,
         input: FloatTensor<Self>,
         matrix: MatrixShape,
+        first_row: usize,
     ) -> FloatTensor<Self>;
     /// `rows` `[count]`, u32, gives `[count, width]`.
     fn block_rows(
@@ -43,6 +45,7 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
         scales: IntTensor<Self>,
         rows: IntTensor<Self>,
         matrix: MatrixShape,
+        first_row: usize,
     ) -> FloatTensor<Self>;
     /// Writes into the memory of `plane`, u32, from its word `first` on, and returns it.
     fn write_words(plane: IntTensor<Self>, first: usize, words: Vec<u32>) -> IntTensor<Self>;
@@ -56,6 +59,9 @@ pub struct BlockMatrix {
     scales: Tensor<1, Int>,
     #[module(skip)]
     format: BlockFormat,
+    /// Where its rows begin among those of the matrices that it shares its planes with.
+    #[module(skip)]
+    first_row: usize,
     #[module(skip)]
     rows: usize,
     #[module(skip)]
@@ -95,9 +101,72 @@ impl BlockMatrix {
             quants: plane(quants),
             scales: plane(scales),
             format: shape.format,
+            first_row: 0,
             rows: shape.rows,
             width: shape.width,
         })
+    }
+
+    /// Puts `matrices` into one pair of planes, one below the other, so that one kernel can go over all of them. They stay
+    /// as they are where they differ in format or width, where their blocks don't fill whole words, or where a plane would
+    /// have more than `binding_bytes`.
+    #[must_use]
+    pub fn joined(matrices: Vec<Self>, binding_bytes: u64) -> Vec<Self> {
+        let Some(first) = matrices.first() else {
+            return matrices;
+        };
+        let rows = matrices.iter().map(|matrix| matrix.rows).sum();
+        let whole = MatrixShape {
+            rows,
+            ..first.shape()
+        };
+        let alike = matrices.iter().all(|matrix| {
+            matrix.first_row == 0
+                && (matrix.format, matrix.width) == (whole.format, whole.width)
+                && fills_units(matrix.format, matrix.rows * matrix.width)
+        });
+        if !alike || Self::largest_plane(whole) > binding_bytes {
+            return matrices;
+        }
+        let planes = |plane: fn(&Self) -> &Tensor<1, Int>| -> Vec<_> {
+            matrices
+                .iter()
+                .map(|matrix| plane(matrix).clone())
+                .collect()
+        };
+        let quants = Tensor::cat(planes(|matrix| &matrix.quants), 0);
+        let scales = if has_scales(whole.format) {
+            Tensor::cat(planes(|matrix| &matrix.scales), 0)
+        } else {
+            first.scales.clone()
+        };
+        let mut first_row = 0;
+        let place = |matrix: Self| {
+            let placed = Self {
+                quants: quants.clone(),
+                scales: scales.clone(),
+                first_row,
+                ..matrix
+            };
+            first_row += placed.rows;
+            placed
+        };
+        matrices.into_iter().map(place).collect()
+    }
+
+    /// Whether it was [joined](Self::joined) to `other` and comes right after it.
+    pub fn follows(&self, other: &Self) -> bool {
+        self.first_row > 0 && self.first_row == other.first_row + other.rows
+    }
+
+    /// Where its planes lie: `quants` and, where the format has one, `scales`.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Device`] where the device does not answer.
+    pub fn planes(&self) -> Result<(BoundBuffer, Option<BoundBuffer>), KernelError> {
+        let scales = has_scales(self.format).then(|| int_buffer_of(&self.scales));
+        Ok((int_buffer_of(&self.quants)?, scales.transpose()?))
     }
 
     /// Writes what a [`PlaneSplitter`](crate::weights::planes::PlaneSplitter) gave; words beyond the matrix are ignored.
@@ -122,9 +191,8 @@ impl BlockMatrix {
 
     /// Bytes on the device.
     pub fn bytes(&self) -> u64 {
-        let [quants] = self.quants.dims();
-        let [scales] = self.scales.dims();
-        4 * (quants + scales) as u64
+        let [quants, scales] = words(self.shape());
+        4 * (quants.max(1) + scales.max(1)) as u64
     }
 
     /// `input · selfᵀ`.
@@ -158,6 +226,7 @@ impl BlockMatrix {
                 self.scales.clone().into_dispatch(),
                 input.into_dispatch(),
                 self.shape(),
+                self.first_row,
             ),
         ))
     }
@@ -191,6 +260,7 @@ impl BlockMatrix {
                 self.scales.clone().into_dispatch(),
                 rows.into_dispatch(),
                 self.shape(),
+                self.first_row,
             ),
         ))
     }
@@ -218,11 +288,13 @@ impl BlockMatrixExtension for CubeBackend {
         scales: IntTensor<Self>,
         input: FloatTensor<Self>,
         matrix: MatrixShape,
+        first_row: usize,
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let tokens = input.meta.shape()[0];
         let output = empty(&input, Shape::new([tokens, matrix.rows]), DType::F32);
         let (rows, groups) = (matrix.rows as u32, (matrix.width / GROUP) as u32);
+        let first = first_row as u32 * groups;
         let tensors = [&input, &output];
         if tokens == 1 {
             const ROWS: u32 = 32;
@@ -232,7 +304,7 @@ impl BlockMatrixExtension for CubeBackend {
                 kernel,
                 count,
                 &bound(matrix, &quants, &scales, tensors),
-                &[rows, groups, line],
+                &[rows, groups, line, first],
             );
         } else {
             const ROWS: u32 = 64;
@@ -245,7 +317,7 @@ impl BlockMatrixExtension for CubeBackend {
                 kernel,
                 count,
                 &bound(matrix, &quants, &scales, tensors),
-                &[rows, groups, tokens, row_tiles, line],
+                &[rows, groups, tokens, row_tiles, line, first],
             );
         }
         output
@@ -256,6 +328,7 @@ impl BlockMatrixExtension for CubeBackend {
         scales: IntTensor<Self>,
         rows: IntTensor<Self>,
         matrix: MatrixShape,
+        first_row: usize,
     ) -> FloatTensor<Self> {
         const LANES: u32 = 64;
         let rows = into_contiguous(rows);
@@ -267,7 +340,13 @@ impl BlockMatrixExtension for CubeBackend {
             kernel(BlockOperation::Rows, matrix),
             workgroups,
             &bound(matrix, &quants, &scales, [&rows, &output]),
-            &[matrix.rows as u32, groups, count, line],
+            &[
+                matrix.rows as u32,
+                groups,
+                count,
+                line,
+                first_row as u32 * groups,
+            ],
         );
         output
     }

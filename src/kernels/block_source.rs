@@ -70,7 +70,8 @@ macro_rules! texts {
     };
 }
 
-fn format_texts(format: BlockFormat) -> &'static [&'static str] {
+/// What says how the format's elements are dequantised.
+pub(super) fn format_texts(format: BlockFormat) -> &'static [&'static str] {
     match format {
         BlockFormat::F32 => texts!("f32.wgsl"),
         BlockFormat::F16 => texts!("f16.wgsl"),

@@ -4,6 +4,8 @@ mod attention_output;
 mod attention_probabilities;
 mod block_matrix;
 mod block_source;
+mod buffer;
+pub mod decode;
 mod error;
 mod launch;
 mod packed_f16;
@@ -15,6 +17,7 @@ pub use attention_probabilities::{
     AttentionProbabilitiesExtension, attention_probabilities, attention_takes,
 };
 pub use block_matrix::{BlockMatrix, BlockMatrixExtension, MatrixShape};
+pub use buffer::{BoundBuffer, BufferExtension, buffer_of, int_buffer_of};
 pub use error::KernelError;
 pub use packed_f16::{PackedF16Extension, pack_f16, unpack_f16};
 pub use rms_norm::{RmsNormExtension, rms_norm};

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use super::attention::Place;
 use super::block::Block;
 use super::config::LlamaConfig;
+use super::decoder::{Decoder, Pipelines};
 use super::error::ModelError;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
@@ -13,7 +14,8 @@ use super::rope::Rope;
 use super::rotation::Rotation;
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::generate::LanguageModel;
+use crate::generate::{LanguageModel, StepDecoder};
+use crate::gpu::Gpu;
 
 /// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
@@ -30,6 +32,8 @@ pub struct Llama {
     pub(super) config: LlamaConfig,
     #[module(skip)]
     pub(super) rope: Rope,
+    #[module(skip)]
+    pub(super) pipelines: Pipelines,
 }
 
 /// Which tokens' logits are wanted.
@@ -183,5 +187,18 @@ impl LanguageModel for Llama {
 
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error> {
         Self::step(self, token, cache)
+    }
+
+    fn decoder(
+        &self,
+        gpu: &Gpu,
+        cache: &ScopeCache,
+    ) -> Result<Option<Box<dyn StepDecoder + '_>>, Error> {
+        let decoder = Decoder::new(self, gpu, cache)?;
+        Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.config.vocabulary
     }
 }

@@ -19,6 +19,11 @@ impl RmsNorm {
         Self { weight, epsilon }
     }
 
+    /// `[width]`
+    pub(super) fn weight(&self) -> &Tensor<1> {
+        &self.weight
+    }
+
     /// `[rows, width]` to the same shape, f32.
     ///
     /// # Errors

@@ -94,7 +94,9 @@ impl WasmEngine {
             .engine
             .generation(tokens, &mut cache, request.config)
             .map_err(to_js)?;
-        let mut generation = generation.with_cancel(cancel);
+        let mut generation = generation
+            .with_cancel(cancel)
+            .with_scores(request.observe.is_some());
 
         let mut thrown = None;
         let nobody = JsValue::NULL;

@@ -50,6 +50,11 @@ pub fn plane_words(format: BlockFormat, elements: usize) -> [usize; 2] {
     [units * unit.quants, units * unit.scales]
 }
 
+/// Whether `elements` elements of `format`, which are whole blocks, leave no word of a plane partly filled.
+pub fn fills_units(format: BlockFormat, elements: usize) -> bool {
+    (elements / format.block_elements()).is_multiple_of(unit(format).blocks)
+}
+
 /// Some words of both planes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanePiece {

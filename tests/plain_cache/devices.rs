@@ -1,5 +1,7 @@
 //! The devices that every test runs on.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
@@ -10,10 +12,13 @@ pub fn flex() -> Device {
     Device::flex()
 }
 
-/// The GPU, or whatever adapter stands in for it; the tests of a process share it.
+/// The GPU's device, or that of whatever adapter stands in for it.
 pub fn gpu() -> Device {
+    opened().device().clone()
+}
+
+/// The GPU; the tests of a process share it.
+pub fn opened() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
-    let gpu =
-        GPU.get_or_init(|| Gpu::open_blocking(GpuOptions::default()).expect("a WebGPU adapter"));
-    gpu.device().clone()
+    GPU.get_or_init(|| Gpu::open_blocking(GpuOptions::default()).expect("a WebGPU adapter"))
 }

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::super::attention::{Attention, Projection};
 use super::super::block::Block;
 use super::super::config::LlamaConfig;
+use super::super::decoder::Pipelines;
 use super::super::error::ModelError;
 use super::super::feed_forward::FeedForward;
 use super::super::llama::Llama;
@@ -27,6 +28,8 @@ pub(super) struct ModelBuilder {
     sink: Option<TensorSink>,
     matrices: BTreeMap<Weight, Matrix>,
     vectors: BTreeMap<Weight, Vec<f32>>,
+    /// The most that a shader can have in one binding.
+    binding_bytes: u64,
 }
 
 impl ModelBuilder {
@@ -37,6 +40,7 @@ impl ModelBuilder {
             sink: None,
             matrices: BTreeMap::new(),
             vectors: BTreeMap::new(),
+            binding_bytes: u64::MAX,
         }
     }
 
@@ -49,6 +53,7 @@ impl ModelBuilder {
         (offset, bytes, last): (u64, &[u8], bool),
         binding_bytes: u64,
     ) -> Result<(), Error> {
+        self.binding_bytes = binding_bytes;
         if offset == 0 {
             self.sink = None;
             if !is_derived(&tensor.name) {
@@ -148,12 +153,15 @@ impl ModelBuilder {
             output,
             config,
             rope,
+            pipelines: Pipelines::default(),
         })
     }
 
     fn block(&mut self, layer: usize) -> Result<Block, Error> {
         use LayerPart as Part;
         let weight = |part| Weight::Layer { layer, part };
+        self.join(layer, &[Part::Query, Part::Key, Part::Value]);
+        self.join(layer, &[Part::Gate, Part::Up]);
         Ok(Block {
             attention_norm: self.norm(weight(Part::AttentionNorm))?,
             attention: Attention {
@@ -175,6 +183,39 @@ impl ModelBuilder {
                 down: self.matrix(weight(Part::Down))?,
             },
         })
+    }
+
+    /// Joins those of a layer's matrices that one kernel goes over, as far as neighbours are alike: files may store values
+    /// with more bits than queries and keys.
+    fn join(&mut self, layer: usize, parts: &[LayerPart]) {
+        let weights: Vec<Weight> = parts
+            .iter()
+            .map(|&part| Weight::Layer { layer, part })
+            .collect();
+        let mut begun = 0;
+        while begun < weights.len() {
+            let format = |weight: &Weight| match self.matrices.get(weight) {
+                Some(Matrix::Blocks(matrix)) => Some(matrix.shape().format),
+                _ => None,
+            };
+            let first = format(&weights[begun]);
+            let alike = weights[begun..].iter();
+            let count = alike.take_while(|weight| format(weight) == first).count();
+            let run = &weights[begun..begun + count];
+            begun += count;
+            if first.is_none() {
+                continue;
+            }
+            let matrices = run
+                .iter()
+                .filter_map(|weight| match self.matrices.remove(weight) {
+                    Some(Matrix::Blocks(matrix)) => Some(matrix),
+                    _ => None,
+                });
+            let joined = BlockMatrix::joined(matrices.collect(), self.binding_bytes);
+            let joined = joined.into_iter().map(Matrix::Blocks);
+            self.matrices.extend(run.iter().copied().zip(joined));
+        }
     }
 
     fn projection(

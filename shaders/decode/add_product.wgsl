@@ -1,0 +1,38 @@
+// hidden += matrix · input, 32 rows a workgroup; and for the norm that comes next, the new hidden state multiplied by its
+// weight, and the sum of its squares.
+
+@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;
+
+const THREADS: u32 = {{ tile // rows * lanes }}u;
+
+var<workgroup> squares: array<f32, 8>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let lane = thread % {{ lanes }}u;
+    let own = thread / {{ lanes }}u * {{ rows }}u;
+    let first = workgroup.x * 32u + own;
+    share(lane, own, own + {{ rows // 2 }}u, products({{ input }}u, first, first + {{ rows // 2 }}u, lane));
+
+    for (var quad = thread; quad < 8u; quad += THREADS) {
+        let row = 4u * quad;
+        let at = workgroup.x * 8u + quad;
+        let sum = vec4<f32>(whole(row), whole(row + 1u), whole(row + 2u), whole(row + 3u));
+        let hidden = activations[{{ at.hidden }}u + at] + sum;
+        activations[{{ at.hidden }}u + at] = hidden;
+        activations[{{ at.weighted }}u + at] = hidden * norm[at];
+        squares[quad] = dot(hidden, hidden);
+    }
+    workgroupBarrier();
+    if thread == 0u {
+        var sum = 0.0;
+        for (var quad = 0u; quad < 8u; quad += 1u) {
+            sum += squares[quad];
+        }
+        activations[{{ at.squares }}u + workgroup.x] = vec4<f32>(sum, 0.0, 0.0, 0.0);
+    }
+}

@@ -1,0 +1,224 @@
+// Attention of one token over {{ split }} slots of one KV head, for all the query heads that share it: what they attend to,
+// before it is divided, the largest logit and the sum of exponentials, by which the splits are put together again (Dao et
+// al., arXiv 2205.14135, §3.1), the first slot that is empty and, for selection too, the logits.
+
+@group(0) @binding(0) var<storage, read> keys: array<{{ oct }}>;
+@group(0) @binding(1) var<storage, read> values: array<{{ oct }}>;
+@group(0) @binding(2) var<storage, read> positions: array<i32>;
+@group(0) @binding(3) var<storage, read> activations: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(5) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(6) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(7) var<uniform> place: vec4<u32>;
+
+const THREADS: u32 = {{ attending }}u;
+const SPLIT: u32 = {{ split }}u;
+const HIDDEN: f32 = -1.0e30;
+// Vectors of eight elements a head; how many of them a thread weighs values of, and how many slots are weighed side by side.
+const OCTS: u32 = {{ dim // 8 }}u;
+{%- set quads = slots // 4 %}
+const STRIPES: u32 = {{ attending * share // (dim // 8) }}u;
+
+var<workgroup> own: array<f32, {{ group * attending }}>;
+var<workgroup> empties: array<u32, {{ attending }}>;
+var<workgroup> largest: array<f32, {{ group }}>;
+{%- if attending * share // (dim // 8) > 1 %}
+var<workgroup> parts: array<vec4<f32>, {{ 2 * attending * share }}>;
+{%- endif %}
+
+{% if packed -%}
+fn early(x: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(unpack2x16float(x.x), unpack2x16float(x.y));
+}
+
+fn late(x: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(unpack2x16float(x.z), unpack2x16float(x.w));
+}
+{%- endif %}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let split = workgroup.x;
+    let kv = workgroup.y;
+    let layer = step[{{ step_header }}u + 2u * place.x];
+    let capacity = layer.x;
+    let reach = layer.y;
+    let first = split * SPLIT;
+    let count = min(SPLIT, reach - min(first, reach));
+    let rows = kv * capacity + first;
+    let queries = {{ at.queries }}u + kv * {{ group * dim // 4 }}u;
+
+    var empty = {{ nothing }}u;
+{%- for g in range(group) %}
+    var most{{ g }} = HIDDEN;
+{%- endfor %}
+    // {{ slots }} slots a thread at a time: what is read of the queries serves all of them.
+    for (var tile = 0u; tile < count; tile += {{ slots }}u * THREADS) {
+        let last = count - 1u;
+{%- for s in range(slots) %}
+        let slot{{ s }} = tile + {{ s }}u * THREADS + thread;
+        let at{{ s }} = (rows + min(slot{{ s }}, last)) * OCTS;
+{%- endfor %}
+{%- for g in range(group) %}
+{%- for p in range(quads) %}
+        var l{{ g }}_{{ p }} = vec4<f32>(0.0);
+{%- endfor %}
+{%- endfor %}
+        for (var oct = 0u; oct < OCTS; oct += 1u) {
+{%- for g in range(group) %}
+            let q{{ g }} = activations[queries + {{ g * dim // 4 }}u + 2u * oct];
+            let r{{ g }} = activations[queries + {{ g * dim // 4 }}u + 2u * oct + 1u];
+{%- endfor %}
+{%- for s in range(slots) %}
+{%- if packed %}
+            let k{{ s }} = keys[at{{ s }} + oct];
+            let a{{ s }} = early(k{{ s }});
+            let b{{ s }} = late(k{{ s }});
+{%- else %}
+            let a{{ s }} = keys[2u * (at{{ s }} + oct)];
+            let b{{ s }} = keys[2u * (at{{ s }} + oct) + 1u];
+{%- endif %}
+{%- endfor %}
+{%- for g in range(group) %}
+{%- for p in range(quads) %}
+            l{{ g }}_{{ p }} += vec4<f32>(
+                {% for s in range(4 * p, 4 * p + 4) %}dot(fma(a{{ s }}, q{{ g }}, b{{ s }} * r{{ g }}), vec4<f32>(1.0)), {% endfor %}
+            );
+{%- endfor %}
+{%- endfor %}
+        }
+{%- for s in range(slots) %}
+        if slot{{ s }} < count {
+            if positions[rows + slot{{ s }}] < 0 {
+                empty = min(empty, first + slot{{ s }});
+{%- for g in range(group) %}
+                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] = HIDDEN;
+{%- endfor %}
+            } else {
+{%- for g in range(group) %}
+                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] *= {{ scale }};
+                most{{ g }} = max(most{{ g }}, l{{ g }}_{{ s // 4 }}[{{ s % 4 }}]);
+{%- endfor %}
+            }
+{%- for g in range(group) %}
+            logits[(kv * {{ group }}u + {{ g }}u) * capacity + first + slot{{ s }}] = l{{ g }}_{{ s // 4 }}[{{ s % 4 }}];
+{%- endfor %}
+        }
+{%- endfor %}
+    }
+{%- for g in range(group) %}
+    own[{{ attending * g }}u + thread] = most{{ g }};
+{%- endfor %}
+    empties[thread] = empty;
+    storageBarrier();
+    workgroupBarrier();
+
+    let partial = (kv * grid.x + split) * {{ partial }}u;
+    for (var task = thread; task <= {{ group }}u; task += THREADS) {
+        if task < {{ group }}u {
+            var most = HIDDEN;
+            for (var i = 0u; i < THREADS; i += 1u) {
+                most = max(most, own[THREADS * task + i]);
+            }
+            largest[task] = most;
+            partials[partial + 2u * task] = most;
+        } else {
+            for (var i = 0u; i < THREADS; i += 1u) {
+                empty = min(empty, empties[i]);
+            }
+            partials[partial + {{ 2 * group }}u] = f32(empty);
+        }
+    }
+    workgroupBarrier();
+
+    let stripe = thread / (OCTS / {{ share }}u);
+    let part = thread % (OCTS / {{ share }}u);
+{%- for g in range(group) %}
+    let top{{ g }} = largest[{{ g }}];
+    let row{{ g }} = (kv * {{ group }}u + {{ g }}u) * capacity + first;
+    var sum{{ g }} = 0.0;
+{%- for o in range(share) %}
+    var c{{ g }}_{{ o }} = vec4<f32>(0.0);
+    var d{{ g }}_{{ o }} = vec4<f32>(0.0);
+{%- endfor %}
+{%- endfor %}
+    if stripe < STRIPES {
+        for (var slot = stripe; slot < count; slot += STRIPES) {
+{%- for g in range(group) %}
+            let logit{{ g }} = logits[row{{ g }} + slot];
+            // Where nothing is held in the whole split, the largest logit is that of the empty slots.
+            let w{{ g }} = select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN);
+            sum{{ g }} += w{{ g }};
+{%- endfor %}
+            let at = (rows + slot) * OCTS + {{ share }}u * part;
+{%- for o in range(share) %}
+{%- if packed %}
+            let v{{ o }} = values[at + {{ o }}u];
+            let a{{ o }} = early(v{{ o }});
+            let b{{ o }} = late(v{{ o }});
+{%- else %}
+            let a{{ o }} = values[2u * (at + {{ o }}u)];
+            let b{{ o }} = values[2u * (at + {{ o }}u) + 1u];
+{%- endif %}
+{%- for g in range(group) %}
+            c{{ g }}_{{ o }} = fma(vec4<f32>(w{{ g }}), a{{ o }}, c{{ g }}_{{ o }});
+            d{{ g }}_{{ o }} = fma(vec4<f32>(w{{ g }}), b{{ o }}, d{{ g }}_{{ o }});
+{%- endfor %}
+{%- endfor %}
+        }
+    }
+
+    let outputs = partial + {{ 2 * group + 1 }}u;
+{%- if attending * share // (dim // 8) > 1 %}
+    // Everything of a query head that the stripes have, one head after the other.
+{%- for g in range(group) %}
+{%- for o in range(share) %}
+    parts[2u * ({{ share }}u * thread + {{ o }}u)] = c{{ g }}_{{ o }};
+    parts[2u * ({{ share }}u * thread + {{ o }}u) + 1u] = d{{ g }}_{{ o }};
+{%- endfor %}
+    if part == 0u {
+        own[stripe] = sum{{ g }};
+    }
+    workgroupBarrier();
+    for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
+        var whole = parts[quad];
+        for (var other = 1u; other < STRIPES; other += 1u) {
+            whole += parts[other * {{ dim // 4 }}u + quad];
+        }
+        put(outputs + {{ g * dim }}u + 4u * quad, whole);
+    }
+    if thread == 0u {
+        var whole = own[0];
+        for (var other = 1u; other < STRIPES; other += 1u) {
+            whole += own[other];
+        }
+        partials[partial + {{ 2 * g + 1 }}u] = whole;
+    }
+    workgroupBarrier();
+{%- endfor %}
+{%- else %}
+    if stripe >= STRIPES {
+        return;
+    }
+{%- for g in range(group) %}
+{%- for o in range(share) %}
+    put(outputs + {{ g * dim }}u + 8u * ({{ share }}u * part + {{ o }}u), c{{ g }}_{{ o }});
+    put(outputs + {{ g * dim }}u + 8u * ({{ share }}u * part + {{ o }}u) + 4u, d{{ g }}_{{ o }});
+{%- endfor %}
+    if part == 0u {
+        partials[partial + {{ 2 * g + 1 }}u] = sum{{ g }};
+    }
+{%- endfor %}
+{%- endif %}
+}
+
+fn put(at: u32, x: vec4<f32>) {
+    partials[at] = x.x;
+    partials[at + 1u] = x.y;
+    partials[at + 2u] = x.z;
+    partials[at + 3u] = x.w;
+}

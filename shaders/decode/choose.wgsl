@@ -1,0 +1,16 @@
+// The likeliest token, which the next step begins with, and what the host is told: the token, its probability (softmax
+// over all logits), and how many logits are no numbers.
+
+@group(0) @binding(0) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> token: array<u32>;
+@group(0) @binding(2) var<storage, read_write> report: array<vec4<u32>>;
+
+@compute @workgroup_size(1)
+fn main() {
+    var all = parts[0];
+    for (var part = 1u; part < {{ parts }}u; part += 1u) {
+        all = both(all, parts[part]);
+    }
+    token[0] = all.y;
+    report[0] = vec4<u32>(all.y, bitcast<u32>(1.0 / bitcast<f32>(all.z)), all.w, 0u);
+}

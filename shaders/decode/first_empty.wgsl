@@ -1,0 +1,32 @@
+// The first empty slot of each KV head: where the first token after a prompt goes.
+
+@group(0) @binding(0) var<storage, read> positions: array<i32>;
+@group(0) @binding(1) var<storage, read_write> next: array<u32>;
+@group(0) @binding(2) var<uniform> place: vec4<u32>;
+
+const THREADS: u32 = {{ threads }}u;
+
+var<workgroup> firsts: array<u32, {{ threads }}>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let kv = workgroup.x;
+    let capacity = place.y;
+    var first = {{ nothing }}u;
+    for (var slot = thread; slot < capacity; slot += THREADS) {
+        if positions[kv * capacity + slot] < 0 {
+            first = min(first, slot);
+        }
+    }
+    firsts[thread] = first;
+    workgroupBarrier();
+    if thread == 0u {
+        for (var i = 1u; i < THREADS; i += 1u) {
+            first = min(first, firsts[i]);
+        }
+        next[place.x * {{ kv_heads }}u + kv] = first;
+    }
+}

@@ -1,0 +1,29 @@
+// Norm, gate and up, and SiLU(gate) · up (Shazeer, arXiv 2002.05202, eq. 6). The rows of up follow those of gate in one
+// matrix; a lane has as many of the one as of the other.
+
+@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
+
+const THREADS: u32 = {{ tile // rows * lanes }}u;
+// Rows of each of the two that a workgroup and a lane have.
+const HALF: u32 = {{ tile // 2 }}u;
+const OWN: u32 = {{ rows // 2 }}u;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let lane = thread % {{ lanes }}u;
+    let own = thread / {{ lanes }}u * OWN;
+    let first = workgroup.x * HALF + own;
+    share(lane, own, HALF + own, products({{ at.weighted }}u, first, {{ feed_forward }}u + first, lane));
+
+    let scale = rms_scale();
+    for (var quad = thread; quad < HALF / 4u; quad += THREADS) {
+        let row = 4u * quad;
+        let gate = scale * vec4<f32>(whole(row), whole(row + 1u), whole(row + 2u), whole(row + 3u));
+        let second = HALF + row;
+        let up = scale * vec4<f32>(whole(second), whole(second + 1u), whole(second + 2u), whole(second + 3u));
+        activations[{{ at.feed_forward }}u + workgroup.x * {{ tile // 8 }}u + quad] = gate / (1.0 + exp(-gate)) * up;
+    }
+}

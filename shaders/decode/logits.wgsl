@@ -1,0 +1,26 @@
+// The last norm and the output matrix: the logits.
+
+@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> logits: array<f32>;
+
+const THREADS: u32 = {{ tile // rows * lanes }}u;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let lane = thread % {{ lanes }}u;
+    let own = thread / {{ lanes }}u * {{ rows }}u;
+    let start = (workgroup.y * grid.x + workgroup.x) * {{ tile }}u;
+    let first = start + own;
+    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane));
+
+    let scale = rms_scale();
+    for (var row = thread; row < {{ tile }}u; row += THREADS) {
+        if start + row < {{ height }}u {
+            logits[start + row] = scale * whole(row);
+        }
+    }
+}

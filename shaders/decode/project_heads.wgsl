@@ -1,0 +1,114 @@
+// Norm, then the rows of one head of queries, keys or values a workgroup; bias, the head's own norm and RoPE where there
+// are any. A query goes to the activations, a key and a value go into the slot that is next for their head.
+
+@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> keys: array<{{ quad }}>;
+@group(0) @binding(4) var<storage, read_write> values: array<{{ quad }}>;
+@group(0) @binding(5) var<storage, read_write> positions: array<i32>;
+@group(0) @binding(6) var<storage, read> next: array<u32>;
+{%- if extras %}
+@group(0) @binding(7) var<storage, read> extras: array<f32>;
+{%- endif %}
+@group(0) @binding(8) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(9) var<uniform> place: vec4<u32>;
+
+const THREADS: u32 = {{ tile // rows * lanes }}u;
+
+var<workgroup> head: array<f32, {{ dim }}>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let lane = thread % {{ lanes }}u;
+    let own = thread / {{ lanes }}u * {{ rows }}u;
+    let first = workgroup.x * {{ dim }}u + own;
+    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane));
+
+    let index = {{ first_head }}u + workgroup.x;
+    let scale = rms_scale();
+    for (var row = thread; row < {{ dim }}u; row += THREADS) {
+        head[row] = scale * whole(row){% if biases %} + extras[index * {{ dim }}u + row]{% endif %};
+    }
+    workgroupBarrier();
+
+    let is_query = index < {{ query_heads }}u;
+    let is_key = !is_query && index < {{ query_heads + kv_heads }}u;
+    var normed = 1.0;
+{%- if head_norms %}
+    if is_query || is_key {
+        var squares = 0.0;
+        for (var row = 0u; row < {{ dim }}u; row += 1u) {
+            squares += head[row] * head[row];
+        }
+        normed = inverseSqrt(squares / {{ dim }}.0 + {{ epsilon }});
+    }
+{%- endif %}
+    let layer = {{ step_header }}u + 2u * place.x;
+    let capacity = step[layer].x;
+    var kv = index - {{ query_heads }}u;
+    if !is_key {
+        kv -= {{ kv_heads }}u;
+    }
+    for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
+        if is_query {
+            let x = turned(quad, normed, {{ norm_at.query }}u);
+            activations[{{ at.queries }}u + index * {{ dim // 4 }}u + quad] = x;
+            continue;
+        }
+        let slot = kv * capacity + min(next[place.x * {{ kv_heads }}u + kv], capacity - 1u);
+        let at = slot * {{ dim // 4 }}u + quad;
+        if is_key {
+            keys[at] = stored(turned(quad, normed, {{ norm_at.key }}u));
+            if quad == 0u {
+                positions[slot] = i32(step[0].x);
+            }
+        } else {
+            let first = 4u * quad;
+            values[at] = stored(vec4<f32>(head[first], head[first + 1u], head[first + 2u], head[first + 3u]));
+        }
+    }
+}
+
+fn normed_row(row: u32, normed: f32, weight: u32) -> f32 {
+{%- if head_norms %}
+    return head[row] * normed * extras[weight + row];
+{%- else %}
+    return head[row];
+{%- endif %}
+}
+
+// Four of the head's elements after RoPE (Su et al., arXiv 2104.09864, eq. 34).
+fn turned(quad: u32, normed: f32, weight: u32) -> vec4<f32> {
+    var out = vec4<f32>(0.0);
+    for (var i = 0u; i < 4u; i += 1u) {
+        let row = 4u * quad + i;
+        var x = normed_row(row, normed, weight);
+        if row < {{ rotated }}u {
+{%- if interleaved %}
+            let second = row % 2u == 1u;
+            let pair = row / 2u;
+            let other = normed_row(row ^ 1u, normed, weight);
+{%- else %}
+            let second = row >= {{ rotated // 2 }}u;
+            let pair = select(row, row - {{ rotated // 2 }}u, second);
+            let other = normed_row(select(row + {{ rotated // 2 }}u, row - {{ rotated // 2 }}u, second), normed, weight);
+{%- endif %}
+            // Two pairs' cosine and sine a word.
+            let both = bitcast<vec4<f32>>(step[{{ angles }}u + pair / 2u]);
+            let angle = select(both.xy, both.zw, pair % 2u == 1u);
+            x = x * angle.x + select(-other, other, second) * angle.y;
+        }
+        out[i] = x;
+    }
+    return out;
+}
+
+fn stored(x: vec4<f32>) -> {{ quad }} {
+{%- if packed %}
+    return vec2<u32>(pack2x16float(x.xy), pack2x16float(x.zw));
+{%- else %}
+    return x;
+{%- endif %}
+}

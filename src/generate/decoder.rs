@@ -1,0 +1,74 @@
+//! Decoding as one piece of work on the device, where a model offers it.
+
+use super::GenerateError;
+use crate::Error;
+use crate::cache::ScopeCache;
+use crate::gpu::Pending;
+
+/// The token that a step begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fed {
+    /// This one.
+    Token(u32),
+    /// The one that the step before chose, which is on the device already.
+    Chosen,
+}
+
+/// What a step is to do and to bring back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The logits, `[vocabulary]` in f32, instead of the [likeliest token](Chosen).
+    pub logits: bool,
+    /// Every slot's score, even where nothing is selected.
+    pub scores: bool,
+}
+
+/// A model's steps with one cache, each one submission to the device.
+pub trait StepDecoder {
+    /// Puts a decoded token into `cache` and begins to compute what is `wanted` of the next. `None` where this step needs
+    /// [`LanguageModel::step`](super::LanguageModel::step); nothing has been done then.
+    ///
+    /// Only one result may be on its way at a time.
+    ///
+    /// # Errors
+    ///
+    /// The cache's and the kernels'.
+    fn step(
+        &mut self,
+        fed: Fed,
+        cache: &mut ScopeCache,
+        wanted: Wanted,
+    ) -> Result<Option<Pending>, Error>;
+}
+
+/// The likeliest token, the first of equal ones.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chosen {
+    /// The token.
+    pub token: u32,
+    /// Its probability by all logits.
+    pub probability: f32,
+}
+
+impl Chosen {
+    /// From the bytes that a step without `logits` brings back: token, probability, how many logits are NaN or +∞.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Logits`] where one is NaN or +∞, or none is finite.
+    pub fn from_bytes(bytes: &[u8], vocabulary: usize) -> Result<Self, GenerateError> {
+        let (words, _) = bytes.as_chunks::<4>();
+        let word = |index: usize| words.get(index).map_or(0, |word| u32::from_le_bytes(*word));
+        let wrong = |detail: String| Err(GenerateError::Logits { detail });
+        if word(2) > 0 {
+            return wrong(format!("{} are NaN or infinite", word(2)));
+        }
+        if word(0) as usize >= vocabulary {
+            return wrong(format!("of {vocabulary} none is finite"));
+        }
+        Ok(Self {
+            token: word(0),
+            probability: f32::from_bits(word(1)),
+        })
+    }
+}

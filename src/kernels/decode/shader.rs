@@ -1,0 +1,142 @@
+//! From a shader's file to its text: the files of a decode step are templates, written out for a model's sizes, since loops
+//! whose bounds are known are what shader compilers unroll.
+
+use minijinja::{Environment, context};
+
+use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
+use super::step_words;
+use super::tuning::Tuning;
+use crate::kernels::block_source::format_texts;
+use crate::weights::BlockFormat;
+
+/// The matrix of a kernel, as its template needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MatrixText {
+    /// How its elements are stored.
+    pub format: BlockFormat,
+    /// Its rows.
+    pub height: usize,
+    /// Groups of 32 elements a row.
+    pub groups: usize,
+    /// Rows of a workgroup.
+    pub tile: usize,
+}
+
+/// What a template is given besides the model's sizes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Particular {
+    /// Its matrix, if it has one.
+    pub matrix: Option<MatrixText>,
+    /// Where its input lies, in vectors of the activations.
+    pub input: usize,
+    /// The first of the heads that it projects to.
+    pub first_head: usize,
+    /// How its work is shared out.
+    pub tuning: Tuning,
+}
+
+/// The texts of a kernel, in their order.
+pub struct Texts<'a>(pub &'a [&'a str]);
+
+/// Writes `texts` out.
+///
+/// # Errors
+///
+/// What minijinja says: the files are wrong, since what they are given always is the same.
+pub fn render(
+    texts: &Texts<'_>,
+    sizes: &DecodeSizes,
+    particular: &Particular,
+) -> Result<String, minijinja::Error> {
+    let environment = Environment::new();
+    let matrix = particular.matrix;
+    let tile = matrix.map_or(0, |matrix| matrix.tile);
+    let tuning = particular.tuning.within(tile.max(1));
+    let values = context! {
+        rows => tuning.rows,
+        lanes => tuning.lanes,
+        tile => tile,
+        attending => tuning.attending,
+        slots => tuning.slots,
+        share => tuning.share(sizes.dim / 8),
+        threads => tuning.threads,
+        height => matrix.map_or(0, |matrix| matrix.height),
+        groups => matrix.map_or(0, |matrix| matrix.groups),
+        input => particular.input,
+        first_head => particular.first_head,
+        at => places(&sizes.activations()),
+        width => sizes.width,
+        feed_forward => sizes.feed_forward,
+        query_heads => sizes.query_heads,
+        kv_heads => sizes.kv_heads,
+        group => sizes.group(),
+        dim => sizes.dim,
+        vocabulary => sizes.vocabulary,
+        epsilon => format!("{:e}", sizes.epsilon),
+        rotated => sizes.rotated,
+        interleaved => sizes.interleaved,
+        biases => sizes.biases,
+        head_norms => sizes.head_norms,
+        extras => sizes.biases || sizes.head_norms,
+        norm_at => norm_places(sizes),
+        packed => sizes.packed,
+        quad => if sizes.packed { "vec2<u32>" } else { "vec4<f32>" },
+        oct => if sizes.packed { "vec4<u32>" } else { "vec4<f32>" },
+        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
+        split => SPLIT,
+        partial => sizes.partial(),
+        part => PART,
+        parts => sizes.parts(),
+        nothing => NONE,
+        step_words => step_words::vectors(sizes),
+        step_header => step_words::first_layer(sizes),
+        angles => step_words::first_angle(),
+    };
+    let mut written = String::new();
+    for text in texts.0 {
+        written += &environment.render_str(text, &values)?;
+        written.push('\n');
+    }
+    if let Some(matrix) = matrix {
+        for text in format_texts(matrix.format)
+            .iter()
+            .chain(dot_text(matrix.format))
+        {
+            written += text;
+            written.push('\n');
+        }
+    }
+    Ok(written)
+}
+
+fn places(at: &Activations) -> minijinja::Value {
+    context! {
+        hidden => at.hidden,
+        weighted => at.weighted,
+        squares => at.squares,
+        queries => at.queries,
+        attended => at.attended,
+        feed_forward => at.feed_forward,
+    }
+}
+
+/// Where the weights of the heads' norms lie among the extras: after the biases.
+fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
+    let biases = if sizes.biases {
+        (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
+    } else {
+        0
+    };
+    context! { query => biases, key => biases + sizes.dim }
+}
+
+/// How the products with a group are summed, where the format's own text does not say.
+fn dot_text(format: BlockFormat) -> Option<&'static &'static str> {
+    const NIBBLES: &str = include_str!("../../../shaders/blocks/nibble_dot.wgsl");
+    const WHOLE: &str = include_str!("../../../shaders/blocks/dot.wgsl");
+    match format {
+        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K => Some(&NIBBLES),
+        BlockFormat::Q8_0 => None,
+        _ => Some(&WHOLE),
+    }
+}

@@ -1,0 +1,62 @@
+//! How a kernel's rows are shared among its lanes: what is fast depends on the adapter, what comes out only on rounding.
+
+/// In a product, a lane multiplies `rows` rows with what it reads of the input, and `lanes` of them share those rows. In
+/// attention, a thread weighs `slots` slots with what it reads of the queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tuning {
+    /// Rows a lane, an even number that divides 32.
+    pub rows: usize,
+    /// Lanes that share them.
+    pub lanes: usize,
+    /// Threads of a workgroup of attention.
+    pub attending: usize,
+    /// Slots of one of those threads, 4 or 8.
+    pub slots: usize,
+    /// Threads of a workgroup of everything else.
+    pub threads: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self::PARALLEL
+    }
+}
+
+impl Tuning {
+    /// For adapters that run on a CPU: a load costs as much as thirty multiplications, there are few lanes to keep busy, and
+    /// each four threads of a workgroup clear all of its memory.
+    pub const SERIAL: Self = Self {
+        rows: 8,
+        lanes: 1,
+        attending: 4,
+        slots: 8,
+        threads: 16,
+    };
+
+    /// For GPUs, which want many lanes, and neighbours to read neighbours.
+    pub const PARALLEL: Self = Self {
+        rows: 4,
+        lanes: 16,
+        attending: 64,
+        slots: 4,
+        threads: 64,
+    };
+
+    /// The same with as many lanes as a workgroup may have for `tile` rows.
+    #[must_use]
+    pub fn within(self, tile: usize) -> Self {
+        const MOST_THREADS: usize = 256;
+        let most = (MOST_THREADS * self.rows / tile).max(1);
+        Self {
+            lanes: self.lanes.min(most),
+            ..self
+        }
+    }
+
+    /// Of `octs` vectors of eight elements, how many an attending thread has: the fewest by which its workgroup has all.
+    pub fn share(self, octs: usize) -> usize {
+        (1..=octs)
+            .find(|share| octs.is_multiple_of(*share) && self.attending * share >= octs)
+            .unwrap_or(octs)
+    }
+}

@@ -1,0 +1,323 @@
+//! Decoding with the fused kernels of [`crate::kernels::decode`]: one submission and one small readback a token.
+
+mod layer;
+mod pipelines;
+mod weights;
+
+use std::num::NonZeroU64;
+
+use super::llama::Llama;
+use super::matrix::Matrix;
+use crate::Error;
+use crate::cache::ScopeCache;
+use crate::generate::{Fed, StepDecoder, Wanted};
+use crate::gpu::{Gpu, Pending, Readback};
+use crate::kernels::decode::{
+    BoundKernel, DecodeSizes, MatrixText, Particular, Tuning, step_vectors, step_words,
+};
+use crate::kernels::{BoundBuffer, buffer_of};
+use layer::{LayerKernels, Work};
+pub(super) use pipelines::Pipelines;
+use pipelines::{Kernel, text_of};
+use weights::LayerWeights;
+
+/// Bytes of what the last kernel reports.
+const REPORT_BYTES: u64 = 16;
+
+/// A multiple of the alignment that WebGPU may ask of a part of a uniform buffer.
+const PLACE_BYTES: u64 = 256;
+
+/// The most workgroups along one side of a grid.
+const GRID_SIDE: usize = 65_535;
+
+/// Decodes tokens with a model and one cache after the other. Memory, bindings and compiled kernels are made when it is, and
+/// again only where a cache has moved.
+pub struct Decoder<'a> {
+    model: &'a Llama,
+    gpu: Gpu,
+    sizes: DecodeSizes,
+    tuning: Tuning,
+    buffers: StepBuffers,
+    weights: Vec<LayerWeights>,
+    last_norm: BoundBuffer,
+    embed: BoundKernel,
+    logits: BoundKernel,
+    /// The logits kernel's grid.
+    logits_grid: [u32; 2],
+    choose_parts: BoundKernel,
+    choose: BoundKernel,
+    layers: Vec<LayerKernels>,
+    /// The state of the cache that the layers are bound to.
+    bound: Option<u64>,
+    report: Readback,
+    whole: Option<Readback>,
+}
+
+/// The memory of a step, beside weights and cache.
+struct StepBuffers {
+    activations: BoundBuffer,
+    token: BoundBuffer,
+    logits: BoundBuffer,
+    parts: BoundBuffer,
+    report: BoundBuffer,
+    step: BoundBuffer,
+    /// A uniform a layer, [`PLACE_BYTES`] apart: its number, its capacity.
+    places: BoundBuffer,
+    /// The slot that each head's next token goes to.
+    next: BoundBuffer,
+    /// Largest logit and sum of exponentials of every query head.
+    stats: BoundBuffer,
+}
+
+impl StepBuffers {
+    fn new(device: &wgpu::Device, sizes: &DecodeSizes) -> Self {
+        let storage = |bytes: usize| storage(device, bytes as u64);
+        let uniform = |bytes: u64| {
+            BoundBuffer::whole(device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("kvscope step"),
+                size: bytes,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }))
+        };
+        Self {
+            activations: storage(16 * sizes.activations().vectors),
+            token: storage(4),
+            logits: storage(4 * sizes.vocabulary),
+            parts: storage(16 * sizes.parts()),
+            report: storage(REPORT_BYTES as usize),
+            step: uniform(16 * step_vectors(sizes) as u64),
+            places: uniform(PLACE_BYTES * sizes.layers as u64),
+            next: storage(4 * sizes.layers * sizes.kv_heads),
+            stats: storage(8 * sizes.query_heads),
+        }
+    }
+
+    fn place(&self, layer: usize) -> BoundBuffer {
+        self.places.part(PLACE_BYTES * layer as u64, 16)
+    }
+}
+
+/// A storage buffer of our own.
+fn storage(device: &wgpu::Device, bytes: u64) -> BoundBuffer {
+    BoundBuffer::whole(device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("kvscope step"),
+        size: bytes.next_multiple_of(16),
+        usage: wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    }))
+}
+
+impl<'a> Decoder<'a> {
+    /// For caches like `cache`; `None` where the kernels are not written for the model's sizes or the device's limits.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`](crate::kernels::KernelError) where the device does not answer.
+    pub fn new(model: &'a Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
+        let tuning = if gpu.report().is_software() {
+            Tuning::SERIAL
+        } else {
+            Tuning::PARALLEL
+        };
+        Self::tuned(model, gpu, cache, tuning)
+    }
+
+    /// As [`new`](Self::new), with the work shared out as `tuning` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn tuned(
+        model: &'a Llama,
+        gpu: &Gpu,
+        cache: &ScopeCache,
+        tuning: Tuning,
+    ) -> Result<Option<Self>, Error> {
+        let Some(sizes) = weights::sizes(model, cache.config().cache_type) else {
+            return Ok(None);
+        };
+        let (device, _) = gpu.wgpu();
+        if !within_limits(&device.limits(), &sizes) {
+            return Ok(None);
+        }
+        let output: &Matrix = model.output.as_ref().unwrap_or(&model.embedding);
+        let ends = (weights::alone(&model.embedding)?, weights::alone(output)?);
+        let (Some(weights), (Some(embedding), Some(output))) = (weights::layers(model)?, ends)
+        else {
+            return Ok(None);
+        };
+        let Some(first) = weights.first() else {
+            return Ok(None);
+        };
+
+        let buffers = StepBuffers::new(device, &sizes);
+        let pipeline = |kernel, particular| model.pipelines.get(device, kernel, &sizes, particular);
+        let none = Particular {
+            tuning,
+            ..Particular::default()
+        };
+        let with = |matrix: MatrixText| Particular {
+            matrix: Some(matrix),
+            ..none
+        };
+
+        let embed = pipeline(Kernel::Embed, with(text_of(&embedding, 32)));
+        let embed = embed.bind(
+            device,
+            &[
+                planes(&embedding).as_slice(),
+                &[
+                    (2, &buffers.activations),
+                    (3, &first.attention_norm),
+                    (4, &buffers.token),
+                ],
+            ]
+            .concat(),
+        );
+        let tile = LOGITS_TILE;
+        let logits = pipeline(Kernel::Logits, with(text_of(&output, tile)));
+        let logits = logits.bind(
+            device,
+            &[
+                planes(&output).as_slice(),
+                &[(2, &buffers.activations), (3, &buffers.logits)],
+            ]
+            .concat(),
+        );
+        let tiles = sizes.vocabulary.div_ceil(tile);
+        let line = tiles.min(GRID_SIDE);
+        Ok(Some(Self {
+            model,
+            gpu: gpu.clone(),
+            sizes,
+            tuning,
+            embed,
+            logits,
+            logits_grid: [line as u32, tiles.div_ceil(line) as u32],
+            choose_parts: pipeline(Kernel::ChooseParts, none)
+                .bind(device, &[(0, &buffers.logits), (1, &buffers.parts)]),
+            choose: pipeline(Kernel::Choose, none).bind(
+                device,
+                &[
+                    (0, &buffers.parts),
+                    (1, &buffers.token),
+                    (2, &buffers.report),
+                ],
+            ),
+            layers: Vec::new(),
+            bound: None,
+            last_norm: buffer_of(model.norm.weight())?,
+            report: Readback::new(gpu, REPORT_BYTES),
+            whole: None,
+            buffers,
+            weights,
+        }))
+    }
+
+    /// Binds every layer to `cache`'s memory as it is now.
+    fn bind(&mut self, cache: &ScopeCache) -> Result<(), Error> {
+        self.bound = None;
+        let (device, queue) = self.gpu.wgpu();
+        let work = Work::new(device, &self.sizes, cache);
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut layers = Vec::with_capacity(self.weights.len());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for layer in 0..self.weights.len() {
+                let Some(memory) = cache.buffers(layer)? else {
+                    return Err(crate::cache::CacheError::NoPrompt { layer }.into());
+                };
+                let place: Vec<u8> = [layer as u32, memory.capacity as u32, 0, 0]
+                    .iter()
+                    .flat_map(|word| word.to_le_bytes())
+                    .collect();
+                let places = self.buffers.places.buffer();
+                queue.write_buffer(places, PLACE_BYTES * layer as u64, &place);
+                let kernels = LayerKernels::new(self, layer, &memory, &work);
+                kernels.find_empty(&mut pass, &self.sizes);
+                layers.push(kernels);
+            }
+        }
+        queue.submit([encoder.finish()]);
+        self.layers = layers;
+        self.bound = Some(cache.stamp());
+        Ok(())
+    }
+}
+
+impl StepDecoder for Decoder<'_> {
+    fn step(
+        &mut self,
+        fed: Fed,
+        cache: &mut ScopeCache,
+        wanted: Wanted,
+    ) -> Result<Option<Pending>, Error> {
+        if !cache.ready()? {
+            return Ok(None);
+        }
+        if self.bound != Some(cache.stamp()) {
+            self.bind(cache)?;
+        }
+        let (device, queue) = self.gpu.wgpu();
+        let position = cache.position();
+        let (cosines, sines) = self.model.rope.rows(position, 1);
+        let angles = cosines.into_iter().zip(sines).map(<[f32; 2]>::from);
+        let steps = cache.advance(wanted.scores);
+        let words = step_words(&self.sizes, position, angles, &steps);
+        queue.write_buffer(self.buffers.step.buffer(), 0, bytemuck::cast_slice(&words));
+        if let Fed::Token(token) = fed {
+            queue.write_buffer(self.buffers.token.buffer(), 0, &token.to_le_bytes());
+        }
+
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let groups = self.sizes.width / 32;
+            self.embed
+                .dispatch(&mut pass, [groups.div_ceil(32) as u32, 1]);
+            for (kernels, step) in self.layers.iter().zip(&steps) {
+                kernels.step(&mut pass, &self.sizes, step);
+            }
+            self.logits.dispatch(&mut pass, self.logits_grid);
+            if !wanted.logits {
+                let parts = self.sizes.parts() as u32;
+                self.choose_parts.dispatch(&mut pass, [parts, 1]);
+                self.choose.dispatch(&mut pass, [1, 1]);
+            }
+        }
+        let bytes = if wanted.logits {
+            4 * self.sizes.vocabulary as u64
+        } else {
+            REPORT_BYTES
+        };
+        let (source, readback) = if wanted.logits {
+            let gpu = &self.gpu;
+            let whole = self.whole.get_or_insert_with(|| Readback::new(gpu, bytes));
+            (self.buffers.logits.buffer(), &*whole)
+        } else {
+            (self.buffers.report.buffer(), &self.report)
+        };
+        readback.copy(&mut encoder, source, bytes);
+        queue.submit([encoder.finish()]);
+        Ok(Some(readback.request(bytes)))
+    }
+}
+
+/// Rows of a workgroup of the logits kernel.
+const LOGITS_TILE: usize = 64;
+
+/// A matrix's planes, where every shader binds them.
+fn planes(matrix: &weights::MatrixBuffers) -> Vec<(u32, &BoundBuffer)> {
+    let scales = matrix.scales.iter().map(|scales| (1, scales));
+    std::iter::once((0, &matrix.quants)).chain(scales).collect()
+}
+
+fn within_limits(limits: &wgpu::Limits, sizes: &DecodeSizes) -> bool {
+    limits.max_storage_buffers_per_shader_stage >= 8
+        && 16 * step_vectors(sizes) as u64 <= limits.max_uniform_buffer_binding_size
+        && NonZeroU64::new(4 * sizes.vocabulary as u64)
+            .is_some_and(|bytes| bytes.get() <= limits.max_storage_buffer_binding_size)
+}

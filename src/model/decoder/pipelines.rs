@@ -1,0 +1,112 @@
+//! The kernels of one model, compiled at its first decode step and kept for the generations after it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::weights::MatrixBuffers;
+use crate::kernels::decode::{DecodePipeline, DecodeSizes, MatrixText, Particular, Texts};
+
+macro_rules! shader {
+    ($file:literal) => {
+        include_str!(concat!("../../../shaders/decode/", $file))
+    };
+}
+
+/// A kernel of a decode step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kernel {
+    FirstEmpty,
+    Embed,
+    ProjectHeads,
+    Attend,
+    Combine,
+    Evict,
+    AddProduct,
+    GateUp,
+    Logits,
+    ChooseParts,
+    Choose,
+}
+
+impl Kernel {
+    fn texts(self) -> &'static [&'static str] {
+        match self {
+            Self::FirstEmpty => &[shader!("first_empty.wgsl")],
+            Self::Embed => &[shader!("embed.wgsl")],
+            Self::ProjectHeads => &[
+                shader!("project_heads.wgsl"),
+                shader!("product.wgsl"),
+                shader!("rms.wgsl"),
+            ],
+            Self::Attend => &[shader!("attend.wgsl")],
+            Self::Combine => &[shader!("combine.wgsl")],
+            Self::Evict => &[shader!("evict.wgsl")],
+            Self::AddProduct => &[shader!("add_product.wgsl"), shader!("product.wgsl")],
+            Self::GateUp => &[
+                shader!("gate_up.wgsl"),
+                shader!("product.wgsl"),
+                shader!("rms.wgsl"),
+            ],
+            Self::Logits => &[
+                shader!("logits.wgsl"),
+                shader!("product.wgsl"),
+                shader!("rms.wgsl"),
+            ],
+            Self::ChooseParts => &[shader!("choose_parts.wgsl"), shader!("both.wgsl")],
+            Self::Choose => &[shader!("choose.wgsl"), shader!("both.wgsl")],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::FirstEmpty => "first_empty",
+            Self::Embed => "embed",
+            Self::ProjectHeads => "project_heads",
+            Self::Attend => "attend",
+            Self::Combine => "combine",
+            Self::Evict => "evict",
+            Self::AddProduct => "add_product",
+            Self::GateUp => "gate_up",
+            Self::Logits => "logits",
+            Self::ChooseParts => "choose_parts",
+            Self::Choose => "choose",
+        }
+    }
+}
+
+type Key = (Kernel, Particular, bool);
+
+/// Compiled kernels. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(in crate::model) struct Pipelines(Arc<Mutex<HashMap<Key, DecodePipeline>>>);
+
+impl Pipelines {
+    /// The kernel for `sizes` and `particular`, compiled if it has not been yet. A model has one device and one set of
+    /// sizes but for the cache's type.
+    pub(super) fn get(
+        &self,
+        device: &wgpu::Device,
+        kernel: Kernel,
+        sizes: &DecodeSizes,
+        particular: Particular,
+    ) -> DecodePipeline {
+        let mut pipelines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = pipelines.entry((kernel, particular, sizes.packed));
+        let compile = || {
+            let texts = Texts(kernel.texts());
+            DecodePipeline::new(device, kernel.name(), &texts, sizes, &particular)
+        };
+        compiled.or_insert_with(compile).clone()
+    }
+}
+
+/// What a template has to know of `buffers`' matrix, with `tile` rows a workgroup.
+pub(super) fn text_of(buffers: &MatrixBuffers, tile: usize) -> MatrixText {
+    let shape = buffers.matrix.shape();
+    MatrixText {
+        format: shape.format,
+        height: buffers.height,
+        groups: shape.width / 32,
+        tile,
+    }
+}

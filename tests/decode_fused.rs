@@ -1,0 +1,318 @@
+//! The fused kernels of a decode step against tensor operations on the same device: for every architecture, format, policy
+//! and way of sharing out the work, the same logits, the same slots retained, the same memory.
+
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "plain_cache/devices.rs"]
+mod devices;
+mod gguf_file;
+mod plain_llama;
+mod tiny_model;
+
+use kvscope::cache::{
+    Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
+};
+use kvscope::generate::{Chosen, Fed, StepDecoder, Wanted};
+use kvscope::kernels::decode::Tuning;
+use kvscope::model::{Decoder, Llama, LogitRows};
+use kvscope::weights::BlockFormat;
+use tiny_model::sizes::{LLAMA, LLAMA_3, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Sizes};
+use tiny_model::{TinyModel, run};
+
+/// In units of the logits' root mean square: both ways round f32 sums in their own order.
+const CLOSE: f32 = 1e-3;
+/// In an f16 cache one more element may be rounded the other way.
+const CLOSE_F16: f32 = 1e-2;
+
+const TUNINGS: [Tuning; 2] = [Tuning::SERIAL, Tuning::PARALLEL];
+
+/// Eight query heads on one KV head, as many as share one; heads that no power of two divides.
+const GROUP_OF_EIGHT: Sizes = Sizes {
+    query_heads: 8,
+    kv_heads: 1,
+    head_dim: 40,
+    rotated: 20,
+    ..LLAMA
+};
+
+fn model(sizes: Sizes, format: BlockFormat) -> Llama {
+    let tiny = TinyModel::new(sizes, format);
+    run::load_gguf(&tiny.gguf().bytes(), &devices::gpu()).unwrap()
+}
+
+fn tokens(count: usize) -> Vec<u32> {
+    (0..count as u32)
+        .map(|i| (i * i * 7 + i * 31 + 5) % 259)
+        .collect()
+}
+
+/// A cache that has taken in `prompt`.
+fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCache {
+    let mut cache = config.init(&devices::gpu()).unwrap();
+    model.append(prompt, &mut cache, LogitRows::None).unwrap();
+    for layer in 0..model.config().layers {
+        cache.finish_prefill(layer).unwrap();
+    }
+    cache
+}
+
+fn step(decoder: &mut Decoder<'_>, token: u32, cache: &mut ScopeCache, logits: bool) -> Vec<u8> {
+    let wanted = Wanted {
+        logits,
+        scores: true,
+    };
+    let pending = decoder.step(Fed::Token(token), cache, wanted).unwrap();
+    pollster::block_on(pending.expect("a step in place").read(devices::opened())).unwrap()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+}
+
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let square: f32 = expected.iter().map(|it| it * it).sum();
+    let scale = (square / expected.len() as f32).sqrt();
+    let pairs = found.iter().zip(expected);
+    let most = pairs.fold(0.0, |most: f32, (found, expected)| {
+        let off = (found - expected).abs();
+        if off > most || off.is_nan() {
+            off
+        } else {
+            most
+        }
+    });
+    most / scale
+}
+
+fn retained(cache: &ScopeCache, layer: usize) -> Vec<(Vec<u32>, Vec<f32>)> {
+    let heads = pollster::block_on(cache.retained(layer)).unwrap();
+    heads
+        .into_iter()
+        .map(|head| (head.positions, head.scores))
+        .collect()
+}
+
+/// Decodes `steps` tokens both ways after a prompt of `prompt`, and compares all there is to see.
+fn agrees(
+    name: &str,
+    model: &Llama,
+    config: &ScopeCacheConfig,
+    tuning: Tuning,
+    prompt: usize,
+    steps: usize,
+) {
+    let tokens = tokens(prompt + steps);
+    let (prompt, decoded) = tokens.split_at(prompt);
+    let mut plain = prefilled(model, config.clone(), prompt);
+    let mut fused = prefilled(model, config.clone(), prompt);
+    let decoder = Decoder::tuned(model, devices::opened(), &fused, tuning).unwrap();
+    let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
+    let close = match config.cache_type {
+        CacheType::F16 => CLOSE_F16,
+        CacheType::F32 => CLOSE,
+    };
+    for (t, &token) in decoded.iter().enumerate() {
+        let expected = run::read_back(model.step(token, &mut plain).unwrap());
+        let found = floats(&step(&mut decoder, token, &mut fused, true));
+        let off = difference(&found, &expected);
+        assert!(off < close, "{name}, step {t}: logits are off by {off}");
+        assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
+        if t % 7 == 0 || t + 1 == decoded.len() {
+            for layer in 0..model.config().layers {
+                assert_eq!(fused.selections(layer), plain.selections(layer));
+                let (found, expected) = (retained(&fused, layer), retained(&plain, layer));
+                for (head, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    let place = format!("{name}, step {t}, layer {layer}, head {head}");
+                    assert_eq!(found.0, expected.0, "{place}");
+                    let off = difference(&found.1, &expected.1);
+                    assert!(off < 10.0 * close, "{place}: scores are off by {off}");
+                }
+            }
+        }
+    }
+}
+
+fn config(model: &Llama, cache_type: CacheType) -> ScopeCacheConfig {
+    model
+        .config()
+        .cache()
+        .with_cache_type(cache_type)
+        .with_prefill_budget(Budget::Slots(24))
+        .with_observation_window(6)
+        .with_decode_budget(Budget::Slots(12))
+        .with_recent(5)
+        .with_max_new_tokens(45)
+        .with_block(16)
+}
+
+#[test]
+fn every_format() {
+    for format in BlockFormat::ALL {
+        let model = model(LLAMA, format);
+        let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
+        for tuning in TUNINGS {
+            agrees(format.name(), &model, &config, tuning, 30, 16);
+        }
+    }
+}
+
+#[test]
+fn every_architecture() {
+    for sizes in [LLAMA_TIED, LLAMA_3, QWEN2, QWEN3, GROUP_OF_EIGHT] {
+        let model = model(sizes, BlockFormat::Q8_0);
+        for cache_type in [CacheType::F16, CacheType::F32] {
+            let config = config(&model, cache_type)
+                .with_prefill(PrefillMethod::SnapKv)
+                .with_decode(DecodeStrategy::Adaptive);
+            for tuning in TUNINGS {
+                let name = format!("{sizes:?}, {cache_type:?}, {tuning:?}");
+                agrees(&name, &model, &config, tuning, 30, 20);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_strategy() {
+    let model = model(LLAMA, BlockFormat::Q4_1);
+    for (nth, decode) in DecodeStrategy::ALL.iter().enumerate() {
+        let prefill = PrefillMethod::ALL[nth % PrefillMethod::ALL.len()];
+        let config = config(&model, CacheType::F32)
+            .with_prefill(prefill)
+            .with_decode(*decode);
+        let name = format!("{prefill}, {decode}");
+        agrees(&name, &model, &config, TUNINGS[nth % 2], 40, 45);
+    }
+}
+
+/// More slots than one workgroup attends to, and as many as fill whole ones.
+#[test]
+fn long_caches() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    for (prompt, block) in [(250, 16), (256, 256), (300, 7), (513, 64)] {
+        for (decode, tuning) in [DecodeStrategy::Full, DecodeStrategy::Slide]
+            .iter()
+            .zip(TUNINGS)
+        {
+            let config = config(&model, CacheType::F16)
+                .with_decode(*decode)
+                .with_block(block);
+            agrees(
+                &format!("{prompt}, {decode}"),
+                &model,
+                &config,
+                tuning,
+                prompt,
+                20,
+            );
+        }
+    }
+}
+
+/// The likeliest token and its probability, on the device and on the host.
+#[test]
+fn choices() {
+    let model = model(LLAMA, BlockFormat::Q5_0);
+    let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::H2o);
+    for tuning in TUNINGS {
+        let tokens = tokens(30);
+        let mut first = prefilled(&model, config.clone(), &tokens);
+        let mut second = prefilled(&model, config.clone(), &tokens);
+        let gpu = devices::opened();
+        let mut logits = Decoder::tuned(&model, gpu, &first, tuning)
+            .unwrap()
+            .unwrap();
+        let mut chosen = Decoder::tuned(&model, gpu, &second, tuning)
+            .unwrap()
+            .unwrap();
+        let mut token = 7;
+        for step_number in 0..25 {
+            let logits = floats(&step(&mut logits, token, &mut first, true));
+            let bytes = step(&mut chosen, token, &mut second, false);
+            let chosen = Chosen::from_bytes(&bytes, model.config().vocabulary).unwrap();
+            let (best, most) = logits
+                .iter()
+                .enumerate()
+                .fold(
+                    (0, f32::MIN),
+                    |best, (at, &it)| if it > best.1 { (at, it) } else { best },
+                );
+            assert_eq!(chosen.token as usize, best, "step {step_number}");
+            let sum: f64 = logits.iter().map(|it| f64::from(it - most).exp()).sum();
+            assert!((f64::from(chosen.probability) * sum - 1.0).abs() < 1e-4);
+            token = chosen.token;
+        }
+    }
+}
+
+/// A token that the device chose is where the next step begins.
+#[test]
+fn a_chosen_token_need_not_come_back() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let config = config(&model, CacheType::F32);
+    let run = |stay: bool| {
+        let gpu = devices::opened();
+        let mut cache = prefilled(&model, config.clone(), &tokens(12));
+        let mut decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+        let mut fed = Fed::Token(9);
+        let mut chosen = Vec::new();
+        for _ in 0..12 {
+            let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
+            let bytes = pollster::block_on(pending.unwrap().read(gpu)).unwrap();
+            let token = Chosen::from_bytes(&bytes, 300).unwrap().token;
+            fed = if stay { Fed::Chosen } else { Fed::Token(token) };
+            chosen.push(token);
+        }
+        chosen
+    };
+    assert_eq!(run(true), run(false));
+}
+
+/// Steps by tensor operations, prompts and going back may come between steps in place, and a copy stays what it was.
+#[test]
+fn both_ways_take_turns() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
+    let tokens = tokens(60);
+    let mut plain = prefilled(&model, config.clone(), &tokens[..20]);
+    let mut mixed = prefilled(&model, config, &tokens[..20]);
+    let mut decoder = Decoder::new(&model, devices::opened(), &mixed)
+        .unwrap()
+        .unwrap();
+    let mut kept = None;
+    for (t, &token) in tokens[20..].iter().enumerate() {
+        if t == 20 {
+            for cache in [&mut plain, &mut mixed] {
+                model.append(&tokens[..9], cache, LogitRows::None).unwrap();
+                for layer in 0..model.config().layers {
+                    cache.finish_prefill(layer).unwrap();
+                }
+            }
+        }
+        let expected = run::read_back(model.step(token, &mut plain).unwrap());
+        let found = if t % 5 == 3 {
+            run::read_back(model.step(token, &mut mixed).unwrap())
+        } else {
+            floats(&step(&mut decoder, token, &mut mixed, true))
+        };
+        let off = difference(&found, &expected);
+        assert!(off < CLOSE, "step {t}: {off}");
+        if t == 10 {
+            kept = Some((mixed.clone(), retained(&mixed, 1)));
+        }
+    }
+    let (copy, before) = kept.unwrap();
+    assert_eq!(retained(&copy, 1), before);
+    assert_eq!(retained(&mixed, 1).len(), retained(&plain, 1).len());
+}
+
+#[test]
+fn sizes_that_no_kernel_is_written_for() {
+    let model = model(LLAMA_ODD, BlockFormat::F16);
+    let config = model.config().cache().with_cache_type(CacheType::F32);
+    let cache = prefilled(&model, config, &[1, 2, 3]);
+    let decoder = Decoder::new(&model, devices::opened(), &cache).unwrap();
+    assert!(decoder.is_none());
+}
