@@ -8,7 +8,7 @@ use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
 use crate::generate::{GenerateConfig, GenerateError, Generation};
 use crate::gpu::Gpu;
-use crate::model::{Llama, ModelLoader};
+use crate::model::{Decoder, Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
 
 /// A loaded model, ready to generate.
@@ -62,6 +62,18 @@ impl Engine {
     pub fn with_gpu(mut self, gpu: Gpu) -> Self {
         self.gpu = Some(gpu);
         self
+    }
+
+    /// Finds out by a short measurement how the GPU is best used for this model. Only speed depends on it.
+    ///
+    /// # Errors
+    ///
+    /// The device's.
+    pub async fn tune(&self) -> Result<(), Error> {
+        if let Some(gpu) = &self.gpu {
+            Decoder::tune(&self.model, gpu).await?;
+        }
+        Ok(())
     }
 
     /// The model.

@@ -7,6 +7,7 @@
 mod devices;
 mod gguf_file;
 mod plain_llama;
+mod safetensors_file;
 mod tiny_model;
 
 use kvscope::cache::{
@@ -56,7 +57,7 @@ fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCa
     cache
 }
 
-fn step(decoder: &mut Decoder<'_>, token: u32, cache: &mut ScopeCache, logits: bool) -> Vec<u8> {
+fn step(decoder: &mut Decoder, token: u32, cache: &mut ScopeCache, logits: bool) -> Vec<u8> {
     let wanted = Wanted {
         logits,
         scores: true,
@@ -149,27 +150,32 @@ fn config(model: &Llama, cache_type: CacheType) -> ScopeCacheConfig {
 
 #[test]
 fn every_format() {
+    // Compiling a shader is most of this test's time: the second way for formats that differ in how they are summed.
+    let parallel = [BlockFormat::Q4_1, BlockFormat::Q6_K, BlockFormat::Q8_0];
     for format in BlockFormat::ALL {
         let model = model(LLAMA, format);
         let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
-        for tuning in TUNINGS {
-            agrees(format.name(), &model, &config, tuning, 30, 16);
+        agrees(format.name(), &model, &config, Tuning::SERIAL, 30, 12);
+        if parallel.contains(&format) {
+            agrees(format.name(), &model, &config, Tuning::PARALLEL, 30, 12);
         }
     }
 }
 
 #[test]
 fn every_architecture() {
+    let ways = [
+        (CacheType::F16, Tuning::SERIAL),
+        (CacheType::F32, Tuning::PARALLEL),
+    ];
     for sizes in [LLAMA_TIED, LLAMA_3, QWEN2, QWEN3, GROUP_OF_EIGHT] {
         let model = model(sizes, BlockFormat::Q8_0);
-        for cache_type in [CacheType::F16, CacheType::F32] {
+        for (cache_type, tuning) in ways {
             let config = config(&model, cache_type)
                 .with_prefill(PrefillMethod::SnapKv)
                 .with_decode(DecodeStrategy::Adaptive);
-            for tuning in TUNINGS {
-                let name = format!("{sizes:?}, {cache_type:?}, {tuning:?}");
-                agrees(&name, &model, &config, tuning, 30, 20);
-            }
+            let name = format!("{sizes:?}, {cache_type:?}, {tuning:?}");
+            agrees(&name, &model, &config, tuning, 30, 20);
         }
     }
 }

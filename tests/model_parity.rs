@@ -13,7 +13,9 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{CacheType, ScopeCache};
-use kvscope::model::{Llama, LoadedModel, LogitRows, load_model};
+use kvscope::generate::{Fed, StepDecoder, Wanted};
+use kvscope::gpu::Gpu;
+use kvscope::model::{Decoder, Llama, LoadedModel, LogitRows, load_model};
 use kvscope::text::Controls;
 use real_model::{Recorded, Reference};
 
@@ -22,6 +24,8 @@ const PIECE: usize = 32;
 struct Loaded {
     model: Llama,
     device: Device,
+    /// Where steps are by the fused kernels.
+    gpu: Option<&'static Gpu>,
 }
 
 fn load(device: &Device) -> LoadedModel {
@@ -30,9 +34,9 @@ fn load(device: &Device) -> LoadedModel {
 }
 
 impl Loaded {
-    fn on(device: Device) -> Self {
+    fn on(device: Device, gpu: Option<&'static Gpu>) -> Self {
         let model = load(&device).model;
-        Self { model, device }
+        Self { model, device, gpu }
     }
 
     fn cache(&self, cache_type: CacheType) -> ScopeCache {
@@ -108,14 +112,34 @@ fn follows(
             last = got.to_vec();
         }
     });
+    let mut decoder = loaded.gpu.map(|gpu| {
+        let decoder = Decoder::new(&loaded.model, gpu, &cache).expect("a device that answers");
+        (decoder.expect("kernels for the real model"), gpu)
+    });
     for (step, (&token, &margin)) in run.greedy_ids.iter().zip(&run.margin).enumerate() {
         let choice = greedy(&last);
         assert!(
             choice == token || margin <= 0.1,
             "{name}: step {step}: {choice}, not {token}, whose margin was {margin}"
         );
-        last = read(loaded.model.step(token, &mut cache).expect("a step"));
+        last = match &mut decoder {
+            Some((decoder, gpu)) => fused(decoder, gpu, token, &mut cache),
+            None => read(loaded.model.step(token, &mut cache).expect("a step")),
+        };
     }
+}
+
+/// A step by the fused kernels.
+fn fused(decoder: &mut Decoder, gpu: &Gpu, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
+    let wanted = Wanted {
+        logits: true,
+        ..Wanted::default()
+    };
+    let pending = decoder.step(Fed::Token(token), cache, wanted);
+    let pending = pending.expect("a step").expect("a step in place");
+    let bytes = pollster::block_on(pending.read(gpu)).expect("readable logits");
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
 }
 
 /// The mean loss of a text, each token's given those before it.
@@ -138,25 +162,25 @@ fn loses_as_much(loaded: &Loaded, cache_type: CacheType, reference: &Reference) 
     );
 }
 
-fn agrees(device: Device, cache_type: CacheType) {
-    let loaded = Loaded::on(device);
+fn agrees(loaded: &Loaded, cache_type: CacheType) {
     for reference in real_model::references() {
         for (index, run) in reference.generation.iter().enumerate() {
             let name = format!("{}, generation {index}", reference.name);
-            follows(&loaded, cache_type, &name, run, &reference.logits[index]);
+            follows(loaded, cache_type, &name, run, &reference.logits[index]);
         }
-        loses_as_much(&loaded, cache_type, &reference);
+        loses_as_much(loaded, cache_type, &reference);
     }
 }
 
 #[test]
 fn the_kernels_agree_with_an_f16_cache() {
-    agrees(devices::gpu(), CacheType::F16);
+    let gpu = devices::opened();
+    agrees(&Loaded::on(gpu.device().clone(), Some(gpu)), CacheType::F16);
 }
 
 #[test]
 fn plain_tensors_agree_with_an_f32_cache() {
-    agrees(devices::flex(), CacheType::F32);
+    agrees(&Loaded::on(devices::flex(), None), CacheType::F32);
 }
 
 #[test]

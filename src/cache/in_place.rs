@@ -86,6 +86,15 @@ impl ScopeCache {
         self.stamp
     }
 
+    /// Slots a head that `layer`'s memory has.
+    pub(crate) fn capacity(&self, layer: usize) -> usize {
+        let store = self
+            .layers
+            .get(layer)
+            .and_then(|cache| cache.store.as_ref());
+        store.map_or(0, |store| store.capacity())
+    }
+
     /// Slots a head of the layer that has most.
     pub(crate) fn most_capacity(&self) -> usize {
         let stores = self.layers.iter().filter_map(|cache| cache.store.as_ref());

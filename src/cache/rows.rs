@@ -9,7 +9,9 @@ use super::config::CacheType;
 use super::error::{CacheError, ConfigError};
 use super::part::part;
 use super::retained::unread;
-use crate::kernels::{BoundBuffer, KernelError, buffer_of, int_buffer_of, pack_f16, unpack_f16};
+use crate::kernels::{
+    BoundBuffer, CacheRows, KernelError, buffer_of, int_buffer_of, pack_f16, unpack_f16,
+};
 
 /// Rows of `head_dim` elements, `[kv_heads, capacity, head_dim]`, in the cache's type.
 ///
@@ -116,6 +118,14 @@ impl Rows {
         match self {
             Self::Plain(rows) => Self::Plain(part(rows, 1, 0..capacity)),
             Self::Packed(rows) => Self::Packed(part(rows, 1, 0..capacity)),
+        }
+    }
+
+    /// All of it as it is stored, for kernels that read it so.
+    pub fn stored(&self) -> CacheRows {
+        match self {
+            Self::Plain(rows) => CacheRows::Plain(rows.clone()),
+            Self::Packed(rows) => CacheRows::Packed(rows.clone()),
         }
     }
 

@@ -10,6 +10,7 @@ use super::part::part;
 use super::prefill::Needs;
 use super::select;
 use super::store::{SlotStore, exactly};
+use crate::kernels::{prompt_attention, prompt_attention_takes, prompt_scores, runs_wgsl};
 
 /// Queries `[query_heads, tokens, head_dim]`, keys and values `[kv_heads, tokens, head_dim]` of a piece of a prompt.
 pub(super) struct Piece {
@@ -135,6 +136,9 @@ fn attend_causally(
     summed: bool,
 ) -> (Tensor<3>, SlotStore) {
     let [query_heads, count, dim] = queries.dims();
+    if count > 0 && runs_wgsl(&queries.device()) && prompt_attention_takes(dim) {
+        return attend_in_place(store, slots, first, queries, summed);
+    }
     let keys = store.keys.read(slots);
     let values = store.values.read(slots);
     let positions: Tensor<2, Int> = store.positions.clone().narrow(1, 0, slots);
@@ -167,4 +171,44 @@ fn attend_causally(
         store.scores = store.scores.slice_assign(range, scores);
     }
     (Tensor::cat(outputs, 1), store)
+}
+
+/// The same by kernels that read the cache as it lies, and store no probability; what is above is what they are tested
+/// against.
+#[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
+fn attend_in_place(
+    mut store: SlotStore,
+    slots: usize,
+    first: usize,
+    queries: &Tensor<3>,
+    summed: bool,
+) -> (Tensor<3>, SlotStore) {
+    let positions = store.positions.clone();
+    let (output, stats) = prompt_attention(
+        queries.clone(),
+        store.keys.stored(),
+        store.values.stored(),
+        positions.clone(),
+        slots,
+        first,
+    )
+    .expect("fitting tensors");
+    if summed {
+        let device = store.device();
+        let keys = store.keys.stored();
+        store.scores = exactly(&device, store.scores, |before| {
+            let (keys, positions) = (keys.clone(), positions.clone());
+            let rows = (slots, first);
+            prompt_scores(
+                queries.clone(),
+                keys,
+                positions,
+                stats.clone(),
+                before,
+                rows,
+            )
+            .expect("fitting tensors")
+        });
+    }
+    (output, store)
 }

@@ -72,7 +72,9 @@ fn open(arguments: &GenerateArguments, cancel: &Cancel) -> Result<Engine, Failur
         Some(gpu) => {
             // Writes go to the GPU without an answer; what failed is known once something is read.
             block_on(gpu.settle()).map_err(Error::from)?;
-            engine.with_gpu(gpu)
+            let engine = engine.with_gpu(gpu);
+            block_on(engine.tune())?;
+            engine
         }
         None => engine,
     })

@@ -37,7 +37,7 @@ pub struct Generation<'a, M, S> {
     stop_tokens: Vec<u32>,
     stop: StopStrings,
     sampler: Sampler,
-    decoder: Decoder<'a>,
+    decoder: Decoder,
     /// Whether scores are computed at every step.
     scores: bool,
     text: String,
@@ -46,13 +46,13 @@ pub struct Generation<'a, M, S> {
 }
 
 /// How steps are done.
-enum Decoder<'a> {
+enum Decoder {
     /// Not asked yet.
     Unknown,
     /// By tensor operations.
     None,
     /// As one piece of work each.
-    Fused(Box<dyn StepDecoder + 'a>),
+    Fused(Box<dyn StepDecoder>),
 }
 
 impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {

@@ -41,7 +41,7 @@ pub trait LanguageModel {
         &self,
         _gpu: &Gpu,
         _cache: &ScopeCache,
-    ) -> Result<Option<Box<dyn StepDecoder + '_>>, Error> {
+    ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
         Ok(None)
     }
 

@@ -23,6 +23,15 @@ pub(super) fn wait_for(device: &wgpu::Device) {
 }
 
 extern "C" fn wait() {
+    // On a thread of its own: this one's thread-local values are gone by now, and wgpu has some.
+    let waiting = std::thread::Builder::new().spawn(poll_all);
+    if let Ok(waiting) = waiting {
+        // A panic there has been told, and the process ends anyway.
+        let _ = waiting.join();
+    }
+}
+
+fn poll_all() {
     // A thread that opens a device just now is not waited for.
     let Ok(devices) = DEVICES.try_lock() else {
         return;

@@ -10,6 +10,7 @@ mod memory;
 mod options;
 mod readback;
 mod report;
+mod software;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use memory::GpuMemory;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};
 pub use readback::{Pending, Readback};
 pub use report::{GpuLimits, GpuReport};
+pub(crate) use software::is_software;
 
 use loss::DeviceWatch;
 
@@ -101,6 +103,9 @@ impl Gpu {
             .map_err(|error| GpuError::DeviceRequestFailed {
                 detail: error.to_string(),
             })?;
+        if report.is_software() {
+            software::note(&burn_device);
+        }
         // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
         let watch = DeviceWatch::install(&setup.device);
         Ok(Self {

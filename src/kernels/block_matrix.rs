@@ -7,15 +7,20 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
+use super::block_source::{BlockKernel, BlockOperation, GROUP, SERIAL_TILE, has_scales};
 use super::buffer::{BoundBuffer, int_buffer_of};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
+use crate::gpu::is_software;
 use crate::weights::BlockFormat;
 use crate::weights::planes::{PlanePiece, fills_units, plane_words};
 
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
+
+/// From so many tokens on, a product on an adapter that runs on a CPU takes a shader that is fast there, but takes seconds
+/// to be compiled.
+const SERIAL_TOKENS: usize = 64;
 
 /// What the kernels have to know of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +43,7 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
         input: FloatTensor<Self>,
         matrix: MatrixShape,
         first_row: usize,
+        serial: bool,
     ) -> FloatTensor<Self>;
     /// `rows` `[count]`, u32, gives `[count, width]`.
     fn block_rows(
@@ -66,6 +72,9 @@ pub struct BlockMatrix {
     rows: usize,
     #[module(skip)]
     width: usize,
+    /// Whether its device computes on a CPU.
+    #[module(skip)]
+    serial: bool,
 }
 
 impl BlockMatrix {
@@ -104,6 +113,7 @@ impl BlockMatrix {
             first_row: 0,
             rows: shape.rows,
             width: shape.width,
+            serial: is_software(device),
         })
     }
 
@@ -227,6 +237,7 @@ impl BlockMatrix {
                 input.into_dispatch(),
                 self.shape(),
                 self.first_row,
+                self.serial,
             ),
         ))
     }
@@ -289,6 +300,7 @@ impl BlockMatrixExtension for CubeBackend {
         input: FloatTensor<Self>,
         matrix: MatrixShape,
         first_row: usize,
+        serial: bool,
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let tokens = input.meta.shape()[0];
@@ -305,6 +317,18 @@ impl BlockMatrixExtension for CubeBackend {
                 count,
                 &bound(matrix, &quants, &scales, tensors),
                 &[rows, groups, line, first],
+            );
+        } else if serial && tokens >= SERIAL_TOKENS {
+            const LANES: u32 = 4;
+            let [tile_rows, tile_tokens] = SERIAL_TILE.map(|size| size as u32);
+            let tokens = tokens as u32;
+            let row_tiles = rows.div_ceil(tile_rows * LANES);
+            let (count, line) = grid(row_tiles * tokens.div_ceil(tile_tokens));
+            launch(
+                kernel(BlockOperation::SerialProduct, matrix),
+                count,
+                &bound(matrix, &quants, &scales, tensors),
+                &[rows, groups, tokens, row_tiles, line, first],
             );
         } else {
             const ROWS: u32 = 64;

@@ -4,6 +4,9 @@
 use burn::cubecl::prelude::KernelId;
 use burn_wgpu::{KernelSource, SourceTemplate};
 
+use minijinja::context;
+
+use super::template::write_out;
 use crate::weights::BlockFormat;
 
 /// Elements that a shader dequantises at a time.
@@ -14,6 +17,8 @@ pub(super) const GROUP: usize = 32;
 pub(super) enum BlockOperation {
     Vector,
     Product,
+    /// Products on an adapter that runs on a CPU.
+    SerialProduct,
     Rows,
 }
 
@@ -22,10 +27,14 @@ impl BlockOperation {
         match self {
             Self::Vector => include_str!("../../shaders/matrix_vector.wgsl"),
             Self::Product => include_str!("../../shaders/matrix_product.wgsl"),
+            Self::SerialProduct => include_str!("../../shaders/matrix_product_rows.wgsl"),
             Self::Rows => include_str!("../../shaders/matrix_rows.wgsl"),
         }
     }
 }
+
+/// Rows and tokens of a lane in [`BlockOperation::SerialProduct`].
+pub(super) const SERIAL_TILE: [usize; 2] = [8, 8];
 
 /// An operation on a matrix of one format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,10 +46,12 @@ pub(super) struct BlockKernel {
 impl KernelSource for BlockKernel {
     fn source(&self) -> SourceTemplate {
         let planes = if has_scales(self.format) { 2 } else { 1 };
-        let mut source = SourceTemplate::new(self.operation.text())
-            .register("input", planes.to_string())
-            .register("output", (planes + 1).to_string())
-            .register("shape", (planes + 2).to_string());
+        let [rows, tokens] = SERIAL_TILE;
+        let text = write_out(
+            &[self.operation.text()],
+            &context! { input => planes, output => planes + 1, shape => planes + 2, rows, tokens },
+        );
+        let mut source = SourceTemplate::new(text);
         for text in format_texts(self.format) {
             source = source.add_template(*text);
         }

@@ -9,8 +9,10 @@ pub mod decode;
 mod error;
 mod launch;
 mod packed_f16;
+mod prompt_attention;
 mod rms_norm;
 mod rope;
+mod template;
 
 pub use attention_output::{AttentionOutputExtension, attention_output};
 pub use attention_probabilities::{
@@ -20,6 +22,9 @@ pub use block_matrix::{BlockMatrix, BlockMatrixExtension, MatrixShape};
 pub use buffer::{BoundBuffer, BufferExtension, buffer_of, int_buffer_of};
 pub use error::KernelError;
 pub use packed_f16::{PackedF16Extension, pack_f16, unpack_f16};
+pub use prompt_attention::{
+    CacheRows, PromptAttentionExtension, prompt_attention, prompt_attention_takes, prompt_scores,
+};
 pub use rms_norm::{RmsNormExtension, rms_norm};
 pub use rope::{RopeExtension, rope};
 

@@ -193,7 +193,7 @@ impl LanguageModel for Llama {
         &self,
         gpu: &Gpu,
         cache: &ScopeCache,
-    ) -> Result<Option<Box<dyn StepDecoder + '_>>, Error> {
+    ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
         let decoder = Decoder::new(self, gpu, cache)?;
         Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
     }

@@ -61,10 +61,9 @@ impl WasmLoader {
         let engine = Engine::from_gguf(loader, device).map_err(to_js)?;
         // Writes go to the GPU without an answer; what failed is known once something is read.
         self.gpu.settle().await.map_err(to_js)?;
-        Ok(WasmEngine::new(
-            engine.with_gpu(self.gpu.clone()),
-            &self.gpu,
-        ))
+        let engine = engine.with_gpu(self.gpu.clone());
+        engine.tune().await.map_err(to_js)?;
+        Ok(WasmEngine::new(engine, &self.gpu))
     }
 }
 

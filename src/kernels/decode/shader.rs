@@ -1,12 +1,13 @@
 //! From a shader's file to its text: the files of a decode step are templates, written out for a model's sizes, since loops
 //! whose bounds are known are what shader compilers unroll.
 
-use minijinja::{Environment, context};
+use minijinja::context;
 
 use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
 use super::step_words;
 use super::tuning::Tuning;
 use crate::kernels::block_source::format_texts;
+use crate::kernels::template::write_out;
 use crate::weights::BlockFormat;
 
 /// The matrix of a kernel, as its template needs to know it.
@@ -39,16 +40,7 @@ pub struct Particular {
 pub struct Texts<'a>(pub &'a [&'a str]);
 
 /// Writes `texts` out.
-///
-/// # Errors
-///
-/// What minijinja says: the files are wrong, since what they are given always is the same.
-pub fn render(
-    texts: &Texts<'_>,
-    sizes: &DecodeSizes,
-    particular: &Particular,
-) -> Result<String, minijinja::Error> {
-    let environment = Environment::new();
+pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -> String {
     let matrix = particular.matrix;
     let tile = matrix.map_or(0, |matrix| matrix.tile);
     let tuning = particular.tuning.within(tile.max(1));
@@ -92,11 +84,7 @@ pub fn render(
         step_header => step_words::first_layer(sizes),
         angles => step_words::first_angle(),
     };
-    let mut written = String::new();
-    for text in texts.0 {
-        written += &environment.render_str(text, &values)?;
-        written.push('\n');
-    }
+    let mut written = write_out(texts.0, &values);
     if let Some(matrix) = matrix {
         for text in format_texts(matrix.format)
             .iter()
@@ -106,7 +94,7 @@ pub fn render(
             written.push('\n');
         }
     }
-    Ok(written)
+    written
 }
 
 fn places(at: &Activations) -> minijinja::Value {

@@ -42,6 +42,18 @@ impl Tuning {
         threads: 64,
     };
 
+    /// Between the two: for GPUs with few lanes.
+    pub const MODERATE: Self = Self {
+        rows: 4,
+        lanes: 4,
+        attending: 32,
+        slots: 4,
+        threads: 32,
+    };
+
+    /// Those that are tried.
+    pub const ALL: [Self; 3] = [Self::PARALLEL, Self::MODERATE, Self::SERIAL];
+
     /// The same with as many lanes as a workgroup may have for `tile` rows.
     #[must_use]
     pub fn within(self, tile: usize) -> Self {

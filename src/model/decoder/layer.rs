@@ -40,7 +40,7 @@ pub(super) struct LayerKernels {
 }
 
 impl LayerKernels {
-    pub fn new(decoder: &Decoder<'_>, layer: usize, memory: &LayerBuffers, work: &Work) -> Self {
+    pub fn new(decoder: &Decoder, layer: usize, memory: &LayerBuffers, work: &Work) -> Self {
         let (device, _) = decoder.gpu.wgpu();
         let sizes = &decoder.sizes;
         let buffers = &decoder.buffers;
@@ -147,6 +147,30 @@ impl LayerKernels {
         self.first_empty.dispatch(pass, [sizes.kv_heads as u32, 1]);
     }
 
+    /// Kernels of a step at which nothing is selected.
+    pub fn dispatches(&self) -> usize {
+        self.project.len() + 5
+    }
+
+    /// Records only products and attention.
+    pub fn bare_step(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        sizes: &DecodeSizes,
+        step: &LayerStep,
+    ) {
+        let splits = step.reach.div_ceil(SPLIT) as u32;
+        let tiles = (sizes.width / 32) as u32;
+        for (project, heads) in &self.project {
+            project.dispatch(pass, [*heads, 1]);
+        }
+        self.attend.dispatch(pass, [splits, sizes.kv_heads as u32]);
+        self.add_output.dispatch(pass, [tiles, 1]);
+        let gate_up = sizes.feed_forward / (GATE_UP_TILE / 2);
+        self.gate_up.dispatch(pass, [gate_up as u32, 1]);
+        self.add_down.dispatch(pass, [tiles, 1]);
+    }
+
     /// Records the layer's part of a step.
     pub fn step(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes, step: &LayerStep) {
         let splits = step.reach.div_ceil(SPLIT) as u32;
@@ -168,4 +192,4 @@ impl LayerKernels {
 }
 
 /// Rows of a workgroup of the gate and up kernel, half of them gate's.
-const GATE_UP_TILE: usize = 32;
+pub(super) const GATE_UP_TILE: usize = 32;

@@ -2,6 +2,7 @@
 
 mod layer;
 mod pipelines;
+mod tune;
 mod weights;
 
 use std::num::NonZeroU64;
@@ -13,7 +14,7 @@ use crate::cache::ScopeCache;
 use crate::generate::{Fed, StepDecoder, Wanted};
 use crate::gpu::{Gpu, Pending, Readback};
 use crate::kernels::decode::{
-    BoundKernel, DecodeSizes, MatrixText, Particular, Tuning, step_vectors, step_words,
+    BoundKernel, DecodeSizes, LayerStep, MatrixText, Particular, Tuning, step_vectors, step_words,
 };
 use crate::kernels::{BoundBuffer, buffer_of};
 use layer::{LayerKernels, Work};
@@ -32,8 +33,9 @@ const GRID_SIDE: usize = 65_535;
 
 /// Decodes tokens with a model and one cache after the other. Memory, bindings and compiled kernels are made when it is, and
 /// again only where a cache has moved.
-pub struct Decoder<'a> {
-    model: &'a Llama,
+pub struct Decoder {
+    /// A copy, which shares its memory with the model and keeps it alive.
+    model: Llama,
     gpu: Gpu,
     sizes: DecodeSizes,
     tuning: Tuning,
@@ -51,6 +53,23 @@ pub struct Decoder<'a> {
     bound: Option<u64>,
     report: Readback,
     whole: Option<Readback>,
+    counts: StepCounts,
+}
+
+/// What a step asked of the device; none of it depends on the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCounts {
+    /// Kernels launched.
+    pub dispatches: usize,
+    /// Of them, those that select what is evicted.
+    pub selections: usize,
+    /// Command buffers handed over.
+    pub submissions: usize,
+    /// Bytes written to the device.
+    pub uploaded_bytes: u64,
+    /// Bytes read back.
+    pub read_bytes: u64,
 }
 
 /// The memory of a step, beside weights and cache.
@@ -110,19 +129,34 @@ fn storage(device: &wgpu::Device, bytes: u64) -> BoundBuffer {
     }))
 }
 
-impl<'a> Decoder<'a> {
+impl Decoder {
+    /// Finds out how work is shared out fastest on `gpu`, for the decoders that are made after it. Takes well under a second,
+    /// the first time for an adapter; without it, decoders go by what kind of adapter it is.
+    ///
+    /// # Errors
+    ///
+    /// The device's.
+    pub async fn tune(model: &Llama, gpu: &Gpu) -> Result<Option<Tuning>, Error> {
+        let found = tune::fastest(model, gpu).await?;
+        if let Some(tuning) = found {
+            model.pipelines.tune(tuning);
+        }
+        Ok(found)
+    }
+
     /// For caches like `cache`; `None` where the kernels are not written for the model's sizes or the device's limits.
     ///
     /// # Errors
     ///
     /// [`KernelError`](crate::kernels::KernelError) where the device does not answer.
-    pub fn new(model: &'a Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
-        let tuning = if gpu.report().is_software() {
+    pub fn new(model: &Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
+        let usual = if gpu.report().is_software() {
             Tuning::SERIAL
         } else {
             Tuning::PARALLEL
         };
-        Self::tuned(model, gpu, cache, tuning)
+        let found = model.pipelines.tuning();
+        Self::tuned(model, gpu, cache, found.unwrap_or(usual))
     }
 
     /// As [`new`](Self::new), with the work shared out as `tuning` says.
@@ -131,7 +165,7 @@ impl<'a> Decoder<'a> {
     ///
     /// As [`new`](Self::new).
     pub fn tuned(
-        model: &'a Llama,
+        model: &Llama,
         gpu: &Gpu,
         cache: &ScopeCache,
         tuning: Tuning,
@@ -190,7 +224,7 @@ impl<'a> Decoder<'a> {
         let tiles = sizes.vocabulary.div_ceil(tile);
         let line = tiles.min(GRID_SIDE);
         Ok(Some(Self {
-            model,
+            model: model.clone(),
             gpu: gpu.clone(),
             sizes,
             tuning,
@@ -212,9 +246,53 @@ impl<'a> Decoder<'a> {
             last_norm: buffer_of(model.norm.weight())?,
             report: Readback::new(gpu, REPORT_BYTES),
             whole: None,
+            counts: StepCounts::default(),
             buffers,
             weights,
         }))
+    }
+
+    /// What the last step asked of the device.
+    pub fn counts(&self) -> StepCounts {
+        self.counts
+    }
+
+    /// Runs, on `cache` as it is, only what no step can do without: its products with the model's matrices and its attention
+    /// over the same slots. What a step takes beyond this is what selection, bookkeeping and waiting cost. The token that is
+    /// computed is nonsense, and so is the cache afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`StepDecoder::step`].
+    pub fn bare_step(&mut self, cache: &mut ScopeCache) -> Result<Option<Pending>, Error> {
+        if !cache.ready()? {
+            return Ok(None);
+        }
+        if self.bound != Some(cache.stamp()) {
+            self.bind(cache)?;
+        }
+        let (device, queue) = self.gpu.wgpu();
+        let capacities = (0..self.sizes.layers).map(|layer| cache.capacity(layer));
+        let steps = capacities.map(|capacity| LayerStep {
+            capacity,
+            reach: capacity,
+            ..LayerStep::default()
+        });
+        let steps: Vec<LayerStep> = steps.collect();
+        let words = step_words(&self.sizes, cache.position(), std::iter::empty(), &steps);
+        queue.write_buffer(self.buffers.step.buffer(), 0, bytemuck::cast_slice(&words));
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for (kernels, step) in self.layers.iter().zip(&steps) {
+                kernels.bare_step(&mut pass, &self.sizes, step);
+            }
+            self.logits.dispatch(&mut pass, self.logits_grid);
+        }
+        self.report
+            .copy(&mut encoder, self.buffers.report.buffer(), REPORT_BYTES);
+        queue.submit([encoder.finish()]);
+        Ok(Some(self.report.request(REPORT_BYTES)))
     }
 
     /// Binds every layer to `cache`'s memory as it is now.
@@ -248,7 +326,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-impl StepDecoder for Decoder<'_> {
+impl StepDecoder for Decoder {
     fn step(
         &mut self,
         fed: Fed,
@@ -302,6 +380,16 @@ impl StepDecoder for Decoder<'_> {
         };
         readback.copy(&mut encoder, source, bytes);
         queue.submit([encoder.finish()]);
+        let selections = steps.iter().filter(|step| step.scored).count();
+        let layers = self.layers.iter().map(LayerKernels::dispatches);
+        self.counts = StepCounts {
+            dispatches: layers.sum::<usize>() + selections + if wanted.logits { 2 } else { 4 },
+            selections,
+            submissions: 1,
+            uploaded_bytes: 4 * words.len() as u64
+                + if matches!(fed, Fed::Token(_)) { 4 } else { 0 },
+            read_bytes: bytes,
+        };
         Ok(Some(readback.request(bytes)))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::weights::MatrixBuffers;
-use crate::kernels::decode::{DecodePipeline, DecodeSizes, MatrixText, Particular, Texts};
+use crate::kernels::decode::{DecodePipeline, DecodeSizes, MatrixText, Particular, Texts, Tuning};
 
 macro_rules! shader {
     ($file:literal) => {
@@ -76,11 +76,27 @@ impl Kernel {
 
 type Key = (Kernel, Particular, bool);
 
-/// Compiled kernels. Clones share them.
+/// Compiled kernels, and how they share out their work. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(in crate::model) struct Pipelines(Arc<Mutex<HashMap<Key, DecodePipeline>>>);
+pub(in crate::model) struct Pipelines(Arc<Mutex<Compiled>>);
+
+#[derive(Debug, Default)]
+struct Compiled {
+    pipelines: HashMap<Key, DecodePipeline>,
+    tuning: Option<Tuning>,
+}
 
 impl Pipelines {
+    /// How work is shared out fastest, if that was found out.
+    pub(super) fn tuning(&self) -> Option<Tuning> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning
+    }
+
+    /// Notes how work is shared out fastest.
+    pub(super) fn tune(&self, tuning: Tuning) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning = Some(tuning);
+    }
+
     /// The kernel for `sizes` and `particular`, compiled if it has not been yet. A model has one device and one set of
     /// sizes but for the cache's type.
     pub(super) fn get(
@@ -90,8 +106,8 @@ impl Pipelines {
         sizes: &DecodeSizes,
         particular: Particular,
     ) -> DecodePipeline {
-        let mut pipelines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = pipelines.entry((kernel, particular, sizes.packed));
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = all.pipelines.entry((kernel, particular, sizes.packed));
         let compile = || {
             let texts = Texts(kernel.texts());
             DecodePipeline::new(device, kernel.name(), &texts, sizes, &particular)

@@ -96,6 +96,14 @@ fn run(matrices: &[&Matrix]) -> Result<Option<MatrixBuffers>, KernelError> {
     }))
 }
 
+/// Gate and up of the first layer, if they are as the kernels need them.
+pub(super) fn first_feed_forward(model: &Llama) -> Result<Option<MatrixBuffers>, KernelError> {
+    match model.blocks.first() {
+        Some(block) => run(&[&block.feed_forward.gate, &block.feed_forward.up]),
+        None => Ok(None),
+    }
+}
+
 /// The weights of every layer; `None` where a matrix is not as the kernels need it.
 pub(super) fn layers(model: &Llama) -> Result<Option<Vec<LayerWeights>>, KernelError> {
     let mut layers = Vec::with_capacity(model.blocks.len());
