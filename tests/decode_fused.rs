@@ -14,6 +14,7 @@ use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
 use kvscope::generate::{Chosen, Fed, StepDecoder, Wanted};
+use kvscope::gpu::Pending;
 use kvscope::kernels::decode::Tuning;
 use kvscope::model::{Decoder, Llama, LogitRows};
 use kvscope::weights::BlockFormat;
@@ -253,27 +254,41 @@ fn choices() {
     }
 }
 
-/// A token that the device chose is where the next step begins.
+/// A token that the device chose is where the next step begins, before the host has heard of it.
 #[test]
 fn a_chosen_token_need_not_come_back() {
     let model = model(LLAMA, BlockFormat::Q8_0);
     let config = config(&model, CacheType::F32);
-    let run = |stay: bool| {
-        let gpu = devices::opened();
-        let mut cache = prefilled(&model, config.clone(), &tokens(12));
-        let mut decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
-        let mut fed = Fed::Token(9);
-        let mut chosen = Vec::new();
-        for _ in 0..12 {
-            let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
-            let bytes = pollster::block_on(pending.unwrap().read(gpu)).unwrap();
-            let token = Chosen::from_bytes(&bytes, 300).unwrap().token;
-            fed = if stay { Fed::Chosen } else { Fed::Token(token) };
-            chosen.push(token);
-        }
-        chosen
+    let gpu = devices::opened();
+    let begin = || {
+        let cache = prefilled(&model, config.clone(), &tokens(12));
+        let decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+        (cache, decoder)
     };
-    assert_eq!(run(true), run(false));
+    let read = |pending: Pending| {
+        let bytes = pollster::block_on(pending.read(gpu)).unwrap();
+        Chosen::from_bytes(&bytes, LLAMA.vocabulary).unwrap().token
+    };
+
+    let (mut cache, mut decoder) = begin();
+    let mut one_by_one = vec![9];
+    for step in 0..12 {
+        let fed = Fed::Token(one_by_one[step]);
+        let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
+        one_by_one.push(read(pending.unwrap()));
+    }
+
+    let (mut cache, mut decoder) = begin();
+    let mut ahead = vec![9];
+    let mut fed = Fed::Token(9);
+    let mut before = None;
+    for _ in 0..12 {
+        let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
+        ahead.extend(before.replace(pending.unwrap()).map(read));
+        fed = Fed::Chosen;
+    }
+    ahead.extend(before.map(read));
+    assert_eq!(ahead, one_by_one);
 }
 
 /// Steps by tensor operations, prompts and going back may come between steps in place, and a copy stays what it was.

@@ -28,7 +28,8 @@ pub trait StepDecoder {
     /// Puts a decoded token into `cache` and begins to compute what is `wanted` of the next. `None` where this step needs
     /// [`LanguageModel::step`](super::LanguageModel::step); nothing has been done then.
     ///
-    /// Only one result may be on its way at a time.
+    /// Two results may be on their way, so that a step [fed](Fed::Chosen) with what the one before it chose can begin before
+    /// that has come back; with `logits` only one.
     ///
     /// # Errors
     ///

@@ -51,7 +51,8 @@ pub struct Decoder {
     layers: Vec<LayerKernels>,
     /// The state of the cache that the layers are bound to.
     bound: Option<u64>,
-    report: Readback,
+    /// Used in turn, so that a step may begin before the result of the one before it has been read.
+    reports: [Readback; 2],
     whole: Option<Readback>,
     counts: StepCounts,
 }
@@ -244,7 +245,7 @@ impl Decoder {
             layers: Vec::new(),
             bound: None,
             last_norm: buffer_of(model.norm.weight())?,
-            report: Readback::new(gpu, REPORT_BYTES),
+            reports: [(); 2].map(|()| Readback::new(gpu, REPORT_BYTES)),
             whole: None,
             counts: StepCounts::default(),
             buffers,
@@ -289,10 +290,10 @@ impl Decoder {
             }
             self.logits.dispatch(&mut pass, self.logits_grid);
         }
-        self.report
-            .copy(&mut encoder, self.buffers.report.buffer(), REPORT_BYTES);
+        let [report, _] = &self.reports;
+        report.copy(&mut encoder, self.buffers.report.buffer(), REPORT_BYTES);
         queue.submit([encoder.finish()]);
-        Ok(Some(self.report.request(REPORT_BYTES)))
+        Ok(Some(report.request(REPORT_BYTES)))
     }
 
     /// Binds every layer to `cache`'s memory as it is now.
@@ -376,7 +377,8 @@ impl StepDecoder for Decoder {
             let whole = self.whole.get_or_insert_with(|| Readback::new(gpu, bytes));
             (self.buffers.logits.buffer(), &*whole)
         } else {
-            (self.buffers.report.buffer(), &self.report)
+            self.reports.swap(0, 1);
+            (self.buffers.report.buffer(), &self.reports[0])
         };
         readback.copy(&mut encoder, source, bytes);
         queue.submit([encoder.finish()]);
