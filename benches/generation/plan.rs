@@ -55,7 +55,7 @@ pub struct Decode {
 pub struct Curve {
     #[serde(flatten)]
     pub filled: Filled,
-    /// The last position.
+    /// Where the last window begins, if one does just there.
     pub to: usize,
     /// A window begins so many positions after the last.
     pub every: usize,

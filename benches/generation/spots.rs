@@ -135,7 +135,7 @@ fn windows(curve: &Curve) -> Outcome<Vec<usize>> {
     let mut thin = Thin::new(&curve.filled)?;
     let mut filled = None;
     let mut first = BTreeSet::new();
-    while thin.position() + curve.window < curve.to {
+    while thin.position() <= curve.to {
         let capacity = thin.capacity();
         thin.step()?;
         let position = thin.position();

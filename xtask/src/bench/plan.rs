@@ -91,7 +91,9 @@ pub fn of(options: &Options, model: &Path) -> Value {
         prompts => prompts.to_vec(),
     };
     let rounds = options.rounds.unwrap_or(if options.quick { 2 } else { 3 });
-    let steps = options.steps.unwrap_or(if options.quick { 4 } else { STEPS });
+    let steps = options
+        .steps
+        .unwrap_or(if options.quick { 4 } else { STEPS });
     let when = |part, list: Vec<Value>| if options.has(part) { list } else { Vec::new() };
     json!({
         "model": model,

@@ -127,6 +127,7 @@ fn decode(native: &Measured, browser: Option<&Measured>) -> Section {
 }
 
 fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
+    let limited = of_kind(native, Kind::Decode).any(|spot| StepMs::of(&spot.bare_ms).is_some());
     let rows = pairs(native, browser, Kind::Decode)
         .into_iter()
         .map(|(here, there)| {
@@ -145,8 +146,12 @@ fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
         });
     Section {
         title: "milliseconds of a step, over its limit",
-        about: "the limit is a step of the same kernels over the same slots with its matrix products and attention only, in \
-                the same rounds; best as above, median and least of all steps in all rounds",
+        about: if limited {
+            "the limit is a step of the same kernels over the same slots with its matrix products and attention only, in the \
+             same rounds; best as above, median and least of all steps in all rounds"
+        } else {
+            "NO LIMIT was measured: the decoder has no bare step; best as above, median and least of all steps in all rounds"
+        },
         columns: vec![
             "context",
             "policy",
