@@ -35,7 +35,7 @@ export async function open(page: Page, model: string): Promise<number> {
   );
 }
 
-/** Milliseconds to the first new token, and of each after it. */
+/** Milliseconds of the prompt, by llama.cpp itself, and of each step after it, by the page. */
 export interface Generated {
   /** Tokens of the prompt that it did not have to take in. */
   readonly cachedTokens: number;
@@ -54,16 +54,17 @@ export const generate = (page: Page, context: number, steps: number): Promise<Ge
       const prompt = ` ${String.fromCodePoint(97 + (Math.round(Math.log2(tokens)) % 26))}`;
       const stream = await wllama.createCompletion({
         prompt: prompt + " lighthouse".repeat(tokens - 1),
-        max_tokens: count + 1,
+        max_tokens: count + 2,
         temperature: 0,
         ignore_eos: true,
         stream: true,
       });
-      const times = [performance.now()];
-      let [promptTokens, cachedTokens] = [0, 0];
+      const times: number[] = [];
+      let [promptTokens, cachedTokens, prefillMs] = [0, 0, 0];
       for await (const chunk of stream) {
         const { timings } = chunk;
         if (timings !== undefined) {
+          prefillMs = timings.prompt_ms;
           cachedTokens = timings.cache_n;
           promptTokens = timings.prompt_n + timings.cache_n;
         }
@@ -71,7 +72,8 @@ export const generate = (page: Page, context: number, steps: number): Promise<Ge
           times.push(performance.now());
         }
       }
-      const [prefillMs = 0, ...ms] = times.slice(1).map((time, index) => time - (times[index] ?? time));
+      // Each token arrives when the next one's step is done, the last with the one before it.
+      const ms = times.slice(1, -1).map((time, index) => time - (times[index] ?? time));
       if (promptTokens !== tokens) {
         throw new Error(`llama.cpp sees ${promptTokens} tokens, not ${tokens}`);
       }
