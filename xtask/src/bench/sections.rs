@@ -334,3 +334,60 @@ fn along(place: &str, policy: &str, spots: &[&Spot], points: &[(u32, f64)]) -> O
         json!(largest.map(|(_, position)| position)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn half(more: Value) -> Measured {
+        let mut spot = json!({
+            "kind": "decode", "policy": "slide", "context": 128, "position": 126, "held": 120, "warm": 2, "steps": 2,
+            "selections": 2, "cacheBytes": 2_000_000, "ms": [[200.0, 100.0], [100.0, 200.0]], "bareMs": [[80.0, 80.0]],
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            spot[name] = value.clone();
+        }
+        let half = json!({
+            "prefill": [{ "context": 128, "method": "full", "ms": [1000.0, 2000.0] }],
+            "spots": [spot],
+            "wllama": [{ "context": 128, "prefillMs": 500.0, "ms": [[50.0]] }],
+        });
+        serde_json::from_value(half).expect("as both halves write it")
+    }
+
+    fn row<'a>(sections: &'a [Section], title: &str) -> &'a [Value] {
+        let section = sections.iter().find(|it| it.title.starts_with(title));
+        let section = section.expect("a section");
+        assert_eq!(section.rows[0].len(), section.columns.len());
+        &section.rows[0]
+    }
+
+    #[test]
+    fn ratios_are_of_the_best() {
+        let sections = of(
+            &half(json!({})),
+            Some(&half(json!({ "ms": [[125.0, 125.0]] }))),
+        );
+        let decode = row(&sections, "decode");
+        assert_eq!(decode[4..], [10.0, 8.0, 0.8, 20.0, 0.4].map(Value::from));
+        assert_eq!(
+            row(&sections, "prefill")[2..4],
+            [128.0, 128.0].map(Value::from)
+        );
+        assert_eq!(row(&sections, "milliseconds")[6], json!(1.25));
+    }
+
+    #[test]
+    fn counts_that_differ_are_a_range() {
+        let counts = |dispatches: u64| {
+            json!({
+                "dispatches": dispatches, "submissions": 1, "bytesUploaded": 20, "bytesReadBack": 16, "buffers": 0,
+                "bindGroups": 0, "shaderModules": 0, "pipelines": 0,
+            })
+        };
+        let browser = half(json!({ "counts": [counts(243), counts(213)] }));
+        let sections = of(&half(json!({})), Some(&browser));
+        let counted = row(&sections, "what a step asks");
+        assert_eq!(counted[2..4], [json!("213..243"), json!(1)]);
+    }
+}
