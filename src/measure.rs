@@ -6,7 +6,7 @@ use web_time::Instant;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::generate::{Chosen, Fed, StepDecoder, Wanted};
-use crate::gpu::{Gpu, Pending};
+use crate::gpu::Gpu;
 use crate::model::{Decoder, Llama};
 
 /// What of a step is done.
@@ -14,7 +14,7 @@ use crate::model::{Decoder, Llama};
 pub enum Work {
     /// All of it; each step is fed the token that the one before chose.
     Whole,
-    /// Its matrix products and its attention, and nothing else; the cache stays as it is.
+    /// Its matrix products and its attention, and nothing else; what the cache holds afterwards is nonsense.
     Bare,
 }
 
@@ -68,17 +68,4 @@ pub async fn steps(
         on_step(TimedStep { position, ms });
     }
     Ok(count)
-}
-
-/// What a decoder has no bare step of its own by.
-trait BareStep {
-    /// Begins to compute a step's matrix products and its attention over `cache`'s slots; `None` where that is not offered.
-    fn bare_step(&mut self, cache: &ScopeCache) -> Result<Option<Pending>, Error>;
-}
-
-impl BareStep for Decoder<'_> {
-    // A method of the same name of Decoder's own goes before this one.
-    fn bare_step(&mut self, _cache: &ScopeCache) -> Result<Option<Pending>, Error> {
-        Ok(None)
-    }
 }

@@ -53,7 +53,9 @@ fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
     let tokenizer = loaded.tokenizer()?;
     let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone());
     block_on(gpu.settle())?;
-    Ok(engine.with_gpu(gpu.clone()))
+    let engine = engine.with_gpu(gpu.clone());
+    block_on(engine.tune())?;
+    Ok(engine)
 }
 
 /// For the browser, which measures at the same spots: their list, and the cache of each.
