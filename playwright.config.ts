@@ -11,6 +11,8 @@ export default defineConfig({
   projects: [
     { name: "e2e", testDir: "tests/e2e" },
     { name: "package", testDir: "tests/package", timeout: 300_000 },
+    // Not a test: `cargo xtask bench --browser` runs it, for as long as it takes.
+    { name: "bench", testDir: "tests/bench", timeout: 0 },
   ],
   use: {
     browserName: "chromium",

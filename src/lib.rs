@@ -8,6 +8,7 @@ pub mod error;
 pub mod generate;
 pub mod gpu;
 pub mod kernels;
+pub mod measure;
 pub mod model;
 pub mod text;
 #[cfg(target_family = "wasm")]

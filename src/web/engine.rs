@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
+use super::cache::WasmCache;
 use super::error::{conversion, invalid_argument, to_js};
 use super::report::{ModelReport, Observe, PromptTokens, RetainedLayer};
 use crate::cache::{CacheOptions, MemoryReport, ScopeCache};
 use crate::engine::{Engine, Prompt};
 use crate::generate::{Cancel, GenerateConfig, Summary};
 use crate::gpu::Gpu;
+use crate::measure::{self, Work};
 
 /// What to generate, and within which cache.
 #[derive(Debug, Clone, Serialize, Deserialize, Tsify)]
@@ -176,6 +178,35 @@ impl WasmEngine {
         let tokens = self.engine.encode(&prompt).map_err(to_js)?;
         let tokens = PromptTokens::of(&self.engine, tokens);
         tokens.into_ts().map_err(conversion)
+    }
+
+    /// Times `count` decode steps with `cache`, or with `bare` only their matrix products and attention. `on_step` is called
+    /// with the position and the milliseconds of each. Returns how many there were: none where there is no such step.
+    pub async fn measure(
+        &self,
+        cache: &mut WasmCache,
+        count: usize,
+        bare: bool,
+        on_step: Function,
+    ) -> Result<usize, JsValue> {
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.gpu.check().map_err(to_js)?;
+        let work = if bare { Work::Bare } else { Work::Whole };
+        let mut thrown = None;
+        let steps = measure::steps(
+            self.engine.model(),
+            &self.gpu,
+            cache.cache_mut(),
+            work,
+            count,
+            |step| {
+                let (position, ms) = (step.position as f64, step.ms);
+                let called = on_step.call2(&JsValue::NULL, &position.into(), &ms.into());
+                thrown = thrown.take().or(called.err());
+            },
+        );
+        let steps = steps.await.map_err(to_js)?;
+        thrown.map_or(Ok(steps), Err)
     }
 
     /// Frees the last generation's cache.

@@ -1,6 +1,7 @@
 //! The thin surface to JavaScript: conversions and nothing else.
 
 pub(crate) mod adapter;
+mod cache;
 mod constructors;
 mod engine;
 mod error;
@@ -8,6 +9,7 @@ mod gpu;
 mod loader;
 mod report;
 
+pub use cache::WasmCache;
 pub use constructors::constructor_runs;
 pub use engine::{GenerateRequest, GenerateResult, WasmEngine};
 pub use gpu::WasmGpu;

@@ -19,11 +19,15 @@ export interface StaticServer {
 
 /**
  * Serves folders under paths, as `{ "/": "www/dist", "/pkg/": "pkg" }`, on a free port, and an empty page at `/blank`.
- * The longest matching path wins; each path ends with a slash.
+ * The longest matching path wins; each path ends with a slash. Every answer has `headers`.
  */
-export async function serve(mounts: Readonly<Record<string, string>>): Promise<StaticServer> {
+export async function serve(
+  mounts: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<StaticServer> {
   const paths = Object.keys(mounts).toSorted((a, b) => b.length - a.length);
   const server = createServer((request, response) => {
+    response.setHeaders(new Map(Object.entries(headers)));
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
     if (path === "/blank") {
       response

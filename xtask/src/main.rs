@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done to this repository is one of these commands.
 
+mod bench;
 mod child;
 mod contributors;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     Test(test::Options),
     /// Look for files that the readers of models fail on, with libFuzzer
     Fuzz(fuzz::Options),
+    /// Measure prefill and decoding of the real model, and count what a step asks of WebGPU
+    Bench(bench::Options),
     /// Build the page and serve it on this machine until Ctrl-C
     Demo(demo::Options),
     /// Build the npm package and the page as they are published
@@ -75,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Test(options) => test::run(&kit, &options),
         Command::Fuzz(options) => fuzz::run(&kit, &options),
+        Command::Bench(options) => bench::run(&kit, &options),
         Command::Demo(options) => demo::run(&kit, &options),
         Command::Build => ship::run(&kit).map(|_| ()),
         Command::Size { module } => size::run(&kit, module.as_deref()),

@@ -1,0 +1,71 @@
+//! The native half of `cargo xtask bench`, which writes the plan that this follows and reads what it writes: prefill and
+//! decode steps of a real model on this machine's GPU. `KVSCOPE_BENCH` names the folder of both.
+
+#![cfg(not(target_family = "wasm"))]
+
+mod plan;
+mod prefill;
+mod run;
+mod spots;
+mod thin;
+mod widen;
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use kvscope::engine::Engine;
+use kvscope::gpu::{Gpu, GpuOptions};
+use kvscope::model::load_model;
+use pollster::block_on;
+use serde_json::json;
+
+use plan::Plan;
+use spots::Spot;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    let Some(folder) = env::var_os("KVSCOPE_BENCH").map(PathBuf::from) else {
+        eprintln!("generation: `cargo xtask bench` runs this");
+        return Ok(());
+    };
+    let plan: Plan = serde_json::from_slice(&fs::read(folder.join("plan.json"))?)?;
+    let gpu = Gpu::open_blocking(GpuOptions::default())?;
+    eprintln!("native: {}, {}", gpu.report().name, gpu.report().driver);
+    let engine = open(&plan.model, &gpu)?;
+
+    let spots = spots::all(&plan)?;
+    if plan.browser {
+        write(&spots, &engine, &folder)?;
+    }
+    let prefill = prefill::run(&plan, &engine)?;
+    let spots = run::all(&spots, &engine, &gpu)?;
+    let measured = json!({ "adapter": gpu.report(), "prefill": prefill, "spots": spots });
+    fs::write(folder.join("native.json"), measured.to_string())?;
+    Ok(())
+}
+
+fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
+    let most = gpu.report().limits.max_storage_buffer_binding_size;
+    let loaded = load_model(model, gpu.device(), most, |_, _| ControlFlow::Continue(()))?;
+    let tokenizer = loaded.tokenizer()?;
+    let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone());
+    block_on(gpu.settle())?;
+    let engine = engine.with_gpu(gpu.clone());
+    block_on(engine.tune())?;
+    Ok(engine)
+}
+
+/// For the browser, which measures at the same spots: their list, and the cache of each.
+fn write(spots: &[Spot], engine: &Engine, folder: &Path) -> Outcome<()> {
+    let caches = folder.join("caches");
+    fs::create_dir_all(&caches)?;
+    for spot in spots {
+        let bytes = widen::to_model(&spot.saved, engine.model().config())?;
+        fs::write(caches.join(format!("{}.bin", spot.id)), bytes)?;
+    }
+    fs::write(folder.join("spots.json"), serde_json::to_vec(spots)?)?;
+    Ok(())
+}

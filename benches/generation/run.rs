@@ -1,0 +1,82 @@
+//! Decode steps at every spot, in rounds: what the machine does beside falls on all spots of a group alike.
+
+use kvscope::cache::ScopeCache;
+use kvscope::engine::Engine;
+use kvscope::gpu::Gpu;
+use kvscope::measure::{self, Work};
+use pollster::block_on;
+use serde::Serialize;
+
+use crate::spots::{Kind, Spot};
+use crate::{Outcome, widen};
+
+/// A spot, and what was measured there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured<'a> {
+    #[serde(flatten)]
+    spot: &'a Spot,
+    /// Of the cache, when the measuring began.
+    cache_bytes: u64,
+    /// Milliseconds of each step that counts, in each round; none where the model has no fused step.
+    ms: Vec<Vec<f64>>,
+    /// The same of bare steps.
+    bare_ms: Vec<Vec<f64>>,
+}
+
+pub fn all<'a>(spots: &'a [Spot], engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Measured<'a>>> {
+    let mut measured = Vec::new();
+    for group in spots.chunk_by(|one, other| one.in_group_of(other)) {
+        let mut of_group: Vec<_> = group.iter().map(Measured::new).collect();
+        let rounds = group.iter().map(|spot| spot.rounds).max().unwrap_or(0);
+        for round in 0..rounds {
+            for spot in &mut of_group {
+                spot.say(round);
+                spot.round(engine, gpu)?;
+            }
+        }
+        measured.extend(of_group);
+    }
+    Ok(measured)
+}
+
+impl<'a> Measured<'a> {
+    fn new(spot: &'a Spot) -> Self {
+        Self {
+            spot,
+            cache_bytes: 0,
+            ms: Vec::new(),
+            bare_ms: Vec::new(),
+        }
+    }
+
+    fn say(&self, round: usize) {
+        let Spot {
+            policy, context, ..
+        } = self.spot;
+        eprintln!("native: {policy} at {context}, round {}", round + 1);
+    }
+
+    fn round(&mut self, engine: &Engine, gpu: &Gpu) -> Outcome<()> {
+        let saved = widen::to_model(&self.spot.saved, engine.model().config())?;
+        let mut cache = ScopeCache::load(&saved, gpu.device())?;
+        drop(saved);
+        self.cache_bytes = cache.memory().held_bytes;
+        let mut timed = |work| -> Outcome<Vec<f64>> {
+            let mut ms = Vec::new();
+            let count = self.spot.warm + self.spot.steps;
+            let steps = measure::steps(engine.model(), gpu, &mut cache, work, count, |step| {
+                ms.push(step.ms);
+            });
+            block_on(steps)?;
+            Ok(ms.split_off(self.spot.warm.min(ms.len())))
+        };
+        self.ms.push(timed(Work::Whole)?);
+        if self.spot.kind == Kind::Decode {
+            self.bare_ms.push(timed(Work::Bare)?);
+        }
+        drop(cache);
+        block_on(gpu.release_unused())?;
+        Ok(())
+    }
+}

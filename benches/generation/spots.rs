@@ -1,0 +1,165 @@
+//! Where in a generation is measured: caches that have come to some position under some policy.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::plan::{Curve, Filled, Plan};
+use crate::thin::Thin;
+
+/// One place, and what is measured there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spot {
+    pub id: usize,
+    pub kind: Kind,
+    pub policy: String,
+    /// Tokens seen when the steps that count begin, roughly: what the table calls it.
+    pub context: usize,
+    /// Tokens seen before the first step.
+    pub position: usize,
+    /// Slots that a head holds then.
+    pub held: usize,
+    /// Slots that a head has memory for then.
+    pub capacity: usize,
+    /// Steps before those that count.
+    pub warm: usize,
+    /// Steps that count.
+    pub steps: usize,
+    pub rounds: usize,
+    /// Of the steps that count, at how many each layer selects.
+    pub selections: usize,
+    /// As [`Thin::save`] gives it.
+    #[serde(skip)]
+    pub saved: Vec<u8>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    Decode,
+    Selection,
+    Curve,
+}
+
+impl Spot {
+    /// Whether its turns alternate with `other`'s.
+    pub fn in_group_of(&self, other: &Self) -> bool {
+        self.kind == other.kind && (self.context == other.context || self.kind == Kind::Curve)
+    }
+}
+
+/// Every spot of `plan`, those of a group one after the other.
+pub fn all(plan: &Plan) -> Outcome<Vec<Spot>> {
+    let mut spots = Vec::new();
+    for decode in &plan.decode {
+        let counted = Counted {
+            kind: Kind::Decode,
+            context: decode.context,
+            first: decode.context,
+            steps: plan.steps,
+            rounds: plan.rounds,
+        };
+        spots.push(counted.spot(plan, &mut Thin::new(&decode.filled)?, &decode.filled)?);
+    }
+    for selection in &plan.selection {
+        let counted = Counted {
+            kind: Kind::Selection,
+            context: selection.context,
+            first: selection.context,
+            steps: selection.steps,
+            rounds: 1,
+        };
+        spots.push(counted.spot(plan, &mut Thin::new(&selection.filled)?, &selection.filled)?);
+    }
+    for curve in &plan.curve {
+        let mut thin = Thin::new(&curve.filled)?;
+        for first in windows(curve)? {
+            let counted = Counted {
+                kind: Kind::Curve,
+                context: first,
+                first,
+                steps: curve.window,
+                rounds: plan.rounds,
+            };
+            spots.push(counted.spot(plan, &mut thin, &curve.filled)?);
+        }
+    }
+    for (id, spot) in spots.iter_mut().enumerate() {
+        spot.id = id;
+    }
+    Ok(spots)
+}
+
+/// The steps that count.
+struct Counted {
+    kind: Kind,
+    context: usize,
+    /// The position of the first one's token.
+    first: usize,
+    steps: usize,
+    rounds: usize,
+}
+
+impl Counted {
+    /// Takes `thin` to where the warm steps begin.
+    fn spot(self, plan: &Plan, thin: &mut Thin, filled: &Filled) -> Outcome<Spot> {
+        let Self { first, steps, .. } = self;
+        thin.go_to(first - plan.warm)?;
+        let mut spot = Spot {
+            id: 0,
+            kind: self.kind,
+            policy: filled.policy.clone(),
+            context: self.context,
+            position: thin.position(),
+            held: thin.held(),
+            capacity: thin.capacity(),
+            warm: plan.warm,
+            steps,
+            rounds: self.rounds,
+            selections: 0,
+            saved: thin.save()?,
+        };
+        thin.go_to(first + steps)?;
+        let selections = thin.selections().into_iter();
+        let counted = first..first + steps;
+        spot.selections = selections.filter(|it| counted.contains(it)).count();
+        Ok(spot)
+    }
+}
+
+/// Where the curve's windows begin: at the first selection, at regular distances from there, and around every growth of the
+/// cache's memory.
+fn windows(curve: &Curve) -> Outcome<Vec<usize>> {
+    let mut thin = Thin::new(&curve.filled)?;
+    let mut filled = None;
+    let mut first = BTreeSet::new();
+    while thin.position() <= curve.to {
+        let capacity = thin.capacity();
+        thin.step()?;
+        let position = thin.position();
+        if filled.is_none() && !thin.selections().is_empty() {
+            filled = Some(position - 1);
+        }
+        let Some(filled) = filled else { continue };
+        let regular = (position - 1 - filled).is_multiple_of(curve.every);
+        if regular {
+            first.insert(position - 1);
+        }
+        if thin.capacity() != capacity {
+            first.insert((position - 2).max(filled));
+        }
+    }
+    let mut apart: Vec<usize> = Vec::new();
+    for start in first {
+        // A walk goes forward only, and a window has its warm steps before it.
+        if apart
+            .last()
+            .is_none_or(|last| start > last + 2 * curve.window)
+        {
+            apart.push(start);
+        }
+    }
+    Ok(apart)
+}

@@ -1,0 +1,88 @@
+//! A cache of one layer with one small head. Which slots a head holds, and how many are allocated, follows from the rules and
+//! the number of tokens alone: this finds it out for any position without a model.
+
+use burn::tensor::{Device, Distribution, Tensor};
+use kvscope::cache::{CacheOptions, CacheType, ScopeCache, ScopeCacheConfig};
+use pollster::block_on;
+
+use crate::Outcome;
+use crate::plan::Filled;
+
+/// Elements of its head.
+pub const DIM: usize = 8;
+
+/// Prompt tokens at a time.
+const CHUNK: usize = 256;
+
+pub struct Thin {
+    cache: ScopeCache,
+    device: Device,
+}
+
+impl Thin {
+    /// One that has taken in the prompt.
+    pub fn new(filled: &Filled) -> Outcome<Self> {
+        let device = Device::flex();
+        let rules: &CacheOptions = &filled.cache;
+        let config = rules.apply(ScopeCacheConfig::new(1, 1, 1, DIM))?;
+        let config = config
+            .with_cache_type(CacheType::F32)
+            .with_max_new_tokens(filled.max_new_tokens);
+        let mut cache = config.init(&device)?;
+        cache.reserve(filled.prompt);
+        for start in (0..filled.prompt).step_by(CHUNK) {
+            let tokens = CHUNK.min(filled.prompt - start);
+            let any = || random([1, tokens, DIM], &device);
+            cache.append(0, any(), any(), any())?;
+        }
+        cache.finish_prefill(0)?;
+        Ok(Self { cache, device })
+    }
+
+    pub fn position(&self) -> usize {
+        self.cache.position()
+    }
+
+    pub fn step(&mut self) -> Outcome<()> {
+        let any = || random([1, DIM], &self.device);
+        self.cache.step(0, any(), any(), any())?;
+        Ok(())
+    }
+
+    /// Decodes up to `position`.
+    pub fn go_to(&mut self, position: usize) -> Outcome<()> {
+        while self.position() < position {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Slots held.
+    pub fn held(&self) -> usize {
+        self.cache
+            .held(0)
+            .map_or(0, |heads| heads.iter().map(|head| head.held).sum())
+    }
+
+    /// Slots allocated.
+    pub fn capacity(&self) -> usize {
+        let mut allocations = self.cache.allocations().into_iter();
+        let positions = allocations.find(|it| it.tensor == "positions");
+        positions.map_or(0, |positions| positions.shape.iter().product())
+    }
+
+    /// The steps, by position, at which something was selected.
+    pub fn selections(&self) -> Vec<usize> {
+        let ranges = self.cache.selections(0).unwrap_or_default();
+        ranges.iter().cloned().flatten().collect()
+    }
+
+    /// As a saved cache.
+    pub fn save(&self) -> Outcome<Vec<u8>> {
+        Ok(block_on(self.cache.save())?)
+    }
+}
+
+fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+}

@@ -1,0 +1,71 @@
+//! Timing a model's fused decode steps on a cache that is filled already: what `cargo xtask bench` runs, natively and in the
+//! browser.
+
+use web_time::Instant;
+
+use crate::Error;
+use crate::cache::ScopeCache;
+use crate::generate::{Chosen, Fed, StepDecoder, Wanted};
+use crate::gpu::Gpu;
+use crate::model::{Decoder, Llama};
+
+/// What of a step is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// All of it; each step is fed the token that the one before chose.
+    Whole,
+    /// Its matrix products and its attention, and nothing else; what the cache holds afterwards is nonsense.
+    Bare,
+}
+
+/// A step that was timed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimedStep {
+    /// The position of the step's token.
+    pub position: usize,
+    /// Milliseconds from its recording to its result.
+    pub ms: f64,
+}
+
+/// Does `count` steps with `cache`, one after the other, and tells `on_step` of each. Returns how many there were: none
+/// where the model has no fused step for such a cache, or no bare one.
+///
+/// # Errors
+///
+/// The cache's, the kernels' and the device's.
+pub async fn steps(
+    model: &Llama,
+    gpu: &Gpu,
+    cache: &mut ScopeCache,
+    work: Work,
+    count: usize,
+    mut on_step: impl FnMut(TimedStep),
+) -> Result<usize, Error> {
+    let Some(mut decoder) = Decoder::new(model, gpu, cache)? else {
+        return Ok(0);
+    };
+    let mut token = 0;
+    for done in 0..count {
+        let position = cache.position();
+        let held = cache.memory().held_bytes;
+        let start = Instant::now();
+        let pending = match work {
+            Work::Whole => decoder.step(Fed::Token(token), cache, Wanted::default())?,
+            Work::Bare => decoder.bare_step(cache)?,
+        };
+        let Some(pending) = pending else {
+            return Ok(done);
+        };
+        let bytes = pending.read(gpu).await?;
+        if work == Work::Whole {
+            token = Chosen::from_bytes(&bytes, model.config().vocabulary)?.token;
+        }
+        if cache.memory().held_bytes != held {
+            // A generation does the same: a cache that has grown has left its old memory behind.
+            gpu.release_unused().await?;
+        }
+        let ms = start.elapsed().as_secs_f64() * 1000.0;
+        on_step(TimedStep { position, ms });
+    }
+    Ok(count)
+}

@@ -1,0 +1,168 @@
+//! What is measured: read by `benches/generation` and `tests/bench`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Options, Part};
+
+/// The last is as long as leaves a model of 8,192 positions room to go on.
+const CONTEXTS: [u32; 4] = [128, 1024, 4096, 8064];
+const QUICK_CONTEXTS: [u32; 2] = [128, 1024];
+
+/// Slots that SCOPE's policies keep of the prompt.
+const KEPT: u32 = 2048;
+
+/// δ: steps in which an adaptive budget grows by one. The paper's 512 slots, 256 of them recent, for 4,096 tokens.
+const INTERVAL: u32 = 15;
+
+/// Among so many consecutive steps `discontinuous` selects at one.
+const STEPS: usize = INTERVAL as usize + 2;
+
+/// SCOPE's strategies.
+const SCOPE: [&str; 3] = ["slide", "adaptive", "discontinuous"];
+
+/// Where the curve ends, and how far its windows are apart.
+const CURVE: [u32; 2] = [6144, 256];
+const QUICK_CURVE: [u32; 2] = [4096, 512];
+
+/// Consecutive steps of one of its windows.
+const WINDOW: u32 = 6;
+
+/// Where selecting is measured.
+const SELECTION_CONTEXT: u32 = 1024;
+
+/// Prompts up to so many tokens are taken in again in every round.
+const SHORT: u32 = 256;
+
+/// How a policy divides a context, and what it may hold of it.
+struct Settings {
+    prompt: u32,
+    budget: u32,
+    recent: u32,
+}
+
+impl Settings {
+    /// The paper's decode budget where the context has room for it and for some steps beyond, a quarter of it elsewhere.
+    fn at(context: u32) -> Self {
+        let (budget, recent) = if context >= 1024 {
+            (512, 256)
+        } else {
+            (context / 4, context / 8)
+        };
+        Self {
+            prompt: context - budget - budget / 4,
+            budget,
+            recent,
+        }
+    }
+
+    fn filled(&self, policy: &str) -> Value {
+        let scope = json!({
+            "prefill": { "method": "snapkv", "budget": KEPT },
+            "decode": { "strategy": policy, "budget": self.budget, "recent": self.recent },
+        });
+        json!({
+            "policy": policy,
+            "cache": if policy == "full" { json!({}) } else { scope },
+            "maxNewTokens": self.recent + INTERVAL * (self.budget - self.recent),
+            "prompt": self.prompt,
+        })
+    }
+}
+
+/// `filled` with more fields.
+fn with(mut filled: Value, more: &[(&str, u32)]) -> Value {
+    for (name, value) in more {
+        filled[*name] = json!(value);
+    }
+    filled
+}
+
+pub fn of(options: &Options, model: &Path) -> Value {
+    let all = |chosen: &[u32]| match chosen {
+        [] if options.quick => QUICK_CONTEXTS.to_vec(),
+        [] => CONTEXTS.to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    let contexts = all(&options.contexts);
+    let prompts = match options.prompts.as_slice() {
+        [] => contexts.clone(),
+        prompts => prompts.to_vec(),
+    };
+    let rounds = options.rounds.unwrap_or(if options.quick { 2 } else { 3 });
+    let steps = options
+        .steps
+        .unwrap_or(if options.quick { 4 } else { STEPS });
+    let when = |part, list: Vec<Value>| if options.has(part) { list } else { Vec::new() };
+    json!({
+        "model": model,
+        "browser": options.browser,
+        "quick": options.quick,
+        "warm": 2,
+        "steps": steps,
+        "rounds": rounds,
+        "prefill": when(Part::Prefill, prefill(&prompts, rounds)),
+        "decode": when(Part::Decode, decode(&contexts)),
+        "selection": when(Part::Selection, selection(options.quick)),
+        "curve": when(Part::Curve, curve(options.quick)),
+        "wllama": options.browser && options.has(Part::Wllama),
+    })
+}
+
+fn prefill(prompts: &[u32], rounds: usize) -> Vec<Value> {
+    let mut list = Vec::new();
+    for context in prompts {
+        let repeats = if *context <= SHORT { rounds } else { 1 };
+        let mut add = |method: &str, cache: Value| {
+            list.push(json!({
+                "context": context, "method": method, "cache": cache, "repeats": repeats,
+            }));
+        };
+        add("full", json!({}));
+        if *context > KEPT {
+            add(
+                "snapkv",
+                json!({ "prefill": { "method": "snapkv", "budget": KEPT } }),
+            );
+        }
+    }
+    list
+}
+
+fn decode(contexts: &[u32]) -> Vec<Value> {
+    let policies = || ["full"].into_iter().chain(SCOPE);
+    let all = contexts.iter().flat_map(|context| {
+        policies().map(|policy| {
+            let filled = Settings::at(*context).filled(policy);
+            with(filled, &[("context", *context)])
+        })
+    });
+    all.collect()
+}
+
+fn selection(quick: bool) -> Vec<Value> {
+    let intervals = if quick { 2 } else { 4 };
+    let each = SCOPE.map(|policy| {
+        let filled = Settings::at(SELECTION_CONTEXT).filled(policy);
+        let steps = intervals * INTERVAL;
+        with(filled, &[("context", SELECTION_CONTEXT), ("steps", steps)])
+    });
+    each.to_vec()
+}
+
+fn curve(quick: bool) -> Vec<Value> {
+    let settings = Settings {
+        prompt: KEPT,
+        ..Settings::at(KEPT)
+    };
+    let ([to, every], policies) = match quick {
+        true => (QUICK_CURVE, &SCOPE[..1]),
+        false => (CURVE, &SCOPE[..]),
+    };
+    let along = [("to", to), ("every", every), ("window", WINDOW)];
+    let each = policies
+        .iter()
+        .map(|policy| with(settings.filled(policy), &along));
+    each.collect()
+}

@@ -1,0 +1,393 @@
+//! The tables' figures and ratios.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::measured::{Kind, Measured, Prefill, Spot, StepMs, best};
+
+/// A table.
+#[derive(Serialize)]
+pub struct Section {
+    pub title: &'static str,
+    pub about: &'static str,
+    pub columns: Vec<&'static str>,
+    /// Texts, numbers, and null for what was not measured.
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// All that something was measured for. `browser` measured at the same spots as `native`, in the same order.
+pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
+    let mut sections = vec![prefill(native, browser), decode(native, browser)];
+    sections.push(limit(native, browser));
+    if let Some(browser) = browser {
+        sections.push(counts(browser));
+        sections.push(memory(browser));
+    }
+    sections.push(selection(native, browser));
+    sections.push(curve(native, browser));
+    sections.retain(|section| !section.rows.is_empty());
+    sections
+}
+
+fn of_kind(measured: &Measured, kind: Kind) -> impl Iterator<Item = &Spot> {
+    measured.spots.iter().filter(move |spot| spot.kind == kind)
+}
+
+/// Each of `native`'s spots of a kind, with the browser's.
+fn pairs<'a>(
+    native: &'a Measured,
+    browser: Option<&'a Measured>,
+    kind: Kind,
+) -> Vec<(&'a Spot, Option<&'a Spot>)> {
+    let mut others = browser.into_iter().flat_map(|it| of_kind(it, kind));
+    of_kind(native, kind)
+        .map(|spot| (spot, others.next()))
+        .collect()
+}
+
+fn ratio(of: Option<f64>, to: Option<f64>) -> Option<f64> {
+    Some(of? / to?)
+}
+
+fn least(ms: &[f64]) -> Option<f64> {
+    ms.iter().copied().min_by(f64::total_cmp)
+}
+
+fn prefill(native: &Measured, browser: Option<&Measured>) -> Section {
+    let rate = |prefill: &Prefill| Some(f64::from(prefill.context) * 1000.0 / least(&prefill.ms)?);
+    let mut others = browser.into_iter().flat_map(|it| &it.prefill);
+    let rows = native.prefill.iter().map(|prefill| {
+        let (here, there) = (rate(prefill), others.next().and_then(rate));
+        let wllama =
+            browser.and_then(|it| it.wllama.iter().find(|it| it.context == prefill.context));
+        let wllama = wllama.map(|it| f64::from(it.context) * 1000.0 / it.prefill_ms);
+        vec![
+            json!(prefill.context),
+            json!(prefill.method),
+            json!(here),
+            json!(there),
+            json!(ratio(there, here)),
+            json!(wllama),
+            json!(ratio(there, wllama)),
+        ]
+    });
+    Section {
+        title: "prefill, tokens a second",
+        about: "the best of each prompt's runs, to the first new token's logits",
+        columns: vec![
+            "prompt",
+            "method",
+            "native",
+            "browser",
+            "browser / native",
+            "wllama",
+            "browser / wllama",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn decode(native: &Measured, browser: Option<&Measured>) -> Section {
+    let rows = pairs(native, browser, Kind::Decode)
+        .into_iter()
+        .map(|(here, there)| {
+            let wllama =
+                browser.and_then(|it| it.wllama.iter().find(|it| it.context == here.context));
+            let rate = |rounds: &[Vec<f64>]| StepMs::of(rounds).map(StepMs::tokens_per_second);
+            let (native, browser) = (rate(&here.ms), there.and_then(|it| rate(&it.ms)));
+            let wllama = wllama.and_then(|it| rate(&it.ms));
+            vec![
+                json!(here.context),
+                json!(here.policy),
+                json!(here.held),
+                json!(here.cache_bytes as f64 / 1e6),
+                json!(native),
+                json!(browser),
+                json!(ratio(browser, native)),
+                json!(wllama),
+                json!(ratio(browser, wllama)),
+            ]
+        });
+    Section {
+        title: "decode, tokens a second",
+        about: "by the mean over consecutive steps of the best that each took in any round",
+        columns: vec![
+            "context",
+            "policy",
+            "slots a head",
+            "cache, MB",
+            "native",
+            "browser",
+            "browser / native",
+            "wllama",
+            "browser / wllama",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
+    let limited = of_kind(native, Kind::Decode).any(|spot| StepMs::of(&spot.bare_ms).is_some());
+    let rows = pairs(native, browser, Kind::Decode)
+        .into_iter()
+        .map(|(here, there)| {
+            let mut row = vec![json!(here.context), json!(here.policy)];
+            for spot in [Some(here), there] {
+                let whole = spot.and_then(|spot| StepMs::of(&spot.ms));
+                let bare = spot.and_then(|spot| StepMs::of(&spot.bare_ms));
+                let (best, limit) = (whole.map(|it| it.best), bare.map(|it| it.best));
+                row.push(json!(best));
+                row.push(json!(whole.map(|it| it.median)));
+                row.push(json!(whole.map(|it| it.min)));
+                row.push(json!(limit));
+                row.push(json!(ratio(best, limit)));
+            }
+            row
+        });
+    Section {
+        title: "milliseconds of a step, over its limit",
+        about: if limited {
+            "the limit is a step of the same kernels over the same slots with its matrix products and attention only, in the \
+             same rounds; best as above, median and least of all steps in all rounds"
+        } else {
+            "NO LIMIT was measured: the decoder has no bare step; best as above, median and least of all steps in all rounds"
+        },
+        columns: vec![
+            "context",
+            "policy",
+            "native, best",
+            "median",
+            "least",
+            "limit",
+            "best / limit",
+            "browser, best",
+            "median",
+            "least",
+            "limit",
+            "best / limit",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn counts(browser: &Measured) -> Section {
+    let rows = of_kind(browser, Kind::Decode).map(|spot| {
+        let mut row = vec![json!(spot.context), json!(spot.policy)];
+        let named: Vec<_> = spot.counts.iter().map(|step| step.named()).collect();
+        let columns = named.first().map_or(0, |first| first.len());
+        row.extend((0..columns).map(|column| {
+            let mut values: Vec<u64> = named.iter().map(|step| step[column].1).collect();
+            values.sort_unstable();
+            let (least, most) = (values[0], values[values.len() - 1]);
+            if least == most {
+                json!(least)
+            } else {
+                json!(format!("{least}..{most}"))
+            }
+        }));
+        row
+    });
+    Section {
+        title: "what a step asks of WebGPU",
+        about: "counted at the browser's own objects, a token in the steady state; least and most where steps differ",
+        columns: vec![
+            "context",
+            "policy",
+            "dispatches",
+            "submissions",
+            "bytes uploaded",
+            "bytes read back",
+            "buffers made",
+            "bind groups made",
+            "shader modules made",
+            "pipelines made",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn memory(browser: &Measured) -> Section {
+    let mega = |bytes: Option<u64>| json!(bytes.map(|bytes| bytes as f64 / 1e6));
+    let prefill = browser.prefill.iter().map(|prefill| {
+        vec![
+            json!(format!("prompt of {}", prefill.context)),
+            json!(prefill.method),
+            mega(prefill.peak_gpu_bytes),
+            mega(prefill.wasm_bytes),
+        ]
+    });
+    let decode = of_kind(browser, Kind::Decode).map(|spot| {
+        vec![
+            json!(format!("decoding at {}", spot.context)),
+            json!(spot.policy),
+            mega(spot.gpu_bytes),
+            Value::Null,
+        ]
+    });
+    Section {
+        title: "memory in the browser, MB",
+        about: "the most bytes of GPU buffers that existed at once, model and cache included, and the module's own memory",
+        columns: vec!["while", "method or policy", "GPU", "wasm"],
+        rows: prefill.chain(decode).collect(),
+    }
+}
+
+fn selection(native: &Measured, browser: Option<&Measured>) -> Section {
+    /// The label of the kernel that scores and selects.
+    const KERNEL: &str = "evict";
+    let rows = pairs(native, browser, Kind::Selection)
+        .into_iter()
+        .map(|(here, there)| {
+            let kernel = there.map(|spot| {
+                let named = spot
+                    .kernels
+                    .iter()
+                    .filter(|(label, _)| label.contains(KERNEL));
+                named.fold([0, 0], |[dispatches, bytes], (_, kernel)| {
+                    [dispatches + kernel.dispatches, bytes + kernel.bytes]
+                })
+            });
+            vec![
+                json!(here.policy),
+                json!(here.steps),
+                json!(here.selections),
+                json!(kernel.map(|[dispatches, _]| dispatches)),
+                json!(kernel.map(|[_, bytes]| bytes as f64 / 1e6)),
+                json!(StepMs::of(&here.ms).map(|it| it.best)),
+                json!(there.and_then(|it| StepMs::of(&it.ms)).map(|it| it.best)),
+            ]
+        });
+    Section {
+        title: "scoring and selecting",
+        about: "over so many consecutive steps: those at which each layer selects, the dispatches that selected and the bytes \
+                bound to them, counted in the browser; and a step's mean milliseconds",
+        columns: vec![
+            "policy",
+            "steps",
+            "selecting",
+            "dispatches",
+            "MB bound",
+            "native, ms",
+            "browser, ms",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn curve(native: &Measured, browser: Option<&Measured>) -> Section {
+    let mut rows = Vec::new();
+    for (place, measured) in [("native", Some(native)), ("browser", browser)] {
+        let spots: Vec<_> = measured
+            .into_iter()
+            .flat_map(|it| of_kind(it, Kind::Curve))
+            .collect();
+        for of_policy in spots.chunk_by(|one, other| one.policy == other.policy) {
+            let points: Vec<_> = of_policy.iter().flat_map(|spot| points(spot)).collect();
+            rows.extend(along(place, &of_policy[0].policy, of_policy, &points));
+        }
+    }
+    Section {
+        title: "a step's time along a generation",
+        about: "2,048 slots kept of the prompt, 512 for decoding: windows of consecutive steps from the first selection on, at \
+                regular distances and around every growth of the cache's memory; each step's best of all rounds. First and \
+                last are the means of the first and the last window",
+        columns: vec![
+            "where",
+            "policy",
+            "steps measured",
+            "from",
+            "to",
+            "first, ms",
+            "last, ms",
+            "last / first",
+            "largest jump, %",
+            "at",
+        ],
+        rows,
+    }
+}
+
+/// Positions and milliseconds.
+fn points(spot: &Spot) -> Vec<(u32, f64)> {
+    let first = spot.position + spot.warm;
+    (first..).zip(best(&spot.ms)).collect()
+}
+
+fn along(place: &str, policy: &str, spots: &[&Spot], points: &[(u32, f64)]) -> Option<Vec<Value>> {
+    let (first, last) = (spots.first()?, spots.last()?);
+    let mean = |spot: &Spot| StepMs::of(&spot.ms).map(|it| it.best);
+    let (start, end) = (mean(first), mean(last));
+    let jumps = points
+        .windows(2)
+        .map(|pair| (pair[1].1 / pair[0].1, pair[1].0));
+    let largest = jumps.max_by(|one, other| one.0.total_cmp(&other.0));
+    Some(vec![
+        json!(place),
+        json!(policy),
+        json!(points.len()),
+        json!(points.first().map(|point| point.0)),
+        json!(points.last().map(|point| point.0)),
+        json!(start),
+        json!(end),
+        json!(ratio(end, start)),
+        json!(largest.map(|(ratio, _)| 100.0 * (ratio - 1.0))),
+        json!(largest.map(|(_, position)| position)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn half(more: Value) -> Measured {
+        let mut spot = json!({
+            "kind": "decode", "policy": "slide", "context": 128, "position": 126, "held": 120, "warm": 2, "steps": 2,
+            "selections": 2, "cacheBytes": 2_000_000, "ms": [[200.0, 100.0], [100.0, 200.0]], "bareMs": [[80.0, 80.0]],
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            spot[name] = value.clone();
+        }
+        let half = json!({
+            "prefill": [{ "context": 128, "method": "full", "ms": [1000.0, 2000.0] }],
+            "spots": [spot],
+            "wllama": [{ "context": 128, "prefillMs": 500.0, "ms": [[50.0]] }],
+        });
+        serde_json::from_value(half).expect("as both halves write it")
+    }
+
+    fn row<'a>(sections: &'a [Section], title: &str) -> &'a [Value] {
+        let section = sections.iter().find(|it| it.title.starts_with(title));
+        let section = section.expect("a section");
+        assert_eq!(section.rows[0].len(), section.columns.len());
+        &section.rows[0]
+    }
+
+    #[test]
+    fn ratios_are_of_the_best() {
+        let sections = of(
+            &half(json!({})),
+            Some(&half(json!({ "ms": [[125.0, 125.0]] }))),
+        );
+        let decode = row(&sections, "decode");
+        assert_eq!(decode[4..], [10.0, 8.0, 0.8, 20.0, 0.4].map(Value::from));
+        assert_eq!(
+            row(&sections, "prefill")[2..4],
+            [128.0, 128.0].map(Value::from)
+        );
+        assert_eq!(row(&sections, "milliseconds")[6], json!(1.25));
+    }
+
+    #[test]
+    fn counts_that_differ_are_a_range() {
+        let counts = |dispatches: u64| {
+            json!({
+                "dispatches": dispatches, "submissions": 1, "bytesUploaded": 20, "bytesReadBack": 16, "buffers": 0,
+                "bindGroups": 0, "shaderModules": 0, "pipelines": 0,
+            })
+        };
+        let browser = half(json!({ "counts": [counts(243), counts(213)] }));
+        let sections = of(&half(json!({})), Some(&browser));
+        let counted = row(&sections, "what a step asks");
+        assert_eq!(counted[2..4], [json!("213..243"), json!(1)]);
+    }
+}
