@@ -129,6 +129,8 @@ impl WasmEngine {
             )?;
         }
         generation.rest();
+        // What the steps' work space took is given back: while nobody asks anything, the model and the cache are all there is.
+        self.gpu.release_unused().await.map_err(to_js)?;
         let result = GenerateResult {
             text: generation.text().to_owned(),
             tokens: generation.tokens().to_vec(),
@@ -178,8 +180,10 @@ impl WasmEngine {
         tokens.into_ts().map_err(conversion)
     }
 
-    /// Frees the last generation's cache.
-    pub fn forget(&self) {
+    /// Frees the last generation's cache, and gives its memory back to the device.
+    pub async fn forget(&self) -> Result<(), JsValue> {
+        let _occupied = self.engine.occupy().map_err(to_js)?;
         self.cache.replace(None);
+        self.gpu.release_unused().await.map_err(to_js)
     }
 }

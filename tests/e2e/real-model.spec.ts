@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { countBuffers } from "./count-buffers.ts";
 import { MODEL, expect, test, type Page } from "./test.ts";
 
 /** What a native run of the same prompt gives, by `kvscope generate`; `cargo xtask test` names the program. */
@@ -38,33 +39,8 @@ type WasmEngine = import("../../pkg/wasm/kvscope.js").WasmEngine;
 type Request = Parameters<WasmEngine["generate"]>[0];
 
 declare global {
-  var live: { bytes: number; buffers: number };
   var gpu: WasmGpu;
   var engine: WasmEngine;
-}
-
-/** Counts the buffers that exist, by what the page itself asks WebGPU for: `createBuffer` and `destroy`. */
-async function countBuffers(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    const alive = new WeakSet();
-    globalThis.live = { bytes: 0, buffers: 0 };
-    const { createBuffer } = GPUDevice.prototype;
-    const { destroy } = GPUBuffer.prototype;
-    GPUDevice.prototype.createBuffer = function counted(descriptor) {
-      const buffer = createBuffer.call(this, descriptor);
-      alive.add(buffer);
-      live.bytes += buffer.size;
-      live.buffers += 1;
-      return buffer;
-    };
-    GPUBuffer.prototype.destroy = function counted() {
-      if (alive.delete(this)) {
-        live.bytes -= this.size;
-        live.buffers -= 1;
-      }
-      return destroy.call(this);
-    };
-  });
 }
 
 /** Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's own memory at its most. */
@@ -102,7 +78,7 @@ const generate = (page: Page, request: Request) =>
 test("the real model gives the native run's tokens, and holds what it says it holds", async ({ page }) => {
   test.setTimeout(1_200_000);
   const prompt = await recordedPrompt();
-  await countBuffers(page);
+  await page.addInitScript(countBuffers);
   const moduleBytes = await loadModel(page);
   // The model's largest tensor, the embedding in Q8_0, has 30,081,024 bytes; 96 MB are allowed beside it.
   expect(moduleBytes).toBeLessThan(96e6 + 30_081_024);
@@ -126,8 +102,7 @@ test("the real model gives the native run's tokens, and holds what it says it ho
   const counted = await page.evaluate(async () => {
     await gpu.release_unused();
     const withCache = { ...live };
-    engine.forget();
-    await gpu.release_unused();
+    await engine.forget();
     return {
       bytes: withCache.bytes - live.bytes,
       buffers: withCache.buffers - live.buffers,
