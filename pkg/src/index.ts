@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export type { AbortOptions } from "./abortable.js";
 export { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
 export {
   Engine,
