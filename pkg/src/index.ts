@@ -37,6 +37,7 @@ export {
   type MLCEngineConfig,
   type MLCEngineInterface,
 } from "./webllm.js";
+export { Wllama, type WllamaLoadConfig, type WllamaRequest } from "./wllama.js";
 export type {
   BudgetOption,
   CacheOptions,
