@@ -29,6 +29,16 @@ export function rate(value: number): string {
   return value >= 10 ? count(value) : value.toFixed(1);
 }
 
+/** Milliseconds as a guess is told: `20 seconds`, `3 minutes`. */
+export function roughly(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 55) {
+    return `${Math.max(5, 5 * Math.ceil(seconds / 5))} seconds`;
+  }
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  return minutes < 90 ? `${minutes} minute${minutes === 1 ? "" : "s"}` : `${Math.round(minutes / 60)} hours`;
+}
+
 /** Milliseconds as seconds or minutes. */
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;

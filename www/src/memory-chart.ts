@@ -1,4 +1,5 @@
 import uPlot from "uplot";
+import { chartSvg } from "./chart-svg.ts";
 import { create } from "./dom.ts";
 import { bytes, count } from "./format.ts";
 import type { PolicyId } from "./policy.ts";
@@ -7,7 +8,8 @@ import type { Run } from "./run.ts";
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+const colour = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** The cache's bytes over new tokens, a line for each run, and a dashed one for what a full cache would hold. */
 export class MemoryChart {
@@ -39,6 +41,18 @@ export class MemoryChart {
     }
     this.#plot?.setData(series(runs));
     this.#host.setAttribute("aria-label", describe(runs));
+  }
+
+  /** The chart as a drawing, to be scaled and edited. */
+  toSvg(): Blob {
+    const [tokens = [], full = [], ...held] = series(this.#runs);
+    const points = (values: ArrayLike<number | null | undefined>): [number, number][] =>
+      Array.from(values).flatMap((value, index) => (typeof value === "number" ? [[tokens[index] ?? 0, value]] : []));
+    const lines = labels(this.#runs).map(({ id, name }) => {
+      const index = limited(this.#runs).findIndex(({ policy }) => policy.id === id);
+      return { id, name, dashed: id === "full", points: points((index < 0 ? full : held[index]) ?? []) };
+    });
+    return new Blob([chartSvg(lines, colour)], { type: "image/svg+xml" });
   }
 
   /** The chart with its legend, as it is on the page now. */
