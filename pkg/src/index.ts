@@ -33,6 +33,7 @@ export type { StoredModel } from "./store.js";
 export { requireWebGpu } from "./support.js";
 export {
   CreateMLCEngine,
+  MLCEngine,
   type InitProgressReport,
   type MLCEngineConfig,
   type MLCEngineInterface,

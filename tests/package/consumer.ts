@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { moved } from "./programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const start = promisify(execFile);
@@ -54,8 +55,8 @@ export async function readmeSnippet(readme: Readme): Promise<string> {
   return code;
 }
 
-const pageOf = (readme: Readme): string =>
-  `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/${readme}.ts"></script>`;
+const pageOf = (script: string): string =>
+  `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/${script}.ts"></script>`;
 
 /** Packs `pkg`, and installs it with Vite and TypeScript, at this workspace's versions, in an empty project. */
 export async function createConsumer(): Promise<Consumer> {
@@ -82,6 +83,10 @@ export async function createConsumer(): Promise<Consumer> {
       "repository.html": pageOf("repository"),
       "src/index.ts": await readmeSnippet("index"),
       "src/repository.ts": await readmeSnippet("repository"),
+      "webllm.html": pageOf("webllm"),
+      "wllama.html": pageOf("wllama"),
+      "src/webllm.ts": moved("webllm"),
+      "src/wllama.ts": moved("wllama"),
     });
     await npm(["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
     return { folder, tarball: packed.files.map(({ path }) => path).toSorted(), remove };

@@ -6,6 +6,7 @@ import { createServer } from "vite";
 import { serve } from "../e2e/static-server.ts";
 import { tinyModel } from "../e2e/tiny-gguf.ts";
 import { createConsumer, node, READMES, readmeSnippet, type Consumer, type Readme } from "./consumer.ts";
+import type { Program } from "./programs.ts";
 
 const test = base.extend<object, { consumer: Consumer }>({
   consumer: [
@@ -19,20 +20,22 @@ const test = base.extend<object, { consumer: Consumer }>({
 });
 
 const NUMBER: unknown = expect.any(Number);
-/** What each README's snippet says of the cache. */
-const SAID: Record<Readme, unknown> = {
+/** What each README's snippet says of the cache, and other libraries' programs of tokens. */
+const SAID: Record<Readme | Program, unknown> = {
   index: expect.objectContaining({
     heldBytes: NUMBER,
     slots: expect.objectContaining({ prefill: NUMBER, decode: NUMBER }),
   }),
   repository: NUMBER,
+  webllm: NUMBER,
+  wllama: NUMBER,
 };
 
 /**
- * Runs the page at `url` with a README's snippet and expects what it logs: an answer, and what the cache holds. The hub and
- * the host of the model are played by this machine, with a tiny model.
+ * Runs the page at `url` with a README's snippet, or another program, and expects what it logs: an answer, and a figure. The
+ * hub and the host of the model are played by this machine, with a tiny model.
  */
-async function expectSnippetRuns(page: Page, url: string, readme: Readme = "index"): Promise<void> {
+async function expectSnippetRuns(page: Page, url: string, script: Readme | Program = "index"): Promise<void> {
   const model = tinyModel();
   const digest = createHash("sha256").update(model).digest("hex");
   await page.route("https://huggingface.co/**", (route) => {
@@ -55,8 +58,10 @@ async function expectSnippetRuns(page: Page, url: string, readme: Readme = "inde
   expect(message.type(), message.text()).toBe("log");
   const [text, kv] = await Promise.all(message.args().map((value) => value.jsonValue() as Promise<unknown>));
   expect(typeof text).toBe("string");
-  expect(kv).toEqual(SAID[readme]);
+  expect(kv).toEqual(SAID[script]);
 }
+
+const SCRIPTS = Object.keys(SAID).map((script) => `src/${script}.ts`);
 
 test("the tarball holds the package and nothing else", async ({ consumer }) => {
   const sources = await readdir(new URL("../../pkg/src", import.meta.url));
@@ -83,11 +88,13 @@ for (const [moduleResolution, module] of [
   ["bundler", "esnext"],
   ["nodenext", "nodenext"],
 ] as const) {
-  test(`the READMEs' snippets have no type errors under moduleResolution ${moduleResolution}`, async ({ consumer }) => {
+  test(`the READMEs' snippets and other libraries' programs have no type errors under moduleResolution ${moduleResolution}`, async ({
+    consumer,
+  }) => {
     // Without skipLibCheck: the package's own declarations are checked too.
     const options = `--noEmit --strict --target es2022 --lib es2022,dom --module ${module}`;
     const resolution = `--moduleResolution ${moduleResolution} --types`;
-    const args = [...options.split(" "), ...resolution.split(" "), "", "src/index.ts", "src/repository.ts"];
+    const args = [...options.split(" "), ...resolution.split(" "), "", ...SCRIPTS];
     await node(["node_modules/typescript/bin/tsc", ...args], consumer.folder);
   });
 }
@@ -102,7 +109,10 @@ test("the README's snippet, built by Vite, runs in the browser", async ({ consum
   }
 });
 
-test("the READMEs' snippets run in Vite's development server", async ({ consumer, page }) => {
+test("the READMEs' snippets, and other libraries' programs with their import changed, run in Vite's development server", async ({
+  consumer,
+  page,
+}) => {
   const server = await createServer({
     root: consumer.folder,
     configFile: false,
@@ -113,7 +123,9 @@ test("the READMEs' snippets run in Vite's development server", async ({ consumer
     await server.listen();
     const origin = server.resolvedUrls?.local[0] ?? "";
     await expectSnippetRuns(page, origin);
-    await expectSnippetRuns(page, `${origin}repository.html`, "repository");
+    for (const script of ["repository", "webllm", "wllama"] as const) {
+      await expectSnippetRuns(page, `${origin}${script}.html`, script);
+    }
   } finally {
     await server.close();
   }
