@@ -24,7 +24,11 @@ export class BudgetBars {
     const known = Math.max(0, ...this.#rows.map(({ run }) => run.prefilled[1]));
     const prompt = known > 0 ? known : Math.round(setting.prompt.length / CHARACTERS_PER_TOKEN);
     const slots = this.#rows.map(({ run }) => slotsOf(run, setting, prompt));
-    const most = Math.max(1, ...slots.map(({ prefill, decode }) => prefill + decode));
+    // The scale is that of the runs' ends: bars grow into it, and do not shrink while others run.
+    const ends = this.#rows.map(({ run }) =>
+      run.state === "waiting" || run.running ? planned(run.policy, prompt, setting.tokens) : slotsOf(run, setting, prompt),
+    );
+    const most = Math.max(1, ...[...slots, ...ends].map(({ prefill, decode }) => prefill + decode));
     this.#rows.forEach((row, index) => {
       const held = slots[index];
       if (held !== undefined) {

@@ -1,3 +1,4 @@
+import { currentAddress, writeFragment } from "./address.ts";
 import { plan, runInTurn } from "./comparison-run.ts";
 import { codeFor } from "./code-panel.ts";
 import { findDefaultModel, type DefaultModel } from "./default-model.ts";
@@ -206,9 +207,7 @@ function onSetting(setting: Setting): void {
   if (setting !== form.setting) {
     form.show(setting);
   }
-  const fragment = toFragment(setting);
-  const { pathname, search } = location;
-  history.replaceState(null, "", fragment === "" ? `${pathname}${search}` : `#${fragment}`);
+  writeFragment(toFragment(setting));
   code.textContent = codeFor(setting, source, true);
   showPlan(setting, isSlow(), pace);
   const untouched = runs.every(({ state }) => state === "waiting");
@@ -289,7 +288,7 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
 });
 for (const [id, text] of [
   ["copy-code", () => codeFor(form.setting, source)],
-  ["copy-link", () => location.href],
+  ["copy-link", currentAddress],
 ] as const) {
   const button = element(id, HTMLButtonElement);
   button.addEventListener("click", () => void copy(text(), button));
