@@ -53,7 +53,6 @@ let pace: Pace | undefined;
 
 async function start(): Promise<void> {
   onSetting(form.setting);
-  prepareRuns();
   try {
     requireWebGpu();
   } catch (error) {

@@ -68,7 +68,8 @@ export class OutputView {
       return;
     }
     this.#shown = shown;
-    const atEnd = this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
+    // Asked only where it matters: the answer takes a layout.
+    const atEnd = run.running && this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
     this.#state.textContent = begun ? stateOf(run) : "Not run yet.";
     const speed = run.usage?.decodeTokensPerSecond ?? run.tokensPerSecond;
     this.#speed.textContent = speed > 0 ? rate(speed) : "–";

@@ -67,15 +67,16 @@ export class RetainedPicture {
   }
 
   #draw(snapshots: readonly Snapshot[], index: number): void {
-    const { clientWidth, clientHeight } = this.#canvas;
-    this.#canvas.width = Math.round(clientWidth * devicePixelRatio);
-    this.#canvas.height = Math.round(clientHeight * devicePixelRatio);
     const context = this.#canvas.getContext("2d");
     const width = this.#width();
     const layers = snapshots[index]?.layers.length ?? 0;
     if (context === null || width === 0 || layers === 0) {
+      this.#canvas.width = 1; // which empties it
       return;
     }
+    const { clientWidth, clientHeight } = this.#canvas;
+    this.#canvas.width = Math.round(clientWidth * devicePixelRatio);
+    this.#canvas.height = Math.round(clientHeight * devicePixelRatio);
     const painted = `${index} ${width}`;
     if (painted !== this.#painted) {
       this.#painted = painted; // pointing at it only moves the frame around what is pointed at

@@ -82,7 +82,9 @@ export class Stage {
 
 function showSaved(run: Run | undefined): void {
   const kv = run?.kv;
-  element("saved", HTMLOutputElement).value = run?.saved === undefined ? "–" : percent(run.saved);
+  const saved = element("saved", HTMLOutputElement);
+  saved.value = run?.saved === undefined ? "–" : percent(run.saved);
+  saved.classList.toggle("nothing", run?.saved === undefined);
   const facts = {
     "saved-bytes": kv && bytes(kv.savedBytes),
     "saved-held": kv && bytes(kv.heldBytes),
