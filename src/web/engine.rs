@@ -129,13 +129,14 @@ impl WasmEngine {
             )?;
         }
         generation.rest();
-        // What the steps' work space took is given back: while nobody asks anything, the model and the cache are all there is.
-        self.gpu.release_unused().await.map_err(to_js)?;
         let result = GenerateResult {
             text: generation.text().to_owned(),
             tokens: generation.tokens().to_vec(),
             summary: generation.summary(),
         };
+        drop(generation);
+        // What the steps' work space took is given back: while nobody asks anything, the model and the cache are all there is.
+        self.gpu.release_unused().await.map_err(to_js)?;
         self.cache.replace(Some(cache));
         result.into_ts().map_err(conversion)
     }
