@@ -11,6 +11,7 @@ import type {
   RetainedLayer,
   Summary,
 } from "../wasm/kvscope.js";
+import { abortable, type AbortOptions } from "./abortable.js";
 import { chatWording, textWording } from "./answer.js";
 import { startWorker, WorkerClient } from "./client.js";
 import { completeStream, completeWhole, type Generate } from "./complete.js";
@@ -18,7 +19,7 @@ import { disposable } from "./disposable.js";
 import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.js";
 import { ifUnlocked } from "./lock.js";
 import type { ChatCompletions, ChatParams, CompletionParams, Completions, RequestOptions } from "./openai.js";
-import type { LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
+import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
 import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
@@ -158,8 +159,8 @@ export class Engine implements Disposable {
   }
 
   /** The models in the origin's file system, complete ones and those whose download broke off. */
-  static models(): Promise<StoredModel[]> {
-    return storedModels();
+  static models({ signal }: AbortOptions = {}): Promise<StoredModel[]> {
+    return abortable("The list", storedModels, signal);
   }
 
   /**
@@ -167,38 +168,38 @@ export class Engine implements Disposable {
    *
    * @throws {KvscopeError} `"storage-busy"` while it is being loaded, `"storage-failed"` or `"invalid-argument"`
    */
-  static async deleteModel(model: StoredModel | ModelSource): Promise<void> {
+  static async deleteModel(model: StoredModel | ModelSource, { signal }: AbortOptions = {}): Promise<void> {
     const id = storedId(model);
-    if (!(await ifUnlocked(id, () => removeStored(id)))) {
+    if (!(await abortable("The deletion", () => ifUnlocked(id, () => removeStored(id)), signal))) {
       throw new KvscopeError("storage-busy", "The model is being loaded, here or in another tab. Delete it after that.");
     }
   }
 
   /** The tokens of a text, or of a conversation with its template. */
-  tokens(prompt: Prompt): Promise<PromptTokens> {
-    return this.#client.call("tokens", prompt);
+  tokens(prompt: Prompt, options: AbortOptions = {}): Promise<PromptTokens> {
+    return this.#ask("tokens", prompt, options);
   }
 
   /** What the latest request's cache holds. Zeros before the first one and while one runs: its chunks tell then. */
-  async memory(): Promise<EngineMemory> {
-    const memory = await this.#client.call("memory", undefined);
+  async memory(options: AbortOptions = {}): Promise<EngineMemory> {
+    const memory = await this.#ask("memory", undefined, options);
     return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
   }
 
   /** What a layer of the latest request's cache holds: positions, scores and phases. Waits for running requests. */
-  retained(layer: number): Promise<RetainedLayer> {
-    return this.#queue.run(() => this.#client.call("retained", layer));
+  retained(layer: number, options: AbortOptions = {}): Promise<RetainedLayer> {
+    return this.#queue.run(() => this.#ask("retained", layer, options), options.signal);
   }
 
   /** Memory of GPU and module, and what was generated so far. */
-  async stats(): Promise<EngineStats> {
-    const measured = await this.#client.call("stats", undefined);
+  async stats(options: AbortOptions = {}): Promise<EngineStats> {
+    const measured = await this.#ask("stats", undefined, options);
     return { gpu: this.gpu, ...measured, requests: this.#requests, newTokens: this.#newTokens, last: this.#last };
   }
 
-  /** Frees the latest request's cache. Waits for running requests. */
-  forget(): Promise<void> {
-    return this.#queue.run(() => this.#client.call("forget", undefined));
+  /** Gives the memory of the latest request's cache back. Waits for running requests. */
+  forget(options: AbortOptions = {}): Promise<void> {
+    return this.#queue.run(() => this.#ask("forget", undefined, options), options.signal);
   }
 
   /** Ends the worker and gives its memory back. What runs rejects with `"engine-disposed"`, and so does every later call. */
@@ -222,6 +223,14 @@ export class Engine implements Disposable {
     return params.stream === true
       ? completeStream(this.#generate, request, wording, options, params.stream_options?.include_usage === true)
       : completeWhole(this.#generate, request, wording, options);
+  }
+
+  #ask<Name extends CallName>(
+    call: Name,
+    argument: Calls[Name]["argument"],
+    { signal }: AbortOptions,
+  ): Promise<Calls[Name]["result"]> {
+    return abortable("The call", () => this.#client.call(call, argument), signal);
   }
 
   readonly #generate: Generate = (request, onEvent, signal) =>

@@ -1,11 +1,12 @@
 import { WasmGpu, type DeviceLoss, type GpuOptions, type GpuReport } from "../wasm/kvscope.js";
+import { abortable, type AbortOptions } from "./abortable.js";
 import { disposable } from "./disposable.js";
 import { KvscopeError, toKvscopeError } from "./error.js";
 import { loadModule } from "./module.js";
 import { requireWebGpu } from "./support.js";
 
 /** What {@link openGpu} takes: the wishes about the adapter, and where the WebAssembly module is. */
-export interface OpenGpuOptions extends GpuOptions {
+export interface OpenGpuOptions extends GpuOptions, AbortOptions {
   /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. The first call of a page decides. */
   wasmUrl?: string | URL;
 }
@@ -14,14 +15,21 @@ export interface OpenGpuOptions extends GpuOptions {
  * Asks the browser for a GPU and opens it for kvscope. May be called again at any time, also after a lost device.
  *
  * @throws {KvscopeError} `"webgpu-unavailable"`, `"module-load-failed"`, `"adapter-unavailable"`,
- *   `"limit-too-small"`, `"device-request-failed"` or `"invalid-argument"`
+ *   `"limit-too-small"`, `"device-request-failed"`, `"invalid-argument"` or `"aborted"`
  */
 export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
-  const { wasmUrl, ...wishes } = options;
+  const { wasmUrl, signal, ...wishes } = options;
   requireWebGpu();
-  await loadModule(wasmUrl);
+  const opening = async (): Promise<WasmGpu> => {
+    await loadModule(wasmUrl);
+    const opened = await requestGpu(wishes);
+    if (signal?.aborted === true) {
+      opened.destroy();
+    }
+    return opened;
+  };
   try {
-    return new Gpu(await requestGpu(wishes));
+    return new Gpu(await abortable("The opening", opening, signal));
   } catch (error) {
     throw toKvscopeError(error);
   }

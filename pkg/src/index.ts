@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export type { AbortOptions } from "./abortable.js";
 export { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
 export {
   Engine,
@@ -32,10 +33,12 @@ export type { StoredModel } from "./store.js";
 export { requireWebGpu } from "./support.js";
 export {
   CreateMLCEngine,
+  MLCEngine,
   type InitProgressReport,
   type MLCEngineConfig,
   type MLCEngineInterface,
 } from "./webllm.js";
+export { Wllama, type WllamaLoadConfig, type WllamaRequest } from "./wllama.js";
 export type {
   BudgetOption,
   CacheOptions,

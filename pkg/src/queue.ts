@@ -1,3 +1,4 @@
+import { abortable } from "./abortable.js";
 import { aborted } from "./error.js";
 
 /** Runs tasks one after the other, in the order in which they came. */
@@ -15,33 +16,13 @@ export class Queue {
       }),
     ]);
     try {
-      await turn(before, signal);
+      await abortable("The request", () => before, signal);
+      if (signal?.aborted === true) {
+        throw aborted("The request", signal.reason);
+      }
       return await task();
     } finally {
       leave();
     }
-  }
-}
-
-async function turn(before: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) {
-    await before;
-    return;
-  }
-  let onAbort!: () => void;
-  const abortion = new Promise<never>((_, reject) => {
-    onAbort = (): void => reject(aborted("The request", signal.reason));
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) {
-      onAbort();
-    }
-  });
-  try {
-    await Promise.race([before, abortion]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-  if (signal.aborted) {
-    throw aborted("The request", signal.reason);
   }
 }

@@ -3,7 +3,7 @@ import { Sha256 } from "./sha256.js";
 
 /** A file of a repository on the Hugging Face hub. */
 export interface HubFile {
-  /** Such as `"HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"`. */
+  /** `"owner/name"`. */
   repo: string;
   /** The file's path in it. */
   file: string;

@@ -1,5 +1,16 @@
 import { Engine, type LoadOptions } from "./engine.js";
-import type { ChatCompletions, Completions } from "./openai.js";
+import { KvscopeError } from "./error.js";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletions,
+  ChatParams,
+  Completion,
+  CompletionChunk,
+  CompletionParams,
+  Completions,
+  RequestOptions,
+} from "./openai.js";
 import type { LoadProgress } from "./protocol.js";
 import type { ModelSource } from "./source.js";
 
@@ -16,8 +27,10 @@ export interface InitProgressReport {
 /** As WebLLM's `MLCEngineConfig`, as far as it makes sense here; and all of {@link LoadOptions}. */
 export interface MLCEngineConfig extends LoadOptions {
   initProgressCallback?: (report: InitProgressReport) => void;
-  /** Where a model named by its id is: `model` is the address of a GGUF file. */
-  appConfig?: { model_list: readonly { model_id: string; model: string }[] };
+  /** Where a model named by its id is: `model` is the address of a GGUF file, the other fields are ignored. */
+  appConfig?: { model_list: readonly { model_id: string; model: string; [ignored: string]: unknown }[] };
+  /** Ignored. */
+  logLevel?: string;
 }
 
 /** What a program that was written for WebLLM finds here. */
@@ -26,8 +39,13 @@ export interface MLCEngineInterface {
   readonly completions: Completions;
   /** The engine behind it. */
   readonly engine: Engine;
+  /** Loads another model in place of the one that is loaded. */
+  reload(source: ModelSource): Promise<void>;
+  setInitProgressCallback(initProgressCallback: (report: InitProgressReport) => void): void;
   /** Ends the running request; its answer has what there is, with finish reason `"abort"`. */
   interruptGenerate(): void;
+  /** The latest answer, as far as it has come. */
+  getMessage(): Promise<string>;
   /** Frees the cache. */
   resetChat(): Promise<void>;
   /** The latest request's speed. */
@@ -36,49 +54,136 @@ export interface MLCEngineInterface {
   unload(): Promise<void>;
 }
 
-/** {@link Engine.load} under WebLLM's name and with its options, for programs that call that. */
+/** {@link Engine} under WebLLM's name and with its calls, for programs that were written for that. */
+export class MLCEngine implements MLCEngineInterface {
+  readonly chat: { readonly completions: ChatCompletions };
+  readonly completions: Completions;
+  #config: MLCEngineConfig;
+  #engine: Engine | undefined;
+  #interruption = new AbortController();
+  #message = "";
+
+  /** Nothing is loaded before {@link reload}. */
+  constructor(config: MLCEngineConfig = {}) {
+    this.#config = config;
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- the same overloads, passed through */
+    this.chat = {
+      completions: {
+        create: ((params: ChatParams, options?: RequestOptions) =>
+          this.#answer(options, (given) => this.engine.chat.completions.create(params, given))) as ChatCompletions["create"],
+      },
+    };
+    this.completions = {
+      create: ((params: CompletionParams, options?: RequestOptions) =>
+        this.#answer(options, (given) => this.engine.completions.create(params, given))) as Completions["create"],
+    };
+    /* oxlint-enable typescript/no-unsafe-type-assertion */
+  }
+
+  /** @inheritdoc */
+  get engine(): Engine {
+    if (this.#engine === undefined) {
+      throw new KvscopeError("invalid-argument", "No model is loaded: call reload() first.");
+    }
+    return this.#engine;
+  }
+
+  /** @inheritdoc */
+  setInitProgressCallback(initProgressCallback: (report: InitProgressReport) => void): void {
+    this.#config = { ...this.#config, initProgressCallback };
+  }
+
+  /** @inheritdoc */
+  async reload(source: ModelSource): Promise<void> {
+    await this.unload();
+    const { initProgressCallback, appConfig, onProgress, logLevel: _, ...options } = this.#config;
+    const started = performance.now();
+    const listed = appConfig?.model_list.find(({ model_id }) => model_id === source);
+    this.#engine = await Engine.load(listed?.model ?? source, {
+      ...options,
+      onProgress(progress) {
+        onProgress?.(progress);
+        initProgressCallback?.(initReport(progress, started));
+      },
+    });
+  }
+
+  /** @inheritdoc */
+  interruptGenerate(): void {
+    this.#interruption.abort();
+    this.#interruption = new AbortController();
+  }
+
+  /** @inheritdoc */
+  getMessage(): Promise<string> {
+    return Promise.resolve(this.#message);
+  }
+
+  /** @inheritdoc */
+  resetChat(): Promise<void> {
+    return this.engine.forget();
+  }
+
+  /** @inheritdoc */
+  async runtimeStatsText(): Promise<string> {
+    const { last } = await this.engine.stats();
+    return `prefill: ${rate(last?.prefillTokensPerSecond)}, decoding: ${rate(last?.decodeTokensPerSecond)}`;
+  }
+
+  /** @inheritdoc */
+  unload(): Promise<void> {
+    this.#engine?.dispose();
+    this.#engine = undefined;
+    return Promise.resolve();
+  }
+
+  /** Has `create` answer so that the answer can be interrupted, and is the latest message. */
+  async #answer(
+    { signal, ...rest }: RequestOptions = {},
+    create: (options: RequestOptions) => Promise<Answer | AsyncIterable<Answer>>,
+  ): Promise<unknown> {
+    const either = signal === undefined ? this.#interruption.signal : AbortSignal.any([signal, this.#interruption.signal]);
+    this.#message = "";
+    const answer = await create({ ...rest, signal: either });
+    if (Symbol.asyncIterator in answer) {
+      return this.#heard(answer);
+    }
+    this.#message = textOf(answer);
+    return answer;
+  }
+
+  async *#heard<Chunk extends Answer>(stream: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, void> {
+    for await (const chunk of stream) {
+      this.#message += textOf(chunk);
+      yield chunk;
+    }
+  }
+}
+
+/** {@link Engine.load} under WebLLM's name and with its options, for programs that call that; the last are ignored. */
 export async function CreateMLCEngine(
   source: ModelSource,
   config: MLCEngineConfig = {},
+  // oxlint-disable-next-line no-unused-vars -- so that calls with it are right
+  _chatOptions?: object,
 ): Promise<MLCEngineInterface> {
-  const { initProgressCallback, appConfig, onProgress, ...options } = config;
-  const started = performance.now();
-  const listed = appConfig?.model_list.find(({ model_id }) => model_id === source);
-  const engine = await Engine.load(listed?.model ?? source, {
-    ...options,
-    onProgress(progress) {
-      onProgress?.(progress);
-      initProgressCallback?.(initReport(progress, started));
-    },
-  });
-  let interruption = new AbortController();
-  const interruptible = <Create extends (params: never, options?: { signal?: AbortSignal }) => unknown>(
-    create: Create,
-  ): Create =>
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same overloads, passed through
-    ((params: Parameters<Create>[0], { signal, ...rest }: { signal?: AbortSignal } = {}) =>
-      create(params, {
-        ...rest,
-        signal: signal === undefined ? interruption.signal : AbortSignal.any([signal, interruption.signal]),
-      })) as Create;
-  return {
-    engine,
-    chat: { completions: { create: interruptible(engine.chat.completions.create) } },
-    completions: { create: interruptible(engine.completions.create) },
-    interruptGenerate() {
-      interruption.abort();
-      interruption = new AbortController();
-    },
-    resetChat: () => engine.forget(),
-    async runtimeStatsText() {
-      const { last } = await engine.stats();
-      return `prefill: ${rate(last?.prefillTokensPerSecond)}, decoding: ${rate(last?.decodeTokensPerSecond)}`;
-    },
-    unload() {
-      engine.dispose();
-      return Promise.resolve();
-    },
-  };
+  const engine = new MLCEngine(config);
+  await engine.reload(source);
+  return engine;
+}
+
+/** What answers and chunks of both kinds have in common. */
+type Answer = ChatCompletion | ChatCompletionChunk | Completion | CompletionChunk;
+
+function textOf({ choices: [choice] }: Answer): string {
+  if (choice === undefined) {
+    return "";
+  }
+  return "text" in choice
+    ? choice.text
+    : "message" in choice
+      ? choice.message.content
+      : (choice.delta.content ?? "");
 }
 
 function rate(tokensPerSecond = 0): string {

@@ -83,8 +83,8 @@ const handlers: Handlers = {
     }
     return { gpuMemory: gpu.memory(), moduleBytes: moduleBytes() };
   },
-  forget() {
-    loadedEngine().forget();
+  async forget() {
+    await loadedEngine().forget();
     return undefined;
   },
   dispose() {

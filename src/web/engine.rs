@@ -136,6 +136,9 @@ impl WasmEngine {
             tokens: generation.tokens().to_vec(),
             summary: generation.summary(),
         };
+        drop(generation);
+        // What the steps' work space took is given back: while nobody asks anything, the model and the cache are all there is.
+        self.gpu.release_unused().await.map_err(to_js)?;
         self.cache.replace(Some(cache));
         result.into_ts().map_err(conversion)
     }
@@ -209,8 +212,10 @@ impl WasmEngine {
         thrown.map_or(Ok(steps), Err)
     }
 
-    /// Frees the last generation's cache.
-    pub fn forget(&self) {
+    /// Frees the last generation's cache, and gives its memory back to the device.
+    pub async fn forget(&self) -> Result<(), JsValue> {
+        let _occupied = self.engine.occupy().map_err(to_js)?;
         self.cache.replace(None);
+        self.gpu.release_unused().await.map_err(to_js)
     }
 }

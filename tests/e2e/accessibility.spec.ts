@@ -14,6 +14,24 @@ async function violations(page: Page): Promise<string[]> {
   return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
 
+test.describe("for whom motion is too much", () => {
+  test.use({ contextOptions: { reducedMotion: "reduce" } });
+
+  test("nothing moves by itself", async ({ page }) => {
+    await offer(page, null);
+    await page.goto("/");
+    await reach(page, "empty");
+    const moving = await page.evaluate(
+      () =>
+        [...document.querySelectorAll("*")]
+          .map((element) => getComputedStyle(element))
+          .filter(({ transitionDuration, animationName }) => transitionDuration !== "0s" || animationName !== "none")
+          .length,
+    );
+    expect(moving).toBe(0);
+  });
+});
+
 for (const colorScheme of ["light", "dark"] as const) {
   for (const width of [360, 1280]) {
     test.describe(`${colorScheme}, ${width} px wide`, () => {

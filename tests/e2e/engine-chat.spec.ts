@@ -405,3 +405,58 @@ test("a program written for WebLLM runs with the import changed", async ({ page,
   expect(outcome.usage?.extra.decode_tokens_per_s).toBeGreaterThan(0);
   expect(outcome.stats).toMatch(/^prefill: [\d.]+ tokens\/sec, decoding: [\d.]+ tokens\/sec$/);
 });
+
+test("a program written for wllama runs with the import changed", async ({ page, site }) => {
+  await openBlank(page, site);
+  const outcome = await page.evaluate(async () => {
+    const { Wllama } = kvscope;
+    const wllama = new Wllama({ default: "/esm/wasm/wllama.wasm" }, { parallelDownloads: 3 });
+    const before = await codeOf(wllama.createCompletion({ prompt: "a" }));
+    const progress: { loaded: number; total: number }[] = [];
+    const progressCallback = (at: { loaded: number; total: number }) => progress.push(at);
+    await wllama.loadModelFromUrl("/tiny.gguf", { n_ctx: 512, n_threads: 1, useCache: false, progressCallback });
+    const stored = await kvscope.Engine.models();
+    const messages = [{ role: "user" as const, content: "Hello" }];
+    const params = { messages, max_tokens: 12, temperature: 0, top_k: 40, top_p: 0.9, ignore_eos: true };
+    const whole = await wllama.createChatCompletion(params);
+    let streamed = "";
+    for await (const chunk of await wllama.createChatCompletion({ ...params, stream: true })) {
+      streamed += chunk.choices[0]?.delta.content ?? "";
+    }
+    let told = "";
+    await wllama.createChatCompletion({
+      ...params,
+      stream: true,
+      cache_prompt: true,
+      onData: (chunk) => (told += chunk.choices[0]?.delta.content ?? ""),
+    });
+    const controller = new AbortController();
+    const finishes: unknown[] = [];
+    await wllama.createCompletion({
+      prompt: "Once",
+      max_tokens: 400,
+      stream: true,
+      abortSignal: controller.signal,
+      onData({ choices }) {
+        finishes.push(choices[0]?.finish_reason);
+        controller.abort();
+      },
+    });
+    const loaded = wllama.isModelLoaded();
+    await wllama.exit();
+    const after = [wllama.isModelLoaded(), await codeOf(wllama.createCompletion({ prompt: "a" }))];
+    const text = whole.choices[0]?.message.content ?? "";
+    return { before, stored, last: progress.at(-1), text, streamed, told, finish: finishes.at(-1), loaded, after };
+  });
+  expect(outcome.text.length).toBeGreaterThan(0);
+  expect(outcome).toMatchObject({
+    before: "invalid-argument",
+    stored: [],
+    streamed: outcome.text,
+    told: outcome.text,
+    finish: "abort",
+    loaded: true,
+    after: [false, "invalid-argument"],
+  });
+  expect(outcome.last?.loaded).toBe(outcome.last?.total);
+});

@@ -185,6 +185,82 @@ test("what can't be loaded says why, and is not kept", async ({ page, site }) =>
   expect(outcome.stored).toEqual(["tiny.gguf"]);
 });
 
+test("a file of the hub is asked for by repository, revision and path, in parts, and checked by what the hub says", async ({
+  page,
+  site,
+}) => {
+  const hub = "https://huggingface.co";
+  const parts = tinyModelParts(2);
+  const asked: string[] = [];
+  let told = parts.map(sha256);
+  await page.route(`${hub}/**`, async (route) => {
+    const { pathname } = new URL(route.request().url());
+    asked.push(pathname);
+    const headers = { "access-control-allow-origin": "*" };
+    const index = pathname.includes("-00001-") ? 0 : 1;
+    await (pathname.includes("/raw/")
+      ? route.fulfill({ headers, body: `version 1\noid sha256:${told[index]}\nsize ${parts[index]?.length}\n` })
+      : route.fulfill({ headers, body: Buffer.from(parts[index] ?? []) }));
+  });
+  const source = { repo: "owner/some name", file: "folder/m-00001-of-00002.gguf", revision: "refs/pr/1" };
+  const load = () =>
+    page.evaluate(async (from) => {
+      const engine = await kvscope.Engine.load(from);
+      const { name, fromStore, stored } = engine.model;
+      engine.dispose();
+      return { name, fromStore, stored };
+    }, source);
+  expect(await load()).toEqual({ name: "m-00001-of-00002.gguf", fromStore: false, stored: true });
+  expect(asked.toSorted()).toEqual([
+    "/owner/some%20name/raw/refs%2Fpr%2F1/folder/m-00001-of-00002.gguf",
+    "/owner/some%20name/raw/refs%2Fpr%2F1/folder/m-00002-of-00002.gguf",
+    "/owner/some%20name/resolve/refs%2Fpr%2F1/folder/m-00001-of-00002.gguf",
+    "/owner/some%20name/resolve/refs%2Fpr%2F1/folder/m-00002-of-00002.gguf",
+  ]);
+  expect(await load()).toMatchObject({ fromStore: true });
+  expect(asked).toHaveLength(4);
+
+  told = told.toReversed();
+  const code = await page.evaluate(async (from) => {
+    await kvscope.Engine.deleteModel(from);
+    return codeOf(kvscope.Engine.load(from));
+  }, source);
+  expect(code).toBe("model-checksum");
+  expect(site.requests).toEqual([]);
+});
+
+test("whatever waits can be given up by a signal", async ({ page }) => {
+  const codes = await page.evaluate(async () => {
+    const { Engine, openGpu } = kvscope;
+    const engine = await Engine.load("/tiny.gguf");
+    const signal = AbortSignal.abort();
+    const early: Record<string, string> = {
+      load: await codeOf(Engine.load("/tiny.gguf", { signal })),
+      models: await codeOf(Engine.models({ signal })),
+      deleteModel: await codeOf(Engine.deleteModel("/tiny.gguf", { signal })),
+      openGpu: await codeOf(openGpu({ signal })),
+      tokens: await codeOf(engine.tokens("a", { signal })),
+      memory: await codeOf(engine.memory({ signal })),
+      retained: await codeOf(engine.retained(0, { signal })),
+      stats: await codeOf(engine.stats({ signal })),
+      forget: await codeOf(engine.forget({ signal })),
+    };
+    // Behind a request that runs, each waits for its turn.
+    const running = engine.completions.create({ prompt: "Once", max_tokens: 30, ignore_eos: true });
+    const controller = new AbortController();
+    const late = [
+      codeOf(engine.retained(0, { signal: controller.signal })),
+      codeOf(engine.forget({ signal: controller.signal })),
+    ];
+    controller.abort();
+    const { usage } = await running;
+    const [stored] = await Engine.models({ signal: new AbortController().signal });
+    return { early, late: await Promise.all(late), tokens: usage.completion_tokens, stored: stored?.name };
+  });
+  expect(new Set(Object.values(codes.early))).toEqual(new Set(["aborted"]));
+  expect(codes).toMatchObject({ late: ["aborted", "aborted"], tokens: 30, stored: "tiny.gguf" });
+});
+
 for (const room of [1000, 60_000]) {
   test(`with room for ${room} bytes the model works and is not kept`, async ({ page, site }) => {
     const session = await page.context().newCDPSession(page);

@@ -1,4 +1,4 @@
-import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
+import { beforeWorker, offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
 import { tinyModel } from "./tiny-gguf.ts";
 
@@ -6,15 +6,15 @@ declare global {
   var devices: GPUDevice[];
 }
 
-const REMEMBER_DEVICES = `
+function rememberDevices(): void {
   globalThis.devices = [];
   const { requestDevice } = GPUAdapter.prototype;
-  GPUAdapter.prototype.requestDevice = async function (...wishes) {
+  GPUAdapter.prototype.requestDevice = async function remembering(...wishes) {
     const device = await requestDevice.apply(this, wishes);
     globalThis.devices.push(device);
     return device;
   };
-`;
+}
 
 const problem = (page: Page) => page.getByRole("alert");
 const title = (page: Page) => problem(page).getByRole("heading");
@@ -129,6 +129,36 @@ test("a second tab loads the same model while the first has it", async ({ page, 
   await runToEnd(page);
 });
 
+test("a second tab waits while the first fetches the same model, says so, and has it with no request of its own", async ({
+  page,
+  context,
+}) => {
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const second = await context.newPage();
+  let fetched = 0;
+  for (const tab of [page, second]) {
+    await offer(tab, { name: "Slow", url: "slow.gguf" });
+    await tab.route("**/slow.gguf", async (route) => {
+      fetched += 1;
+      await released;
+      await route.fulfill({ body: Buffer.from(tinyModel()) });
+    });
+  }
+  await page.goto(`/${shortRun({ tokens: "8" })}`);
+  await expect.poll(() => fetched).toBe(1);
+  await second.goto(`/${shortRun({ tokens: "8" })}`);
+  await expect(second.locator("#status")).toHaveText("Another tab stores this model; waiting for it");
+  release();
+  await reach(page, "ready");
+  await reach(second, "ready");
+  expect(fetched).toBe(1);
+  await runToEnd(second);
+  await runToEnd(page);
+});
+
 test("loading can be cancelled, and begun again", async ({ page }) => {
   await offer(page, { name: "Slow", url: "slow.gguf" });
   let held = true;
@@ -148,11 +178,7 @@ test("loading can be cancelled, and begun again", async ({ page }) => {
 
 test("a device that goes away while it runs keeps the text, and loads again", async ({ page }) => {
   await offerTiny(page);
-  // The device is the worker's own: it is reached from inside the worker.
-  await page.route("**/worker-*.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${REMEMBER_DEVICES}${await response.text()}` });
-  });
+  await beforeWorker(page, rememberDevices);
   const fragment = shortRun({ tokens: "4000", full: "false", prompt: "A seal slept on the landing." });
   await page.goto(`/${fragment}`);
   await reach(page, "ready");

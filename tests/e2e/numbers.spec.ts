@@ -1,10 +1,14 @@
+import { chartSvg } from "../../www/src/chart-svg.ts";
 import { compare } from "../../www/src/comparison.ts";
-import { bytes, count, duration, percent, rate } from "../../www/src/format.ts";
+import { bytes, count, duration, percent, rate, roughly } from "../../www/src/format.ts";
 import { readModelSource } from "../../www/src/model-source.ts";
 import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/retained-history.ts";
+import { estimateMs, paceOf } from "../../www/src/pace.ts";
+import { planned } from "../../www/src/planned-slots.ts";
+import { Run } from "../../www/src/run.ts";
 import { fromFragment, toFragment } from "../../www/src/setting-link.ts";
 import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/setting.ts";
-import { policiesOf } from "../../www/src/policy.ts";
+import { policiesOf, type Policy } from "../../www/src/policy.ts";
 import { expect, test } from "./test.ts";
 
 test("figures are written as people write them", () => {
@@ -20,6 +24,13 @@ test("figures are written as people write them", () => {
   expect([0, 0.001, 0.736, 0.9999, 1].map(percent)).toEqual(["0 %", "1 %", "74 %", "99 %", "100 %"]);
   expect([0.44, 9.96, 31.4].map(rate)).toEqual(["0.4", "10.0", "31"]);
   expect([940, 61_000].map(duration)).toEqual(["0.9 s", "1 min 1 s"]);
+  expect([900, 31_000, 56_000, 170_000, 7_300_000].map(roughly)).toEqual([
+    "5 seconds",
+    "35 seconds",
+    "1 minute",
+    "3 minutes",
+    "2 hours",
+  ]);
 });
 
 test("a comparison counts what comes before the first difference, and nothing after it", () => {
@@ -141,4 +152,64 @@ test("a long run is looked at no more often than a short one in all", () => {
   for (const tokens of [1, 64, 256, 4096, 65_536]) {
     expect(Math.ceil(tokens / observeEvery(tokens))).toBeLessThanOrEqual(32);
   }
+});
+
+test("what a run will hold is what its budgets say, and never more than there is", () => {
+  const [scope, full, third] = policiesOf({ ...DEFAULT_SETTING, decodeBudget: "25%", third: "prompt-only" });
+  const ofEach = (prompt: number, tokens: number) =>
+    [scope, full, third].map((policy) => policy && Object.values(planned(policy, prompt, tokens)));
+  expect(ofEach(1000, 400)).toEqual([
+    [256, 100],
+    [1000, 400],
+    [256, 400],
+  ]);
+  expect(ofEach(40, 8)[0]).toEqual([40, 2]);
+});
+
+test("how long runs take is told from the pace of the last one", () => {
+  const [policy] = policiesOf(DEFAULT_SETTING);
+  const run = new Run(policy as Policy, 10);
+  expect(paceOf([run], "")).toBeUndefined();
+  // 100 characters were 25 tokens, 40 ms each; then half a second a token.
+  run.usage = { promptTokens: 25, prefillMs: 1000, decodeTokensPerSecond: 2 };
+  const pace = paceOf([run], "x".repeat(100));
+  const setting = { ...DEFAULT_SETTING, prompt: "y".repeat(400), tokens: 20 };
+  expect(pace && estimateMs(pace, setting, 2)).toBe(2 * (100 * 40 + 20 * 500));
+});
+
+test("the chart's drawing has a line a run, in its scale, and nobody's markup", () => {
+  const svg = chartSvg(
+    [
+      {
+        id: "scope",
+        name: "a < b & c",
+        dashed: false,
+        points: [
+          [0, 1],
+          [10, 1],
+        ],
+      },
+      {
+        id: "full",
+        name: "Full cache",
+        dashed: true,
+        points: [
+          [0, 2],
+          [10, 4],
+        ],
+      },
+    ],
+    (name) => `colour-of-${name}`,
+  );
+  const [scope = [], full = []] = [...svg.matchAll(/points="([^"]+)"/g)].map(([, points = ""]) =>
+    points.split(" ").map((point) => point.split(",").map(Number)),
+  );
+  const [[left = 0, low = 0] = [], [right = 0, lowToo] = []] = scope;
+  const [[, middle = 0] = [], [, high = 0] = []] = full;
+  expect(lowToo).toBe(low);
+  expect(right).toBeGreaterThan(left);
+  // Up is less: from 1 to 2 is half as far as from 2 to 4.
+  expect((low - middle) / (middle - high)).toBeCloseTo(0.5, 1);
+  expect(svg).toContain("a &lt; b &amp; c");
+  expect(svg.match(/stroke-dasharray/g)).toHaveLength(2);
 });

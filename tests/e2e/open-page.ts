@@ -34,6 +34,15 @@ export async function offerTiny(
   return { fetched: () => fetched };
 }
 
+/** Has the page's worker run `scripts` before its own: its device and its messages are reached only from there. */
+export async function beforeWorker(page: Page, ...scripts: readonly (() => void)[]): Promise<void> {
+  const prelude = scripts.map((script) => `(${script.toString()})();`).join("\n");
+  await page.route("**/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${prelude}\n${await response.text()}` });
+  });
+}
+
 /** A link's fragment for settings under which a tiny model is done at once, and still evicts. */
 export function shortRun(more: Readonly<Record<string, string>> = {}): string {
   const prompt = "The boat came through ice and brought flour, lamp oil and a letter. ".repeat(2);

@@ -82,6 +82,160 @@ test("without a default the page asks for a model, and takes a file", async ({ p
   await runToEnd(page);
 });
 
+test("files dropped on the page are taken as a model", async ({ page }) => {
+  await offer(page, null);
+  await page.goto(`/${shortRun()}`);
+  await reach(page, "empty");
+  const dropped = await page.evaluateHandle(
+    (bytes) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(bytes)], "dropped.gguf"));
+      return transfer;
+    },
+    [...tinyModel()],
+  );
+  await page.dispatchEvent("body", "dragover", { dataTransfer: dropped });
+  await expect(page.locator("body")).toHaveClass(/dropping/);
+  await page.dispatchEvent("body", "drop", { dataTransfer: dropped });
+  await reach(page, "ready");
+  await expect(page.locator("body")).not.toHaveClass(/dropping/);
+  await expect(page.locator("#model-name")).toHaveText("dropped.gguf");
+  await runToEnd(page);
+});
+
+test("where the processor stands in for a GPU, what nobody has set is made short, and what somebody has is not", async ({
+  page,
+}) => {
+  await offerTiny(page);
+  await page.goto("/");
+  await expect(page.getByLabel("Expected tokens T")).toHaveValue("256");
+  await reach(page, "ready");
+  await expect(page.locator("#status")).toContainText("no real GPU");
+  await expect(page.locator("#plan")).toContainText("up to 64 tokens each");
+  await expect(page.locator("#plan")).toContainText("the processor stands in for it");
+  await expect(page.getByLabel("No GPU")).toBeChecked();
+  const shorter = page.getByRole("button", { name: "Use a short setting" });
+  await expect(shorter).toBeHidden();
+
+  await page.getByLabel("Paper").check({ force: true });
+  await expect(page.locator("#plan")).toContainText("may take many minutes");
+  await shorter.click();
+  await expect(page.getByLabel("Expected tokens T")).toHaveValue("64");
+  await expect(shorter).toBeHidden();
+  await expect(page.getByRole("button", { name: "Generate" })).toBeFocused();
+
+  await page.goto(`/${shortRun({ tokens: "300" })}`);
+  await page.reload();
+  await reach(page, "ready");
+  await expect(page.getByLabel("Expected tokens T")).toHaveValue("300");
+  await expect(shorter).toBeVisible();
+  await page.getByLabel("Expected tokens T").fill("40");
+  await runToEnd(page);
+  await expect(page.locator("#plan")).toContainText(/About \d+ seconds here/);
+});
+
+test("each preset sets its values and says what it is for, and each choice has its line", async ({ page }) => {
+  await offer(page, null);
+  await page.goto("/");
+  await reach(page, "empty");
+  const hints = new Set<string>();
+  for (const [name, ...values] of [
+    ["Paper", "2048", "512", "256"],
+    ["Small device", "128", "64", "32"],
+    ["No GPU", "64", "32", "16"],
+    ["This page", "256", "96", "48"],
+  ] as const) {
+    await page.getByLabel(name).check({ force: true });
+    const fields = ["Budget A", "Budget B", "Recent β₂"].map((label) => page.getByLabel(label).inputValue());
+    expect(await Promise.all(fields)).toEqual(values);
+    hints.add(await page.locator("#preset-hint").innerText());
+  }
+  expect(hints.size).toBe(4);
+  for (const label of ["Method", "Strategy", "And a third"]) {
+    const select = page.getByLabel(label);
+    const hint = page.locator(`#${await select.getAttribute("aria-describedby")}`);
+    for (const value of await select
+      .locator("option")
+      .evaluateAll((all) => all.map((option) => (option as HTMLOptionElement).value))) {
+      await select.selectOption(value);
+      await expect(hint).toHaveText(/\S.{10}/);
+    }
+  }
+  const undescribed = page.locator(
+    "#setting-form :is(select, input:not([type=radio], [type=checkbox])):not([aria-describedby])",
+  );
+  await expect(undescribed).toHaveCount(0);
+});
+
+test("the whole of it can be done by keyboard, and the way past the header leaves the setting alone", async ({
+  page,
+}) => {
+  await offerTiny(page);
+  await page.goto(`/${shortRun({ ...LONG, full: "false" })}`);
+  await reach(page, "ready");
+  const { hash } = new URL(page.url());
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("textbox", { name: "Prompt" })).toBeFocused();
+  expect(new URL(page.url()).hash).toBe(hash);
+  await page.keyboard.press("Control+Enter");
+  await expect(page.getByRole("button", { name: "Stop" })).toBeFocused();
+  await expect(outputOf(page, /SCOPE/)).toHaveText(/.{10}/s);
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#run-status")).toContainText("Stopped");
+  await expect(page.getByRole("button", { name: "Generate" })).toBeFocused();
+});
+
+test("the code that the page shows does the same with the package", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await offerTiny(page);
+  await page.goto(`/${shortRun()}`);
+  await reach(page, "ready");
+  await runToEnd(page);
+  const text = await outputOf(page, /SCOPE adaptive/).evaluate(({ textContent }) => textContent);
+  await page.getByRole("button", { name: "Copy", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  const code = await page.evaluate(() => navigator.clipboard.readText());
+
+  await page.goto("/blank");
+  const said = page.waitForEvent("console", (message) => message.text().endsWith("saved"));
+  const imports = { kvscope: "/pkg/dist/index.js" };
+  await page.addScriptTag({ type: "importmap", content: JSON.stringify({ imports }) });
+  await page.addScriptTag({ type: "module", content: code });
+  expect((await said).text()).toMatch(/^\d+ bytes held, \d+ saved$/);
+  expect(await page.locator("pre").evaluate(({ textContent }) => textContent)).toBe(text);
+});
+
+test.describe("against what is injected", () => {
+  test.use({ expectedConsoleErrors: /Content Security Policy/ });
+
+  test("the page's content security policy lets nothing in but the page's own files", async ({ page }) => {
+    await offer(page, null);
+    await page.goto("/");
+    const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
+    const directives = new Map(policy?.split("; ").map((line) => [line.split(" ")[0], line.split(" ").slice(1)]));
+    expect(directives.get("default-src")).toEqual(["'none'"]);
+    const sources = new Set([...directives.values()].flat());
+    expect(sources).toEqual(new Set(["'none'", "'self'", "'wasm-unsafe-eval'"]));
+    const blocked = await page.evaluate(async () => {
+      const violated: string[] = [];
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+        violated.push(effectiveDirective),
+      );
+      const script = document.createElement("script");
+      script.textContent = "globalThis.injected = true";
+      document.head.append(script);
+      const style = document.createElement("style");
+      style.textContent = "body { display: none }";
+      document.head.append(style);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return { violated, ran: "injected" in globalThis, display: getComputedStyle(document.body).display };
+    });
+    expect(blocked.violated.toSorted()).toEqual(["script-src-elem", "style-src-elem"]);
+    expect(blocked).toMatchObject({ ran: false, display: "block" });
+  });
+});
+
 test("a link brings its setting, and a model that it names is fetched only when asked for", async ({
   page,
   server,
@@ -103,7 +257,7 @@ test("a link brings its setting, and a model that it names is fetched only when 
 
   await page.getByLabel("Small device").check({ force: true });
   await expect(page.getByLabel("Budget A")).toHaveValue("128");
-  expect(new URL(page.url()).hash).toContain("prefillBudget=128");
+  await expect(page).toHaveURL(/#.*prefillBudget=128/);
 });
 
 test.describe("a model from another origin", () => {
@@ -119,8 +273,54 @@ test.describe("a model from another origin", () => {
     await page.getByLabel(/^Address/).fill(`${elsewhere}/tiny.gguf`);
     await page.getByRole("button", { name: "Load", exact: true }).click();
     await reach(page, "ready");
-    expect(new URL(page.url()).hash).toContain("models.example");
+    await expect(page).toHaveURL(/#.*models\.example/);
   });
+});
+
+test.describe("a model of the hub", () => {
+  const hub = "https://huggingface.co";
+  test.use({ routedOrigin: hub });
+
+  test("is found by its repository, revision and file, as the code that the page shows has them", async ({ page }) => {
+    await offer(page, null);
+    const asked: string[] = [];
+    const headers = { "access-control-allow-origin": "*" };
+    await page.route(`${hub}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      asked.push(pathname);
+      await (pathname.includes("/resolve/")
+        ? route.fulfill({ headers, body: Buffer.from(tinyModel()) })
+        : route.fulfill({ headers, body: "version https://git-lfs.github.com/spec/v1\n" }));
+    });
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "empty");
+    await page.getByLabel(/^Address/).fill("owner/name@v1.0/folder/tiny.gguf");
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    await reach(page, "ready");
+    expect(asked.toSorted()).toEqual([
+      "/owner/name/raw/v1.0/folder/tiny.gguf",
+      "/owner/name/resolve/v1.0/folder/tiny.gguf",
+    ]);
+    const source = '{ repo: "owner/name", file: "folder/tiny.gguf", revision: "v1.0" }';
+    await expect(page.locator("#code")).toContainText(`Engine.load(${source}`);
+  });
+});
+
+test("what is retained can be hovered for token and score", async ({ page }) => {
+  await offerTiny(page);
+  await page.goto(`/${shortRun({ full: "false" })}`);
+  await reach(page, "ready");
+  await expect(page.locator("#picture-empty")).toBeVisible();
+  await runToEnd(page);
+  await expect(page.locator("#picture-empty")).toBeHidden();
+  const picture = page.getByRole("application");
+  const readout = page.locator("#picture-readout");
+  const { width = 0, height = 0 } = (await picture.boundingBox()) ?? {};
+  // At the left edge is the prompt's first token, of the upper of the model's two layers.
+  await picture.hover({ position: { x: 1, y: 0.25 * height } });
+  await expect(readout).toContainText(/^Layer 0, position 0 · .*prompt · /);
+  await picture.hover({ position: { x: width - 2, y: 0.75 * height } });
+  await expect(readout).toContainText(/^Layer 1, position \d+ · “.+” · output · held by \d of \d heads, score \d/);
 });
 
 test("what is retained can be read by keyboard and scrubbed back", async ({ page }) => {
@@ -155,8 +355,11 @@ test("runs and chart can be taken away, and hold what the page shows", async ({ 
   const record = page.waitForEvent("download");
   await page.getByRole("button", { name: "Runs as JSON" }).click();
   const saved = JSON.parse(await readFile(await (await record).path(), "utf8")) as {
+    model: string;
+    device: string;
     runs: { text: string; memory: { held: number; full: number }[] }[];
   };
+  expect(saved).toMatchObject({ model: "Tiny", device: expect.stringMatching(/SwiftShader/i) });
   expect(saved.runs).toHaveLength(2);
   expect(saved.runs[0]?.text).toBe(await outputOf(page, /SCOPE/).evaluate(({ textContent }) => textContent));
   const last = saved.runs[0]?.memory.at(-1);
@@ -166,6 +369,20 @@ test("runs and chart can be taken away, and hold what the page shows", async ({ 
   await page.getByRole("button", { name: "Chart as PNG" }).click();
   const image = await readFile(await (await chart).path());
   expect(image.subarray(1, 4).toString()).toBe("PNG");
+
+  const drawing = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Chart as SVG" }).click();
+  const svg = await readFile(await (await drawing).path(), "utf8");
+  const drawn = await page.evaluate((markup) => {
+    const { documentElement } = new DOMParser().parseFromString(markup, "image/svg+xml");
+    const lines = [...documentElement.querySelectorAll("polyline")];
+    return {
+      root: documentElement.tagName,
+      points: lines.map((line) => line.getAttribute("points")?.split(" ").length),
+    };
+  }, svg);
+  const points = saved.runs[0]?.memory.length;
+  expect(drawn).toEqual({ root: "svg", points: [points, points] });
 });
 
 test("settings that do not fit together are pointed out and not run", async ({ page }) => {
@@ -178,25 +395,27 @@ test("settings that do not fit together are pointed out and not run", async ({ p
   await reach(page, "ready");
 });
 
-test("nothing moves while the page loads a model and runs it", async ({ page }) => {
-  await page.setViewportSize({ width: 1280, height: 2400 });
-  await offerTiny(page);
-  await page.goto(`/${shortRun()}`);
-  await reach(page, "ready");
-  await runToEnd(page);
-  const moved = await page.evaluate(
-    () =>
-      new Promise<string[]>((resolve) => {
-        new PerformanceObserver((list) => {
-          const shifts = list.getEntries() as (PerformanceEntry & {
-            value: number;
-            sources: { node: Node | null }[];
-          })[];
-          const large = shifts.filter(({ value }) => value > 0.001);
-          resolve(large.flatMap(({ sources }) => sources.map(({ node }) => (node as Element | null)?.id ?? "?")));
-        }).observe({ type: "layout-shift", buffered: true });
-        setTimeout(() => resolve([]), 500); // an observer with nothing to report is never called
-      }),
-  );
-  expect(moved).toEqual([]);
-});
+for (const width of [390, 1280]) {
+  test(`nothing moves while the page loads a model and runs it, ${width} px wide`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 2400 });
+    await offerTiny(page);
+    await page.goto(`/${shortRun()}`);
+    await reach(page, "ready");
+    await runToEnd(page);
+    const moved = await page.evaluate(
+      () =>
+        new Promise<string[]>((resolve) => {
+          new PerformanceObserver((list) => {
+            const shifts = list.getEntries() as (PerformanceEntry & {
+              value: number;
+              sources: { node: Node | null }[];
+            })[];
+            const large = shifts.filter(({ value }) => value > 0.001);
+            resolve(large.flatMap(({ sources }) => sources.map(({ node }) => (node as Element | null)?.id ?? "?")));
+          }).observe({ type: "layout-shift", buffered: true });
+          setTimeout(() => resolve([]), 500); // an observer with nothing to report is never called
+        }),
+    );
+    expect(moved).toEqual([]);
+  });
+}

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { countBuffers } from "./count-buffers.ts";
 import { MODEL, expect, test, type Page } from "./test.ts";
 
 /** What a native run of the same prompt gives, by `kvscope generate`; `cargo xtask test` names the program. */
@@ -38,33 +39,8 @@ type WasmEngine = import("../../pkg/wasm/kvscope.js").WasmEngine;
 type Request = Parameters<WasmEngine["generate"]>[0];
 
 declare global {
-  var live: { bytes: number; buffers: number };
   var gpu: WasmGpu;
   var engine: WasmEngine;
-}
-
-/** Counts the buffers that exist, by what the page itself asks WebGPU for: `createBuffer` and `destroy`. */
-async function countBuffers(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    const alive = new WeakSet();
-    globalThis.live = { bytes: 0, buffers: 0 };
-    const { createBuffer } = GPUDevice.prototype;
-    const { destroy } = GPUBuffer.prototype;
-    GPUDevice.prototype.createBuffer = function counted(descriptor) {
-      const buffer = createBuffer.call(this, descriptor);
-      alive.add(buffer);
-      live.bytes += buffer.size;
-      live.buffers += 1;
-      return buffer;
-    };
-    GPUBuffer.prototype.destroy = function counted() {
-      if (alive.delete(this)) {
-        live.bytes -= this.size;
-        live.buffers -= 1;
-      }
-      return destroy.call(this);
-    };
-  });
 }
 
 /** Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's own memory at its most. */
@@ -99,10 +75,12 @@ const generate = (page: Page, request: Request) =>
     return { ...result, steps };
   }, request);
 
-test("the real model gives the native run's tokens, and holds what it says it holds", async ({ page }) => {
+test("the real model gives the native run's tokens, holds what it says it holds, refuses a second generation while one runs, and goes on after a cancelled one", async ({
+  page,
+}) => {
   test.setTimeout(1_200_000);
   const prompt = await recordedPrompt();
-  await countBuffers(page);
+  await page.addInitScript(countBuffers);
   const moduleBytes = await loadModel(page);
   // The model's largest tensor, the embedding in Q8_0, has 30,081,024 bytes; 96 MB are allowed beside it.
   expect(moduleBytes).toBeLessThan(96e6 + 30_081_024);
@@ -126,8 +104,7 @@ test("the real model gives the native run's tokens, and holds what it says it ho
   const counted = await page.evaluate(async () => {
     await gpu.release_unused();
     const withCache = { ...live };
-    engine.forget();
-    await gpu.release_unused();
+    await engine.forget();
     return {
       bytes: withCache.bytes - live.bytes,
       buffers: withCache.buffers - live.buffers,
@@ -137,16 +114,11 @@ test("the real model gives the native run's tokens, and holds what it says it ho
   expect(counted.buffers).toBe(4 * 30);
   expect(counted.bytes).toBeGreaterThanOrEqual(heldBytes);
   expect(counted.bytes - heldBytes).toBeLessThan(counted.buffers * 256);
-});
 
-test("a second generation is refused while one runs, cancelling keeps the text, and the engine goes on", async ({
-  page,
-}) => {
-  test.setTimeout(600_000);
-  await loadModel(page);
+  // On the same engine, since the model takes long to load.
   const outcome = await page.evaluate(async () => {
-    const config = { maxNewTokens: 40, sampling: { temperature: 0 } };
-    const request = { prompt: "Once upon a time", config };
+    const greedy = { maxNewTokens: 40, sampling: { temperature: 0 } };
+    const request = { prompt: "Once upon a time", config: greedy };
     let steps = 0;
     const running = engine.generate(
       request,
@@ -170,7 +142,7 @@ test("a second generation is refused while one runs, cancelling keeps the text, 
       );
     const first = await running;
     const again = await engine.generate(
-      { ...request, config: { ...config, maxNewTokens: 3 } },
+      { ...request, config: { ...greedy, maxNewTokens: 3 } },
       () => {},
       () => {},
     );

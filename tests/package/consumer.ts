@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { moved } from "./programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const start = promisify(execFile);
@@ -40,15 +41,22 @@ export interface Consumer {
   readonly remove: () => Promise<void>;
 }
 
-/** The n-th code block of the package's README in `language`. */
-export async function readmeSnippet(language: string): Promise<string> {
-  const readme = await readFile(join(root, "pkg/README.md"), "utf8");
-  const [, code] = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(readme) ?? [];
-  if (code === undefined) {
-    throw new Error(`pkg/README.md has no code in ${language}`);
+/** The READMEs whose TypeScript is run, each as a page of this name. */
+export const READMES = { index: "pkg/README.md", repository: "README.md" } as const;
+export type Readme = keyof typeof READMES;
+
+/** All the TypeScript of a README: one block, or the test that runs it would run the first alone. */
+export async function readmeSnippet(readme: Readme): Promise<string> {
+  const text = await readFile(join(root, READMES[readme]), "utf8");
+  const [code, ...others] = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block);
+  if (code === undefined || others.length > 0) {
+    throw new Error(`${READMES[readme]} has ${others.length === 0 ? "no" : "more than one"} block of TypeScript`);
   }
   return code;
 }
+
+const pageOf = (script: string): string =>
+  `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/${script}.ts"></script>`;
 
 /** Packs `pkg`, and installs it with Vite and TypeScript, at this workspace's versions, in an empty project. */
 export async function createConsumer(): Promise<Consumer> {
@@ -71,8 +79,14 @@ export async function createConsumer(): Promise<Consumer> {
         dependencies: { kvscope: `file:${packed.filename}` },
         devDependencies: { vite, typescript },
       }),
-      "index.html": `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/main.ts"></script>`,
-      "src/main.ts": await readmeSnippet("ts"),
+      "index.html": pageOf("index"),
+      "repository.html": pageOf("repository"),
+      "src/index.ts": await readmeSnippet("index"),
+      "src/repository.ts": await readmeSnippet("repository"),
+      "webllm.html": pageOf("webllm"),
+      "wllama.html": pageOf("wllama"),
+      "src/webllm.ts": moved("webllm"),
+      "src/wllama.ts": moved("wllama"),
     });
     await npm(["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
     return { folder, tarball: packed.files.map(({ path }) => path).toSorted(), remove };

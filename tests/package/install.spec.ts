@@ -5,7 +5,8 @@ import { expect, test as base, type Page } from "@playwright/test";
 import { createServer } from "vite";
 import { serve } from "../e2e/static-server.ts";
 import { tinyModel } from "../e2e/tiny-gguf.ts";
-import { createConsumer, node, readmeSnippet, type Consumer } from "./consumer.ts";
+import { createConsumer, node, READMES, readmeSnippet, type Consumer, type Readme } from "./consumer.ts";
+import type { Program } from "./programs.ts";
 
 const test = base.extend<object, { consumer: Consumer }>({
   consumer: [
@@ -19,23 +20,36 @@ const test = base.extend<object, { consumer: Consumer }>({
 });
 
 const NUMBER: unknown = expect.any(Number);
+/** What each README's snippet says of the cache, and other libraries' programs of tokens. */
+const SAID: Record<Readme | Program, unknown> = {
+  index: expect.objectContaining({
+    heldBytes: NUMBER,
+    slots: expect.objectContaining({ prefill: NUMBER, decode: NUMBER }),
+  }),
+  repository: NUMBER,
+  webllm: NUMBER,
+  wllama: NUMBER,
+};
 
 /**
- * Runs the page at `url` with the README's snippet and expects what it logs: an answer, and what the cache holds. The hub is
- * played by this machine, with a tiny model.
+ * Runs the page at `url` with a README's snippet, or another program, and expects what it logs: an answer, and a figure. The
+ * hub and the host of the model are played by this machine, with a tiny model.
  */
-async function expectSnippetRuns(page: Page, url: string): Promise<void> {
+async function expectSnippetRuns(page: Page, url: string, script: Readme | Program = "index"): Promise<void> {
   const model = tinyModel();
   const digest = createHash("sha256").update(model).digest("hex");
   await page.route("https://huggingface.co/**", (route) => {
     const headers = { "access-control-allow-origin": "*" };
-    const [, action] = /GGUF\/(resolve|raw)\/main\/smollm2-360m-instruct-q8_0\.gguf$/.exec(route.request().url()) ?? [];
+    const [, action] = /co\/owner\/name\/(resolve|raw)\/main\/model\.gguf$/.exec(route.request().url()) ?? [];
     return action === "resolve"
       ? route.fulfill({ headers, body: Buffer.from(model) })
       : action === "raw"
         ? route.fulfill({ headers, body: `version 1\noid sha256:${digest}\nsize ${model.length}\n` })
         : route.abort();
   });
+  await page.route("https://example.org/model.gguf", (route) =>
+    route.fulfill({ headers: { "access-control-allow-origin": "*" }, body: Buffer.from(model) }),
+  );
   page.on("pageerror", (error) => {
     throw error;
   });
@@ -44,11 +58,10 @@ async function expectSnippetRuns(page: Page, url: string): Promise<void> {
   expect(message.type(), message.text()).toBe("log");
   const [text, kv] = await Promise.all(message.args().map((value) => value.jsonValue() as Promise<unknown>));
   expect(typeof text).toBe("string");
-  expect(kv).toMatchObject({
-    heldBytes: NUMBER,
-    slots: { prefill: NUMBER, decode: NUMBER },
-  });
+  expect(kv).toEqual(SAID[script]);
 }
+
+const SCRIPTS = Object.keys(SAID).map((script) => `src/${script}.ts`);
 
 test("the tarball holds the package and nothing else", async ({ consumer }) => {
   const sources = await readdir(new URL("../../pkg/src", import.meta.url));
@@ -75,11 +88,13 @@ for (const [moduleResolution, module] of [
   ["bundler", "esnext"],
   ["nodenext", "nodenext"],
 ] as const) {
-  test(`the README's snippet has no type errors under moduleResolution ${moduleResolution}`, async ({ consumer }) => {
+  test(`the READMEs' snippets and other libraries' programs have no type errors under moduleResolution ${moduleResolution}`, async ({
+    consumer,
+  }) => {
     // Without skipLibCheck: the package's own declarations are checked too.
     const options = `--noEmit --strict --target es2022 --lib es2022,dom --module ${module}`;
     const resolution = `--moduleResolution ${moduleResolution} --types`;
-    const args = [...options.split(" "), ...resolution.split(" "), "", "src/main.ts"];
+    const args = [...options.split(" "), ...resolution.split(" "), "", ...SCRIPTS];
     await node(["node_modules/typescript/bin/tsc", ...args], consumer.folder);
   });
 }
@@ -94,7 +109,10 @@ test("the README's snippet, built by Vite, runs in the browser", async ({ consum
   }
 });
 
-test("the README's snippet runs in Vite's development server", async ({ consumer, page }) => {
+test("the READMEs' snippets, and other libraries' programs with their import changed, run in Vite's development server", async ({
+  consumer,
+  page,
+}) => {
   const server = await createServer({
     root: consumer.folder,
     configFile: false,
@@ -103,28 +121,34 @@ test("the README's snippet runs in Vite's development server", async ({ consumer
   });
   try {
     await server.listen();
-    await expectSnippetRuns(page, server.resolvedUrls?.local[0] ?? "");
+    const origin = server.resolvedUrls?.local[0] ?? "";
+    await expectSnippetRuns(page, origin);
+    for (const script of ["repository", "webllm", "wllama"] as const) {
+      await expectSnippetRuns(page, `${origin}${script}.html`, script);
+    }
   } finally {
     await server.close();
   }
 });
 
-test("the README's snippet runs in a plain page, with no bundler", async ({ consumer, page }) => {
-  const folder = join(consumer.folder, "plain");
-  await mkdir(folder);
-  await writeFile(
-    join(folder, "index.html"),
-    `<!doctype html><title>plain</title><link rel="icon" href="data:,">
-    <script type="importmap">{ "imports": { "kvscope": "/package/dist/index.js" } }</script>
-    <script type="module">${await readmeSnippet("ts")}</script>`,
-  );
-  const server = await serve({ "/": folder, "/package/": join(consumer.folder, "node_modules/kvscope") });
-  try {
-    await expectSnippetRuns(page, server.origin);
-  } finally {
-    await server.close();
-  }
-});
+for (const readme of ["index", "repository"] as const) {
+  test(`the snippet of ${READMES[readme]} runs in a plain page, with no bundler`, async ({ consumer, page }) => {
+    const folder = join(consumer.folder, `plain-${readme}`);
+    await mkdir(folder);
+    await writeFile(
+      join(folder, "index.html"),
+      `<!doctype html><title>plain</title><link rel="icon" href="data:,">
+      <script type="importmap">{ "imports": { "kvscope": "/package/dist/index.js" } }</script>
+      <script type="module">${await readmeSnippet(readme)}</script>`,
+    );
+    const server = await serve({ "/": folder, "/package/": join(consumer.folder, "node_modules/kvscope") });
+    try {
+      await expectSnippetRuns(page, server.origin, readme);
+    } finally {
+      await server.close();
+    }
+  });
+}
 
 test("importing the package outside a browser is harmless, and opening says what is missing", async ({ consumer }) => {
   const script = `

@@ -2,8 +2,14 @@ import { policiesOf } from "./policy.ts";
 import type { ModelSource } from "./engine.ts";
 import type { Setting } from "./setting.ts";
 
-/** A program that does with the package what the page does with `setting`. */
-export function codeFor(setting: Setting, source: ModelSource | undefined): string {
+/** Prompts longer than this are cut where the code is only looked at. */
+const SHOWN = 120;
+
+/**
+ * A program that does with the package what the page does with `setting`: to be run, or with `shown` to be looked at, which
+ * may leave out the middle of a long prompt.
+ */
+export function codeFor(setting: Setting, source: ModelSource | undefined, shown = false): string {
   const [policy] = policiesOf(setting);
   const { prefill, decode, cacheType } = policy?.cache ?? {};
   const sampling =
@@ -15,6 +21,8 @@ export function codeFor(setting: Setting, source: ModelSource | undefined): stri
 const engine = await Engine.load(${literal(source)}, {
   onProgress: ({ phase, loadedBytes, totalBytes }) => console.log(phase, loadedBytes, totalBytes),
 });
+const prompt = ${shown ? shortened(setting.prompt) : JSON.stringify(setting.prompt)};
+const output = document.body.appendChild(document.createElement("pre"));
 
 const stream = await engine.chat.completions.create({
   messages: [{ role: "user", content: prompt }],
@@ -27,10 +35,12 @@ ${sampling}
     decode: ${inline(decode)},
   },
 });
+let kv;
 for await (const chunk of stream) {
   output.append(chunk.choices[0]?.delta.content ?? "");
-  if (chunk.kv) console.log(\`\${chunk.kv.heldBytes} of \${chunk.kv.fullBytes} bytes\`);
+  kv = chunk.kv;
 }
+console.log(\`\${kv.heldBytes} bytes held, \${kv.savedBytes} saved\`);
 engine.dispose();`;
 }
 
@@ -41,7 +51,13 @@ function literal(source: ModelSource | undefined): string {
   if (typeof source === "string") {
     return JSON.stringify(source);
   }
-  return "repo" in source ? inline(source) : "file /* from an <input type=file> */";
+  return "repo" in source ? inline(source) : 'document.querySelector("input[type=file]").files[0]';
+}
+
+function shortened(prompt: string): string {
+  return prompt.length <= SHOWN
+    ? JSON.stringify(prompt)
+    : `${JSON.stringify(`${prompt.slice(0, SHOWN)}…`)} /* all of it with Copy */`;
 }
 
 /** A small object on one line, as people write it. */

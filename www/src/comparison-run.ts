@@ -71,6 +71,7 @@ async function runOne(
       onChange();
     },
   });
+  run.append(ended.rest);
   run.finish = ended.finish;
   run.usage = ended.usage;
   run.state = ended.finish === "abort" ? "stopped" : "done";

@@ -10,7 +10,7 @@ import {
   type LoadProgress,
   type StoredModel,
 } from "kvscope";
-import { count } from "./format.ts";
+import { bytes, count } from "./format.ts";
 
 // What the page knows of the package: all of it comes through this file.
 export type {
@@ -70,6 +70,8 @@ export interface RunUsage {
 /** How a run ended. */
 export interface Ended {
   readonly finish: FinishReason;
+  /** Text that no token could be sure of before the end. */
+  readonly rest: string;
   readonly usage: RunUsage | undefined;
 }
 
@@ -97,15 +99,24 @@ export class LoadedModel {
   readonly lost: Promise<DeviceLoss>;
   /** What was loaded and where it runs, in a line. */
   readonly summary: string;
+  /** How large it is, and where it came from. */
+  readonly origin: string;
+  /** The adapter, as it calls itself. */
+  readonly device: string;
+  /** Whether the processor stands in for a GPU. */
+  readonly slow: boolean;
   readonly #engine: Engine;
 
   private constructor(engine: Engine) {
-    const { layers, kvHeads, headDim, context } = engine.model;
+    const { layers, kvHeads, headDim, context, fromStore, stored } = engine.model;
     this.#engine = engine;
     this.lost = engine.lost;
-    const slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(`${engine.gpu.name} ${engine.gpu.driver}`);
-    const where = slow ? "; no real GPU, so slow" : "";
+    this.device = `${engine.gpu.name} ${engine.gpu.driver}`.trim();
+    this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
+    const where = this.slow ? "; no real GPU, so slow" : "";
     this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
+    const kept = fromStore ? "; it was kept here, nothing was fetched" : stored ? "; kept for your next visit" : "";
+    this.origin = `${bytes(engine.model.bytes)}${kept}`;
   }
 
   /** @throws {KvscopeError} as `Engine.load` does */
@@ -136,11 +147,14 @@ export class LoadedModel {
       { signal, onPrefill },
     );
     let finish: FinishReason = "abort";
+    let rest = "";
     let usage: RunUsage | undefined;
     for await (const { choices, step, kv, retained, usage: told } of stream) {
       const [choice] = choices;
       finish = choice?.finish_reason ?? finish;
-      if (step !== undefined) {
+      if (step === undefined) {
+        rest += choice?.delta.content ?? "";
+      } else {
         const layers = retained?.map(({ heads }) => heads);
         onToken({ text: choice?.delta.content ?? "", kv, ...(layers !== undefined && { retained: layers }) });
       }
@@ -152,7 +166,7 @@ export class LoadedModel {
         };
       }
     }
-    return { finish, usage };
+    return { finish, rest, usage };
   }
 
   dispose(): void {

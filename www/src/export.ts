@@ -1,13 +1,20 @@
 import type { Run } from "./run.ts";
 import type { Setting } from "./setting.ts";
 
+/** What the runs ran on. */
+export interface RanOn {
+  readonly model: string;
+  /** The adapter; absent before a model is loaded. */
+  readonly device: string | undefined;
+}
+
 /** Runs as a record that can be read without this page: the setting, and what each run gave, token by token. */
-export function toRecord(setting: Setting, model: string, runs: readonly Run[]): string {
+export function toRecord(setting: Setting, ranOn: RanOn, runs: readonly Run[]): string {
   const record = {
     program: "kvscope",
     format: 1,
     createdAt: new Date().toISOString(),
-    model,
+    ...ranOn,
     setting,
     runs: runs.map((run) => ({
       policy: run.policy.name,

@@ -1,3 +1,4 @@
+import { currentAddress, writeFragment } from "./address.ts";
 import { plan, runInTurn } from "./comparison-run.ts";
 import { codeFor } from "./code-panel.ts";
 import { findDefaultModel, type DefaultModel } from "./default-model.ts";
@@ -15,10 +16,12 @@ import { count, percent, rate } from "./format.ts";
 import * as panel from "./model-panel.ts";
 import { readModelSource } from "./model-source.ts";
 import { keepForOffline } from "./offline.ts";
+import { paceOf, type Pace } from "./pace.ts";
 import { describeError, describeLoss } from "./problem.ts";
 import { hideProblem, showProblem } from "./problem-card.ts";
+import { showPlan, wireShorten } from "./run-plan.ts";
 import type { Run } from "./run.ts";
-import type { Setting } from "./setting.ts";
+import { QUICK_SETTING, type Setting } from "./setting.ts";
 import { SettingForm } from "./setting-form.ts";
 import { fromFragment, toFragment } from "./setting-link.ts";
 import { Stage, copy } from "./stage.ts";
@@ -45,10 +48,11 @@ let source: ModelSource | undefined;
 let loading: AbortController | undefined;
 let generating: AbortController | undefined;
 let runs: readonly Run[] = [];
+/** Of the loaded model, once it has run. */
+let pace: Pace | undefined;
 
 async function start(): Promise<void> {
   onSetting(form.setting);
-  prepareRuns();
   try {
     requireWebGpu();
   } catch (error) {
@@ -88,6 +92,7 @@ async function load(from: ModelSource, written: string, name = nameOf(from)): Pr
   panel.showNote("");
   const before = model;
   model = undefined;
+  pace = undefined;
   before?.dispose();
   source = from;
   panel.showName(name);
@@ -117,6 +122,7 @@ async function load(from: ModelSource, written: string, name = nameOf(from)): Pr
       }
     });
     setState("ready", `Ready: ${loaded.summary}`);
+    fitToDevice();
   } catch (error) {
     if (loading === controller) {
       onLoadFailed(error, () => void load(from, written, name));
@@ -125,10 +131,19 @@ async function load(from: ModelSource, written: string, name = nameOf(from)): Pr
     if (loading === controller) {
       loading = undefined;
       panel.showProgress(undefined);
-      panel.showDone(model !== undefined);
+      panel.showDone(model?.origin);
     }
     void listStored();
   }
+}
+
+/** Whether the loaded model runs on no real GPU. */
+const isSlow = (): boolean => model?.slow ?? false;
+
+/** A setting that nobody has touched is made one that this device is done with soon. */
+function fitToDevice(): void {
+  const untouched = toFragment({ ...form.setting, model: "" }) === "";
+  onSetting(isSlow() && untouched ? { ...form.setting, ...QUICK_SETTING } : form.setting);
 }
 
 function onLoadFailed(error: unknown, retry: () => void): void {
@@ -163,6 +178,8 @@ async function run(): Promise<void> {
     }
   } finally {
     generating = undefined;
+    pace = paceOf(runs, setting.prompt) ?? pace;
+    showPlan(form.setting, isSlow(), pace);
     stage.update();
     if (model !== undefined) {
       setState("ready");
@@ -181,17 +198,17 @@ async function run(): Promise<void> {
 /** Empty columns, chart and picture for the runs that the setting asks for. */
 function prepareRuns(): void {
   runs = plan(form.setting);
-  stage.show(runs, form.setting, element("model-name", HTMLElement).textContent ?? "");
+  const name = element("model-name", HTMLElement).textContent ?? "";
+  stage.show(runs, form.setting, { model: name, device: model?.device });
 }
 
 function onSetting(setting: Setting): void {
   if (setting !== form.setting) {
     form.show(setting);
   }
-  const fragment = toFragment(setting);
-  const { pathname, search } = location;
-  history.replaceState(null, "", fragment === "" ? `${pathname}${search}` : `#${fragment}`);
-  code.textContent = codeFor(setting, source);
+  writeFragment(toFragment(setting));
+  code.textContent = codeFor(setting, source, true);
+  showPlan(setting, isSlow(), pace);
   const untouched = runs.every(({ state }) => state === "waiting");
   if (generating === undefined && untouched) {
     prepareRuns();
@@ -252,6 +269,15 @@ panel.wireModelPanel({
       .catch((error: unknown) => showProblem(describeError(error)))
       .then(listStored),
 });
+wireShorten(() => {
+  onSetting({ ...form.setting, ...QUICK_SETTING });
+  generate.focus();
+});
+// Followed, the link would take the place of the setting in the page's address.
+element("skip-link", HTMLAnchorElement).addEventListener("click", (event) => {
+  event.preventDefault();
+  element("prompt", HTMLTextAreaElement).focus();
+});
 generate.addEventListener("click", () => void run());
 stop.addEventListener("click", () => generating?.abort());
 element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
@@ -260,8 +286,8 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
   }
 });
 for (const [id, text] of [
-  ["copy-code", () => code.textContent ?? ""],
-  ["copy-link", () => location.href],
+  ["copy-code", () => codeFor(form.setting, source)],
+  ["copy-link", currentAddress],
 ] as const) {
   const button = element(id, HTMLButtonElement);
   button.addEventListener("click", () => void copy(text(), button));

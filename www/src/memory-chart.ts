@@ -1,13 +1,15 @@
-import uPlot from "uplot";
+import type uPlot from "uplot";
+import { chartSvg } from "./chart-svg.ts";
 import { create } from "./dom.ts";
-import { bytes, count } from "./format.ts";
+import { bytes, count, separated } from "./format.ts";
 import type { PolicyId } from "./policy.ts";
 import type { Run } from "./run.ts";
 
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+const colour = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** The cache's bytes over new tokens, a line for each run, and a dashed one for what a full cache would hold. */
 export class MemoryChart {
@@ -26,19 +28,36 @@ export class MemoryChart {
       this.#shape = "";
       this.show(this.#runs);
     });
-    this.show([]);
   }
 
   /** Shows `runs` as far as they have come. */
   show(runs: readonly Run[]): void {
     this.#runs = runs;
     const shape = runs.map(({ policy }) => `${policy.id} ${policy.name}`).join("|");
-    if (this.#plot === undefined || shape !== this.#shape) {
+    if (shape === this.#shape) {
+      this.#plot?.setData(series(runs));
+    } else {
       this.#shape = shape;
-      this.#rebuild(runs);
+      // By itself: fetching it and making a plot takes as long as all else that a page or a run begins with.
+      void import("uplot").then(({ default: Plot }) => {
+        if (shape === this.#shape) {
+          this.#rebuild(Plot, this.#runs);
+        }
+      });
     }
-    this.#plot?.setData(series(runs));
     this.#host.setAttribute("aria-label", describe(runs));
+  }
+
+  /** The chart as a drawing, to be scaled and edited. */
+  toSvg(): Blob {
+    const [tokens = [], full = [], ...held] = series(this.#runs);
+    const points = (values: ArrayLike<number | null | undefined>): [number, number][] =>
+      Array.from(values).flatMap((value, index) => (typeof value === "number" ? [[tokens[index] ?? 0, value]] : []));
+    const lines = labels(this.#runs).map(({ id, name }) => {
+      const index = limited(this.#runs).findIndex(({ policy }) => policy.id === id);
+      return { id, name, dashed: id === "full", points: points((index < 0 ? full : held[index]) ?? []) };
+    });
+    return new Blob([chartSvg(lines, colour)], { type: "image/svg+xml" });
   }
 
   /** The chart with its legend, as it is on the page now. */
@@ -69,7 +88,7 @@ export class MemoryChart {
     });
   }
 
-  #rebuild(runs: readonly Run[]): void {
+  #rebuild(Plot: typeof uPlot, runs: readonly Run[]): void {
     this.#plot?.destroy();
     const axis = {
       stroke: colour("quiet"),
@@ -87,7 +106,7 @@ export class MemoryChart {
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(count) },
-        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")} MiB`) },
+        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${separated(String(tick))} MiB`) },
       ],
       series: [
         {},
@@ -99,7 +118,7 @@ export class MemoryChart {
         })),
       ],
     };
-    this.#plot = new uPlot(options, series(runs), this.#host);
+    this.#plot = new Plot(options, series(runs), this.#host);
     this.#legend.replaceChildren(
       ...labels(runs).map(({ id, name }) => {
         const item = create("li");

@@ -111,8 +111,10 @@ export function showProgress(now: LoadProgress | undefined): void {
   amount.textContent = share === undefined ? "" : `${bytes(loadedBytes)} of ${bytes(totalBytes ?? 0)}`;
 }
 
-export function showDone(done: boolean): void {
-  progress.value = done ? 1 : 0;
+/** Shows how the load ended: `origin` says what is there now, and nothing where nothing is. */
+export function showDone(origin: string | undefined): void {
+  progress.value = origin === undefined ? 0 : 1;
+  amount.textContent = origin ?? "";
 }
 
 /** Lists the models that this browser keeps. */

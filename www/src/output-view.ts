@@ -14,11 +14,13 @@ export class OutputView {
   readonly #same = create("dd", "", "–");
   readonly #text = create("div", "output-text");
   readonly #before = new Text();
-  readonly #first = create("mark");
-  readonly #after = create("span");
+  readonly #first = new Text();
+  readonly #mark = create("mark");
+  readonly #after = new Text();
   readonly #difference = create("p", "output-difference quiet");
 
   #pointedOut = false;
+  #shown = "";
 
   constructor(run: Run) {
     this.#run = run;
@@ -40,7 +42,8 @@ export class OutputView {
     this.#text.tabIndex = 0;
     this.#text.setAttribute("role", "region");
     this.#text.setAttribute("aria-label", `Output of ${run.policy.name}`);
-    this.#text.append(this.#before, this.#first, this.#after);
+    this.#mark.append(this.#first);
+    this.#text.append(this.#before, this.#mark, this.#after);
     this.root.setAttribute("aria-labelledby", title.id);
     this.root.append(
       title,
@@ -52,11 +55,22 @@ export class OutputView {
     );
   }
 
-  /** Shows the run as far as it has come, against `reference`; the reference itself against `first`. */
-  update(reference: Run | undefined, first: Run | undefined): void {
+  /**
+   * Shows the run as far as it has come, against `reference`; the reference itself against `first`. `begun`: whether any
+   * run has.
+   */
+  update(reference: Run | undefined, first: Run | undefined, begun: boolean): void {
     const run = this.#run;
-    const atEnd = this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
-    this.#state.textContent = stateOf(run);
+    // Every column is asked at every token, of which most change one column: reading its size would lay out the page again.
+    const versions = [run, reference, first].map((of) => `${of?.state} ${of?.pieces.length}`);
+    const shown = [...versions, run.prefilled, run.usage === undefined, begun].join(" ");
+    if (shown === this.#shown) {
+      return;
+    }
+    this.#shown = shown;
+    // Asked only where it matters: the answer takes a layout.
+    const atEnd = run.running && this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
+    this.#state.textContent = begun ? stateOf(run) : "Not run yet.";
     const speed = run.usage?.decodeTokensPerSecond ?? run.tokensPerSecond;
     this.#speed.textContent = speed > 0 ? rate(speed) : "–";
     this.#held.textContent = run.kv === undefined ? "–" : bytes(run.kv.heldBytes);
@@ -68,10 +82,10 @@ export class OutputView {
     this.#showAgreement(run === reference ? undefined : reference, comparison);
     if (run.running) {
       this.#text.scrollTop = atEnd ? this.#text.scrollHeight : this.#text.scrollTop;
-    } else if (!this.#first.hidden && other?.running === false && !this.#pointedOut) {
+    } else if (!this.#mark.hidden && other?.running === false && !this.#pointedOut) {
       // Both texts are there: the place where they part is what there is to see.
       this.#pointedOut = true;
-      this.#text.scrollTop = this.#first.offsetTop - this.#text.offsetTop - this.#text.clientHeight / 3;
+      this.#text.scrollTop = this.#mark.offsetTop - this.#text.offsetTop - this.#text.clientHeight / 3;
     }
   }
 
@@ -82,7 +96,7 @@ export class OutputView {
     setText(this.#before, text.slice(0, same));
     setText(this.#first, piece);
     setText(this.#after, text.slice(same + piece.length));
-    this.#first.hidden = piece === "";
+    this.#mark.hidden = piece === "";
   }
 
   /** `reference` is none where the run is that itself. */
@@ -102,10 +116,12 @@ export class OutputView {
   }
 }
 
-/** Sets text only where it changed: what is selected in it stays selected. */
-function setText(node: Text | HTMLElement, text: string): void {
-  if (node.textContent !== text) {
-    node.textContent = text;
+/** Sets text by what is new at its end, where that is all: what is selected before that stays selected. */
+function setText(node: Text, text: string): void {
+  if (text.startsWith(node.data)) {
+    node.appendData(text.slice(node.length));
+  } else {
+    node.data = text;
   }
 }
 

@@ -38,6 +38,16 @@ export const THIRD_NAMES: Record<Exclude<ThirdPolicy, "none">, string> = {
   pyramidinfer: "PyramidInfer",
 };
 
+const THIRD: Record<ThirdPolicy, string> = {
+  none: "Runs come one after the other, on one GPU.",
+  "prompt-only": "The same prefill, and every token of the output kept: what compressing prompts alone saves.",
+  h2o: DECODE.h2o,
+  streamingllm: DECODE.streamingllm,
+  pyramidinfer: DECODE.pyramidinfer,
+};
+
+export const explainThird = (third: ThirdPolicy): string => THIRD[third];
+
 export type PolicyId = "scope" | "full" | "third";
 
 /** One run of a comparison. */

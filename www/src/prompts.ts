@@ -24,7 +24,10 @@ November. The answer came: the station stays open, with machines beside it, so t
 
 December. The boat could not land and threw the post ashore in a barrel. In it were the new thermometers' certificates, a calendar painted by the painter, and a small brass beak from the children, made to fit a heron.`;
 
-/** Prompts to begin with. All of them are long or ask for long answers, where a cache's budget matters. */
+/** What there is time for where the processor stands in for a GPU. */
+export const SHORT_PROMPT = `${STATION.split("\n\n").slice(0, 2).join("\n\n")}\n\nRetell this month at the station as a short story.`;
+
+/** Prompts to begin with. All but the last are long or ask for long answers, where a cache's budget matters. */
 export const EXAMPLES: readonly { readonly name: string; readonly prompt: string }[] = [
   {
     name: "Long text, long answer",
@@ -39,6 +42,7 @@ export const EXAMPLES: readonly { readonly name: string; readonly prompt: string
     prompt:
       "Write a guide for somebody who moves into their first home: first cooking, then cleaning, then repairs, then money. Give ten numbered tips for each of the four, each in two sentences.",
   },
+  { name: "Short text, short answer", prompt: SHORT_PROMPT },
 ];
 
 export const DEFAULT_PROMPT = EXAMPLES[0]?.prompt ?? "";

@@ -9,12 +9,14 @@ export class RetainedPicture {
   readonly #step = element("picture-step", HTMLInputElement);
   readonly #stepValue = element("picture-step-value", HTMLOutputElement);
   readonly #readout = element("picture-readout", HTMLElement);
+  readonly #empty = element("picture-empty", HTMLElement);
   readonly #map = document.createElement("canvas");
   #run: Run | undefined;
   /** The snapshot shown; past the last one while the newest is followed. */
   #index = Number.POSITIVE_INFINITY;
   #cursor: { layer: number; position: number } | undefined;
   #drawn = "";
+  #painted = "";
 
   constructor() {
     this.#step.addEventListener("input", () => {
@@ -27,6 +29,7 @@ export class RetainedPicture {
     this.#canvas.addEventListener("keydown", (event) => this.#key(event));
     const redraw = (): void => {
       this.#drawn = "";
+      this.#painted = "";
       this.update();
     };
     new ResizeObserver(redraw).observe(this.#canvas);
@@ -39,6 +42,7 @@ export class RetainedPicture {
     this.#index = Number.POSITIVE_INFINITY;
     this.#cursor = undefined;
     this.#drawn = "";
+    this.#painted = "";
     this.update();
   }
 
@@ -48,6 +52,7 @@ export class RetainedPicture {
     const last = snapshots.length - 1;
     const index = Math.min(this.#index, last);
     const snapshot = snapshots[index];
+    this.#empty.hidden = snapshot !== undefined;
     this.#step.max = String(Math.max(0, last));
     this.#step.value = String(Math.max(0, index));
     this.#step.disabled = last < 1;
@@ -62,16 +67,21 @@ export class RetainedPicture {
   }
 
   #draw(snapshots: readonly Snapshot[], index: number): void {
-    const { clientWidth, clientHeight } = this.#canvas;
-    this.#canvas.width = Math.round(clientWidth * devicePixelRatio);
-    this.#canvas.height = Math.round(clientHeight * devicePixelRatio);
     const context = this.#canvas.getContext("2d");
     const width = this.#width();
     const layers = snapshots[index]?.layers.length ?? 0;
     if (context === null || width === 0 || layers === 0) {
+      this.#canvas.width = 1; // which empties it
       return;
     }
-    this.#paintMap(snapshots, index, width, layers);
+    const { clientWidth, clientHeight } = this.#canvas;
+    this.#canvas.width = Math.round(clientWidth * devicePixelRatio);
+    this.#canvas.height = Math.round(clientHeight * devicePixelRatio);
+    const painted = `${index} ${width}`;
+    if (painted !== this.#painted) {
+      this.#painted = painted; // pointing at it only moves the frame around what is pointed at
+      this.#paintMap(snapshots, index, width, layers);
+    }
     // A position that is narrower than a pixel is averaged with its neighbours; a wider one keeps its edges.
     context.imageSmoothingEnabled = width > this.#canvas.width;
     context.imageSmoothingQuality = "high";

@@ -61,6 +61,14 @@ export class Run {
     }
   }
 
+  /** Text that came after the last token's. */
+  append(rest: string): void {
+    const last = this.pieces.length - 1;
+    if (last >= 0) {
+      this.pieces[last] += rest;
+    }
+  }
+
   /** The text of the token at a position of the whole sequence, where it is known. */
   tokenAt(position: number): string | undefined {
     const length = this.prefilled[1];

@@ -7,6 +7,7 @@ import {
   THIRD_NAMES,
   explainDecode,
   explainPrefill,
+  explainThird,
   policiesOf,
 } from "./policy.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
@@ -19,6 +20,7 @@ const PRESET_HINTS: Record<Preset, string> = {
   page: "Budgets that show their effect on a prompt of a page or two.",
   paper: "The paper's: 2048 slots for the prompt, 512 for the output, the newest 256 always kept.",
   small: "A cache that stays within a few MiB, for phones and old machines.",
+  quick: "Small budgets and 64 tokens: done soon where the processor has to stand in for a GPU.",
 };
 
 /** The form of every setting but the model. It shows one setting, and tells of each change that leaves it valid. */
@@ -98,6 +100,7 @@ export class SettingForm {
     checkBudgets();
     element("prefill-hint", HTMLElement).textContent = explainPrefill(setting.prefill);
     element("decode-hint", HTMLElement).textContent = explainDecode(setting.decode);
+    element("third-hint", HTMLElement).textContent = explainThird(setting.third);
     element("settings-summary", HTMLElement).textContent = policiesOf(setting)[0]?.rule ?? "";
     const preset = presetOf(setting);
     element("preset-hint", HTMLElement).textContent = preset === undefined ? "Values of your own." : PRESET_HINTS[preset];

@@ -1,6 +1,6 @@
 import type { CacheType, DecodeStrategy, PrefillMethod } from "./engine.ts";
 import { keysOf } from "./keys.ts";
-import { DEFAULT_PROMPT } from "./prompts.ts";
+import { DEFAULT_PROMPT, SHORT_PROMPT } from "./prompts.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
 export interface Setting {
@@ -70,6 +70,16 @@ export const PRESETS = {
     tokens: 512,
     cacheType: "f16",
   },
+  quick: {
+    prefill: "snapkv",
+    prefillBudget: "64",
+    observationWindow: 8,
+    decode: "adaptive",
+    decodeBudget: "32",
+    recent: 16,
+    tokens: 64,
+    cacheType: "f16",
+  },
 } as const satisfies Record<string, CacheSetting>;
 export type Preset = keyof typeof PRESETS;
 
@@ -83,6 +93,9 @@ export const DEFAULT_SETTING: Setting = {
   full: true,
   third: "none",
 };
+
+/** What replaces the default where the processor stands in for a GPU. */
+export const QUICK_SETTING: CacheSetting & Pick<Setting, "prompt"> = { ...PRESETS.quick, prompt: SHORT_PROMPT };
 
 /** The preset whose values `setting` has, if there is one. */
 export function presetOf(setting: Setting): Preset | undefined {

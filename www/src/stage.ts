@@ -1,5 +1,6 @@
+import { BudgetBars } from "./budget-bars.ts";
 import { create, element } from "./dom.ts";
-import { download, toRecord } from "./export.ts";
+import { download, toRecord, type RanOn } from "./export.ts";
 import { bytes, count, percent } from "./format.ts";
 import { oncePerFrame } from "./frame-loop.ts";
 import { MemoryChart } from "./memory-chart.ts";
@@ -12,15 +13,17 @@ const outputs = element("outputs", HTMLElement);
 const pictureRun = element("picture-run", HTMLSelectElement);
 const exportJson = element("export-json", HTMLButtonElement);
 const exportPng = element("export-png", HTMLButtonElement);
+const exportSvg = element("export-svg", HTMLButtonElement);
 
 /** Everything that shows runs: the saved figure, the chart, the texts, the picture, and what can be taken away of them. */
 export class Stage {
   readonly #chart = new MemoryChart(element("chart", HTMLElement), element("chart-legend", HTMLElement));
+  readonly #bars = new BudgetBars();
   readonly #picture = new RetainedPicture();
   #runs: readonly Run[] = [];
   #views: readonly OutputView[] = [];
-
-  #record = (): string => "";
+  #setting: Setting | undefined;
+  #ranOn: RanOn = { model: "", device: undefined };
 
   /** Draws again what has changed, in the next frame. */
   readonly update = oncePerFrame(() => this.#draw());
@@ -30,31 +33,43 @@ export class Stage {
     exportJson.addEventListener("click", () => {
       download("kvscope-runs.json", new Blob([this.#record()], { type: "application/json" }));
     });
+    exportSvg.addEventListener("click", () => download("kvscope-cache.svg", this.#chart.toSvg()));
     exportPng.addEventListener("click", () => void this.#exportChart());
   }
 
   /** Puts up these runs, in place of those before. */
-  show(runs: readonly Run[], setting: Setting, modelName: string): void {
+  show(runs: readonly Run[], setting: Setting, ranOn: RanOn): void {
     this.#runs = runs;
+    this.#setting = setting;
+    this.#ranOn = ranOn;
     this.#views = runs.map((run) => new OutputView(run));
     outputs.replaceChildren(...this.#views.map(({ root }) => root));
     const pictured = runs.filter(({ policy }) => policy.id !== "full");
     pictureRun.replaceChildren(...pictured.map(({ policy }) => new Option(policy.name, policy.id)));
     this.#picture.show(runs[0]);
-    this.#record = () => toRecord(setting, modelName, runs);
+    this.#bars.show(runs, setting);
     this.#draw();
+  }
+
+  #record(): string {
+    return this.#setting === undefined ? "" : toRecord(this.#setting, this.#ranOn, this.#runs);
   }
 
   #draw(): void {
     const [first] = this.#runs;
     const reference = this.#runs.find(({ policy }) => policy.id === "full") ?? first;
-    this.#views.forEach((view) => view.update(reference, first));
+    const begun = this.#runs.some(({ state }) => state !== "waiting");
+    this.#views.forEach((view) => view.update(reference, first, begun));
+    if (this.#setting !== undefined) {
+      this.#bars.update(this.#setting);
+    }
     this.#chart.show(this.#runs);
     this.#picture.update();
     showSaved(first);
     const any = this.#runs.some(({ pieces }) => pieces.length > 0);
     exportJson.disabled = !any;
     exportPng.disabled = !any;
+    exportSvg.disabled = !any;
   }
 
   async #exportChart(): Promise<void> {
@@ -67,8 +82,11 @@ export class Stage {
 
 function showSaved(run: Run | undefined): void {
   const kv = run?.kv;
-  element("saved", HTMLOutputElement).value = run?.saved === undefined ? "–" : percent(run.saved);
+  const saved = element("saved", HTMLOutputElement);
+  saved.value = run?.saved === undefined ? "–" : percent(run.saved);
+  saved.classList.toggle("nothing", run?.saved === undefined);
   const facts = {
+    "saved-bytes": kv && bytes(kv.savedBytes),
     "saved-held": kv && bytes(kv.heldBytes),
     "saved-full": kv && bytes(kv.fullBytes),
     "saved-prefill": kv && count(kv.slots.prefill),
@@ -77,6 +95,7 @@ function showSaved(run: Run | undefined): void {
   for (const [id, text] of Object.entries(facts)) {
     element(id, HTMLElement).textContent = text ?? "–";
   }
+  element("saved-bytes", HTMLDataElement).value = kv === undefined ? "" : String(kv.savedBytes);
 }
 
 /** Copies `text`, and says on the button for a while whether that went well. */
