@@ -55,7 +55,7 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
     if (engine.tokens(prompt).tokens.length !== context) {
       throw new Error(`${context} words are ${engine.tokens(prompt).tokens.length} tokens`);
     }
-    engine.forget();
+    await engine.forget();
     await gpu.release_unused();
     counting.peakBytes = counting.liveBytes;
     const config = { maxNewTokens: 1, sampling: { temperature: 0 } };
@@ -65,7 +65,7 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
       () => {},
     );
     const { peakBytes } = counting;
-    engine.forget();
+    await engine.forget();
     await gpu.release_unused();
     return { ms: summary.prefillMs, peakGpuBytes: peakBytes, wasmBytes: memory.buffer.byteLength };
   }, wanted);
