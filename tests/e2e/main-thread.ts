@@ -9,6 +9,8 @@ interface TraceEvent {
   readonly args?: { readonly name?: string };
 }
 
+const isMainThread = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
+
 /**
  * Watches the page's main thread. The function that it resolves to ends that, and gives the milliseconds of processor time
  * that each task took. Not those on the clock: with a software adapter the GPU's threads have the processors too, and how
@@ -28,8 +30,7 @@ export async function watchMainThread(page: Page): Promise<() => Promise<number[
     });
     await devtools.send("Tracing.end");
     await complete;
-    const isMain = ({ name, args }: TraceEvent) => name === "thread_name" && args?.name === "CrRendererMain";
-    const threads = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid} ${tid}`));
+    const threads = new Set(events.filter(isMainThread).map(({ pid, tid }) => `${pid} ${tid}`));
     return events
       .filter(({ name, pid, tid }) => name.endsWith("RunTask") && threads.has(`${pid} ${tid}`))
       .flatMap(({ tdur }) => (tdur === undefined ? [] : [tdur / 1000]));
