@@ -18,9 +18,9 @@ use crate::weights::planes::{PlanePiece, fills_units, plane_words};
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
 
-/// From so many tokens on, a product on an adapter that runs on a CPU takes a shader that is fast there, but takes seconds
-/// to be compiled.
-const SERIAL_TOKENS: usize = 64;
+/// From so many tokens on, a product on an adapter that runs on a CPU takes a shader that is twice as fast there, but takes
+/// seconds to be compiled: what long prompts are worth, and short ones are not.
+const SERIAL_TOKENS: usize = 192;
 
 /// What the kernels have to know of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,6 +35,10 @@ pub async fn fastest(model: &Llama, gpu: &Gpu) -> Result<Option<Tuning>, Error> 
         return Ok(None);
     };
     let report = gpu.report();
+    if report.is_software() {
+        // Compiling what is to be tried would take longer there than it can save, and those adapters were all measured.
+        return Ok(Some(Tuning::SERIAL));
+    }
     let format = feed_forward.matrix.shape().format.name();
     let adapter = [&report.name, &report.backend, format]
         .map(str::to_owned)
