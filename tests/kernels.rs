@@ -50,6 +50,11 @@ fn block_matrix_equals_dequantised() {
 }
 
 #[test]
+fn joined_matrices_stay_themselves() {
+    pollster::block_on(kernels::joined_matrices_stay_themselves(&gpu()));
+}
+
+#[test]
 fn rope_turns_pairs() {
     pollster::block_on(kernels::rope_turns_pairs(&gpu()));
 }

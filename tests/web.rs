@@ -46,6 +46,11 @@ async fn block_matrix_equals_dequantised() {
 }
 
 #[wasm_bindgen_test]
+async fn joined_matrices_stay_themselves() {
+    kernels::joined_matrices_stay_themselves(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
 async fn rope_turns_pairs() {
     kernels::rope_turns_pairs(&gpu().await).await;
 }
