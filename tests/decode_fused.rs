@@ -26,7 +26,7 @@ const CLOSE: f32 = 1e-3;
 /// In an f16 cache one more element may be rounded the other way.
 const CLOSE_F16: f32 = 1e-2;
 
-const TUNINGS: [Tuning; 2] = [Tuning::SERIAL, Tuning::PARALLEL];
+const TUNINGS: [Tuning; 3] = [Tuning::SERIAL, Tuning::PARALLEL, Tuning::LIGHT];
 
 /// Eight query heads on one KV head, as many as share one; heads that no power of two divides.
 const GROUP_OF_EIGHT: Sizes = Sizes {
@@ -190,7 +190,7 @@ fn every_strategy() {
             .with_prefill(prefill)
             .with_decode(*decode);
         let name = format!("{prefill}, {decode}");
-        agrees(&name, &model, &config, TUNINGS[nth % 2], 40, 26);
+        agrees(&name, &model, &config, TUNINGS[nth % 3], 40, 26);
     }
 }
 

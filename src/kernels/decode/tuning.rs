@@ -33,6 +33,16 @@ impl Tuning {
         threads: 16,
     };
 
+    /// For small models on adapters that run on a CPU: shaders that are compiled in a third of the time, where a whole text may
+    /// take no longer than that.
+    pub const LIGHT: Self = Self {
+        rows: 2,
+        lanes: 1,
+        attending: 4,
+        slots: 4,
+        threads: 4,
+    };
+
     /// For GPUs, which want many lanes, and neighbours to read neighbours.
     pub const PARALLEL: Self = Self {
         rows: 4,
@@ -51,7 +61,7 @@ impl Tuning {
         threads: 32,
     };
 
-    /// Those that are tried.
+    /// Those that are tried on a GPU.
     pub const ALL: [Self; 3] = [Self::PARALLEL, Self::MODERATE, Self::SERIAL];
 
     /// The same with as many lanes as a workgroup may have for `tile` rows.

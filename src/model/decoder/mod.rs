@@ -151,13 +151,9 @@ impl Decoder {
     ///
     /// [`KernelError`](crate::kernels::KernelError) where the device does not answer.
     pub fn new(model: &Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
-        let usual = if gpu.report().is_software() {
-            Tuning::SERIAL
-        } else {
-            Tuning::PARALLEL
-        };
         let found = model.pipelines.tuning();
-        Self::tuned(model, gpu, cache, found.unwrap_or(usual))
+        let tuning = found.unwrap_or_else(|| tune::usual(model, gpu));
+        Self::tuned(model, gpu, cache, tuning)
     }
 
     /// As [`new`](Self::new), with the work shared out as `tuning` says.

@@ -21,6 +21,20 @@ const ROUNDS: usize = 3;
 /// What was found for an adapter, by its name and the matrix it was tried on.
 static KNOWN: Mutex<Vec<(String, Tuning)>> = Mutex::new(Vec::new());
 
+/// Bytes of matrices below which a model's shaders take longer to compile for a CPU than they run.
+const SMALL_MODEL: u64 = 16 << 20;
+
+/// What suits the kind of adapter that `gpu` is, without having tried anything.
+pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
+    if !gpu.report().is_software() {
+        Tuning::PARALLEL
+    } else if model.matrix_bytes() < SMALL_MODEL {
+        Tuning::LIGHT
+    } else {
+        Tuning::SERIAL
+    }
+}
+
 /// The fastest way on `gpu` for `model`'s first layer; found once for an adapter and a format. `None` where the kernels are
 /// not written for the model.
 ///
@@ -36,8 +50,8 @@ pub async fn fastest(model: &Llama, gpu: &Gpu) -> Result<Option<Tuning>, Error> 
     };
     let report = gpu.report();
     if report.is_software() {
-        // Compiling what is to be tried would take longer there than it can save, and those adapters were all measured.
-        return Ok(Some(Tuning::SERIAL));
+        // Compiling what is to be tried would take longer there than it can save.
+        return Ok(Some(usual(model, gpu)));
     }
     let format = feed_forward.matrix.shape().format.name();
     let adapter = [&report.name, &report.backend, format]
