@@ -162,6 +162,23 @@ test("a text is gone on with, stops at a stop string, and draws by its seed", as
   expect(outcome.free[0]).not.toBe(outcome.free[1]);
 });
 
+test("a text goes on when the cache has grown by block after block, and its old memory was given back", async ({
+  page,
+}) => {
+  await loadTiny(page);
+  const outcome = await page.evaluate(async () => {
+    const params = { prompt: "abc", max_tokens: 150, ignore_eos: true };
+    const held = new Set<number>();
+    for await (const { kv } of await tiny.completions.create({ ...params, stream: true })) {
+      held.add(kv.heldBytes);
+    }
+    const { usage } = await tiny.completions.create(params);
+    return { sizes: held.size, completion: usage?.completion_tokens };
+  });
+  expect(outcome.sizes).toBeGreaterThanOrEqual(3);
+  expect(outcome.completion).toBe(150);
+});
+
 test("what can't be asked for is refused by name, and what changes nothing is not", async ({ page }) => {
   await loadTiny(page);
   const outcome = await page.evaluate(async () => {

@@ -49,6 +49,8 @@ pub struct Decoder {
     choose_parts: BoundKernel,
     choose: BoundKernel,
     layers: Vec<LayerKernels>,
+    /// What the layers are bound to. Held here, since in the browser a buffer that only a binding refers to counts as dropped.
+    work: Option<Work>,
     /// The state of the cache that the layers are bound to.
     bound: Option<u64>,
     /// Used in turn, so that a step may begin before the result of the one before it has been read.
@@ -239,6 +241,7 @@ impl Decoder {
                 ],
             ),
             layers: Vec::new(),
+            work: None,
             bound: None,
             last_norm: buffer_of(model.norm.weight())?,
             reports: [(); 2].map(|()| Readback::new(gpu, REPORT_BYTES)),
@@ -318,6 +321,7 @@ impl Decoder {
         }
         queue.submit([encoder.finish()]);
         self.layers = layers;
+        self.work = Some(work);
         self.bound = Some(cache.stamp());
         Ok(())
     }
