@@ -159,31 +159,32 @@ impl LayerKernels {
         sizes: &DecodeSizes,
         step: &LayerStep,
     ) {
-        let splits = step.reach.div_ceil(SPLIT) as u32;
-        let tiles = (sizes.width / 32) as u32;
-        for (project, heads) in &self.project {
-            project.dispatch(pass, [*heads, 1]);
-        }
-        self.attend.dispatch(pass, [splits, sizes.kv_heads as u32]);
-        self.add_output.dispatch(pass, [tiles, 1]);
-        let gate_up = sizes.feed_forward / (GATE_UP_TILE / 2);
-        self.gate_up.dispatch(pass, [gate_up as u32, 1]);
-        self.add_down.dispatch(pass, [tiles, 1]);
+        self.attend(pass, sizes, step);
+        self.feed_forward(pass, sizes);
     }
 
     /// Records the layer's part of a step.
     pub fn step(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes, step: &LayerStep) {
-        let splits = step.reach.div_ceil(SPLIT) as u32;
-        let kv_heads = sizes.kv_heads as u32;
-        let tiles = (sizes.width / 32) as u32;
+        self.attend(pass, sizes, step);
+        self.combine.dispatch(pass, [sizes.query_heads as u32, 1]);
+        if step.scored {
+            self.evict.dispatch(pass, [sizes.kv_heads as u32, 1]);
+        }
+        self.feed_forward(pass, sizes);
+    }
+
+    /// Queries, keys and values, and the splits' attention.
+    fn attend(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes, step: &LayerStep) {
         for (project, heads) in &self.project {
             project.dispatch(pass, [*heads, 1]);
         }
-        self.attend.dispatch(pass, [splits, kv_heads]);
-        self.combine.dispatch(pass, [sizes.query_heads as u32, 1]);
-        if step.scored {
-            self.evict.dispatch(pass, [kv_heads, 1]);
-        }
+        let splits = step.reach.div_ceil(SPLIT) as u32;
+        self.attend.dispatch(pass, [splits, sizes.kv_heads as u32]);
+    }
+
+    /// Everything after the attention.
+    fn feed_forward(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes) {
+        let tiles = (sizes.width / 32) as u32;
         self.add_output.dispatch(pass, [tiles, 1]);
         let gate_up = sizes.feed_forward / (GATE_UP_TILE / 2);
         self.gate_up.dispatch(pass, [gate_up as u32, 1]);

@@ -5,8 +5,6 @@ mod pipelines;
 mod tune;
 mod weights;
 
-use std::num::NonZeroU64;
-
 use super::llama::Llama;
 use super::matrix::Matrix;
 use crate::Error;
@@ -265,11 +263,8 @@ impl Decoder {
     ///
     /// As [`StepDecoder::step`].
     pub fn bare_step(&mut self, cache: &mut ScopeCache) -> Result<Option<Pending>, Error> {
-        if !cache.ready()? {
+        if !self.ready(cache)? {
             return Ok(None);
-        }
-        if self.bound != Some(cache.stamp()) {
-            self.bind(cache)?;
         }
         let (device, queue) = self.gpu.wgpu();
         let capacities = (0..self.sizes.layers).map(|layer| cache.capacity(layer));
@@ -293,6 +288,15 @@ impl Decoder {
         report.copy(&mut encoder, self.buffers.report.buffer(), REPORT_BYTES);
         queue.submit([encoder.finish()]);
         Ok(Some(report.request(REPORT_BYTES)))
+    }
+
+    /// Makes ready for a step in `cache`'s memory; `false` where that can't be.
+    fn ready(&mut self, cache: &mut ScopeCache) -> Result<bool, Error> {
+        let ready = cache.ready()?;
+        if ready && self.bound != Some(cache.stamp()) {
+            self.bind(cache)?;
+        }
+        Ok(ready)
     }
 
     /// Binds every layer to `cache`'s memory as it is now.
@@ -334,11 +338,8 @@ impl StepDecoder for Decoder {
         cache: &mut ScopeCache,
         wanted: Wanted,
     ) -> Result<Option<Pending>, Error> {
-        if !cache.ready()? {
+        if !self.ready(cache)? {
             return Ok(None);
-        }
-        if self.bound != Some(cache.stamp()) {
-            self.bind(cache)?;
         }
         let (device, queue) = self.gpu.wgpu();
         let position = cache.position();
@@ -408,6 +409,5 @@ fn planes(matrix: &weights::MatrixBuffers) -> Vec<(u32, &BoundBuffer)> {
 fn within_limits(limits: &wgpu::Limits, sizes: &DecodeSizes) -> bool {
     limits.max_storage_buffers_per_shader_stage >= 8
         && 16 * step_vectors(sizes) as u64 <= limits.max_uniform_buffer_binding_size
-        && NonZeroU64::new(4 * sizes.vocabulary as u64)
-            .is_some_and(|bytes| bytes.get() <= limits.max_storage_buffer_binding_size)
+        && 4 * sizes.vocabulary as u64 <= limits.max_storage_buffer_binding_size
 }
