@@ -2,7 +2,7 @@
 //! the device's loss, then registered with burn.
 
 mod error;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(unix)]
 mod exit;
 mod limits;
 mod loss;
@@ -82,8 +82,6 @@ impl Gpu {
         let (device, queue) = request_device(&adapter, wanted).await?;
         #[cfg(target_family = "wasm")]
         crate::web::adapter::watch_buffers(&device);
-        #[cfg(not(target_family = "wasm"))]
-        exit::wait_for(&device);
 
         let report = Arc::new(GpuReport::new(&adapter, &device));
         let setup = WgpuSetup {
@@ -105,6 +103,8 @@ impl Gpu {
             })?;
         if report.is_software() {
             software::note(&burn_device);
+            #[cfg(unix)]
+            exit::note(&burn_device, &setup.device);
         }
         // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
         let watch = DeviceWatch::install(&setup.device);
@@ -128,6 +128,7 @@ impl Gpu {
 
     /// The device to create tensors and modules on.
     pub fn device(&self) -> &Device {
+        self.used_by_this_thread();
         &self.device
     }
 
@@ -138,6 +139,7 @@ impl Gpu {
 
     /// The wgpu handles that burn's device runs on, for counting and for work of one's own.
     pub fn wgpu(&self) -> (&wgpu::Device, &wgpu::Queue) {
+        self.used_by_this_thread();
         (&self.setup.device, &self.setup.queue)
     }
 
@@ -209,6 +211,13 @@ impl Gpu {
     /// `work`'s result, unless the device is lost first.
     pub(crate) async fn or_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, GpuError> {
         self.watch.or_lost(work).await
+    }
+
+    fn used_by_this_thread(&self) {
+        #[cfg(unix)]
+        if self.report.is_software() {
+            exit::wait_on_this_thread();
+        }
     }
 
     /// Resolves when the device is lost, at once if it already is.
