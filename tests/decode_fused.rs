@@ -13,7 +13,7 @@ mod tiny_model;
 use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
-use kvscope::generate::{Chosen, Fed, StepDecoder, Wanted};
+use kvscope::generate::{Answer, Chosen, Draw, Fed, Sampler, SamplingConfig, StepDecoder, Wanted};
 use kvscope::gpu::Pending;
 use kvscope::kernels::decode::Tuning;
 use kvscope::model::{Decoder, Llama, LogitRows};
@@ -58,9 +58,9 @@ fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCa
     cache
 }
 
-fn step(decoder: &mut Decoder, token: u32, cache: &mut ScopeCache, logits: bool) -> Vec<u8> {
+fn step(decoder: &mut Decoder, token: u32, cache: &mut ScopeCache, answer: Answer<'_>) -> Vec<u8> {
     let wanted = Wanted {
-        logits,
+        answer,
         scores: true,
     };
     let pending = decoder.step(Fed::Token(token), cache, wanted).unwrap();
@@ -117,7 +117,7 @@ fn agrees(
     };
     for (t, &token) in decoded.iter().enumerate() {
         let expected = run::read_back(model.step(token, &mut plain).unwrap());
-        let found = floats(&step(&mut decoder, token, &mut fused, true));
+        let found = floats(&step(&mut decoder, token, &mut fused, Answer::Logits));
         let off = difference(&found, &expected);
         assert!(off < close, "{name}, step {t}: logits are off by {off}");
         assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
@@ -218,39 +218,116 @@ fn long_caches() {
     }
 }
 
-/// The likeliest token and its probability, on the device and on the host.
+/// Tokens chosen and drawn on the device, against the rules of [`SamplingConfig`] in plain f64 on the logits of the same
+/// step.
 #[test]
-fn choices() {
+fn choices_and_draws() {
     let model = model(LLAMA, BlockFormat::Q5_0);
     let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::H2o);
+    let warm = || SamplingConfig::default().with_temperature(0.8);
+    let samplings = [
+        SamplingConfig::default(),
+        warm(),
+        warm().with_top_k(1),
+        warm().with_top_k(7).with_repetition_penalty(1.3),
+        warm().with_top_p(0.6),
+        warm().with_top_k(40).with_top_p(0.9).with_min_p(0.05),
+        warm().with_min_p(0.5),
+        warm().with_temperature(0.0).with_repetition_penalty(3.0),
+        warm().with_temperature(50.0).with_top_k(9999),
+        warm().with_temperature(1e-3),
+        warm()
+            .with_repetition_penalty(0.7)
+            .with_repetition_window(0)
+            .with_top_p(0.95),
+    ];
     for tuning in TUNINGS {
-        let tokens = tokens(30);
-        let mut first = prefilled(&model, config.clone(), &tokens);
-        let mut second = prefilled(&model, config.clone(), &tokens);
-        let gpu = devices::opened();
-        let mut logits = Decoder::tuned(&model, gpu, &first, tuning)
-            .unwrap()
-            .unwrap();
-        let mut chosen = Decoder::tuned(&model, gpu, &second, tuning)
-            .unwrap()
-            .unwrap();
-        let mut token = 7;
-        for step_number in 0..25 {
-            let logits = floats(&step(&mut logits, token, &mut first, true));
-            let bytes = step(&mut chosen, token, &mut second, false);
-            let chosen = Chosen::from_bytes(&bytes, model.config().vocabulary).unwrap();
-            let (best, most) = logits
-                .iter()
-                .enumerate()
-                .fold(
-                    (0, f32::MIN),
-                    |best, (at, &it)| if it > best.1 { (at, it) } else { best },
-                );
-            assert_eq!(chosen.token as usize, best, "step {step_number}");
-            let sum: f64 = logits.iter().map(|it| f64::from(it - most).exp()).sum();
-            assert!((f64::from(chosen.probability) * sum - 1.0).abs() < 1e-4);
-            token = chosen.token;
+        let mut history = tokens(30);
+        let mut first = prefilled(&model, config.clone(), &history);
+        let mut second = prefilled(&model, config.clone(), &history);
+        let decoder = |cache: &ScopeCache| {
+            let decoder = Decoder::tuned(&model, devices::opened(), cache, tuning);
+            decoder.unwrap().unwrap()
+        };
+        let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
+        for seed in 0..33 {
+            let sampling = samplings[seed % samplings.len()].clone();
+            let mut sampler = Sampler::new(sampling.with_seed(seed as u64)).unwrap();
+            let last = history[history.len() - 1];
+            let is_greedy = sampler.is_greedy();
+            let draw = sampler.draw(&history);
+            let answer = if is_greedy {
+                Answer::Likeliest
+            } else {
+                Answer::Drawn(draw)
+            };
+            let bytes = step(&mut drawing, last, &mut second, answer);
+            let found = Chosen::from_bytes(&bytes, model.config().vocabulary).unwrap();
+            let logits = floats(&step(&mut plain, last, &mut first, Answer::Logits));
+
+            let [from, to] = share(&logits, &draw, found.token);
+            let part = f64::from(draw.part);
+            assert!(
+                from - 1e-5 <= part && part <= to + 1e-5,
+                "{draw:?}: token {} is from {from} to {to}",
+                found.token
+            );
+            let most = logits.iter().copied().fold(f32::MIN, f32::max);
+            let weight = |logit: f32| f64::from(logit - most).exp();
+            let sum: f64 = logits.iter().map(|it| weight(*it)).sum();
+            let probability = weight(logits[found.token as usize]) / sum;
+            assert!((f64::from(found.probability) - probability).abs() < 1e-5);
+            history.push(found.token);
         }
+    }
+}
+
+/// Where `token` lies in the cumulative probability, from 0 to 1, of what penalty, temperature and filters leave; an empty
+/// place beyond 1 if they leave it out.
+fn share(logits: &[f32], draw: &Draw<'_>, token: u32) -> [f64; 2] {
+    let sampling = draw.sampling;
+    let mut logits: Vec<f64> = logits.iter().map(|it| f64::from(*it)).collect();
+    let penalty = f64::from(sampling.repetition_penalty);
+    for id in draw.occurred {
+        let logit = &mut logits[*id as usize];
+        *logit *= if *logit > 0.0 {
+            penalty.recip()
+        } else {
+            penalty
+        };
+    }
+    let mut ranked: Vec<usize> = (0..logits.len()).collect();
+    // Stable: of equal ones the smaller token first.
+    ranked.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    if sampling.temperature == 0.0 {
+        ranked.truncate(1);
+    }
+    if sampling.top_k > 0 {
+        ranked.truncate(sampling.top_k);
+    }
+    let largest = logits[ranked[0]];
+    let temperature = f64::from(sampling.temperature).max(1e-9);
+    let weight = |id: &usize| ((logits[*id] - largest) / temperature).exp();
+    let total: f64 = ranked.iter().map(weight).sum();
+    let mut sum = 0.0;
+    let nucleus = ranked.iter().take_while(|id| {
+        let before = sum;
+        sum += weight(id);
+        before < f64::from(sampling.top_p) * total
+    });
+    let mut kept: Vec<usize> = nucleus.copied().collect();
+    kept.retain(|id| weight(id) >= f64::from(sampling.min_p));
+    kept.sort_unstable();
+    let total: f64 = kept.iter().map(weight).sum();
+    let before: f64 = kept
+        .iter()
+        .take_while(|id| **id < token as usize)
+        .map(weight)
+        .sum();
+    if kept.contains(&(token as usize)) {
+        [before / total, (before + weight(&(token as usize))) / total]
+    } else {
+        [2.0, 2.0]
     }
 }
 
@@ -316,7 +393,7 @@ fn both_ways_take_turns() {
         let found = if t % 5 == 3 {
             run::read_back(model.step(token, &mut mixed).unwrap())
         } else {
-            floats(&step(&mut decoder, token, &mut mixed, true))
+            floats(&step(&mut decoder, token, &mut mixed, Answer::Logits))
         };
         let off = difference(&found, &expected);
         assert!(off < CLOSE, "step {t}: {off}");
@@ -365,6 +442,32 @@ fn a_step_is_one_submission_of_few_kernels() {
     );
     let discontinuous = selections(DecodeStrategy::Discontinuous);
     assert!(discontinuous < slide && discontinuous < adaptive);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let gpu = devices::opened();
+    let of = |sizes: &Llama, cache_type| {
+        let config = sizes.config().cache().with_cache_type(cache_type);
+        prefilled(sizes, config, &[1, 2, 3])
+    };
+    let mut cache = of(&model, CacheType::F32);
+    let mut decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+    let mut step = |token, cache: &mut ScopeCache| {
+        let position = cache.position();
+        let stepped = decoder.step(Fed::Token(token), cache, Wanted::default());
+        assert_eq!(cache.position(), position);
+        stepped.map(|pending| pending.is_some())
+    };
+
+    let unknown = step(LLAMA.vocabulary as u32, &mut cache).unwrap_err();
+    assert!(unknown.to_string().contains("no token"), "{unknown}");
+    let others = self::model(GROUP_OF_EIGHT, BlockFormat::Q8_0);
+    let mismatch = step(1, &mut of(&others, CacheType::F32)).unwrap_err();
+    assert_eq!(mismatch.code(), "invalid-argument", "{mismatch}");
+    // The kernels are written for one type; tensor operations are not.
+    assert!(!step(1, &mut of(&model, CacheType::F16)).unwrap());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{CacheType, ScopeCache};
-use kvscope::generate::{Fed, StepDecoder, Wanted};
+use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
 use kvscope::gpu::Gpu;
 use kvscope::model::{Decoder, Llama, LoadedModel, LogitRows, load_model};
 use kvscope::text::Controls;
@@ -132,7 +132,7 @@ fn follows(
 /// A step by the fused kernels.
 fn fused(decoder: &mut Decoder, gpu: &Gpu, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
     let wanted = Wanted {
-        logits: true,
+        answer: Answer::Logits,
         ..Wanted::default()
     };
     let pending = decoder.step(Fed::Token(token), cache, wanted);

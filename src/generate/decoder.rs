@@ -1,6 +1,6 @@
 //! Decoding as one piece of work on the device, where a model offers it.
 
-use super::GenerateError;
+use super::{GenerateError, SamplingConfig};
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::gpu::Pending;
@@ -15,12 +15,36 @@ pub enum Fed {
 }
 
 /// What a step is to do and to bring back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// The logits, `[vocabulary]` in f32, instead of the [likeliest token](Chosen).
-    pub logits: bool,
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Wanted<'a> {
+    /// What comes back.
+    pub answer: Answer<'a>,
     /// Every slot's score, even where nothing is selected.
     pub scores: bool,
+}
+
+/// What a step brings back.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Answer<'a> {
+    /// The likeliest token, as [`Chosen`].
+    #[default]
+    Likeliest,
+    /// A token drawn on the device, as [`Chosen`].
+    Drawn(Draw<'a>),
+    /// The logits, `[vocabulary]` in f32.
+    Logits,
+}
+
+/// A choice that a [`Sampler`](super::Sampler) is about to make, for others to make it: by
+/// [`Sampler::draw`](super::Sampler::draw).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw<'a> {
+    /// The rules.
+    pub sampling: &'a SamplingConfig,
+    /// The tokens that count as having occurred, each once.
+    pub occurred: &'a [u32],
+    /// Which part of the cumulative probability is to be passed, from 0 to below 1.
+    pub part: f32,
 }
 
 /// A model's steps with one cache, each one submission to the device.
@@ -29,7 +53,7 @@ pub trait StepDecoder {
     /// [`LanguageModel::step`](super::LanguageModel::step); nothing has been done then.
     ///
     /// Two results may be on their way, so that a step [fed](Fed::Chosen) with what the one before it chose can begin before
-    /// that has come back; with `logits` only one.
+    /// that has come back; of [logits](Answer::Logits) only one.
     ///
     /// # Errors
     ///
@@ -38,21 +62,21 @@ pub trait StepDecoder {
         &mut self,
         fed: Fed,
         cache: &mut ScopeCache,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Pending>, Error>;
 }
 
-/// The likeliest token, the first of equal ones.
+/// The token that a step chose: the likeliest, the first of equal ones, or one that was drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chosen {
     /// The token.
     pub token: u32,
-    /// Its probability by all logits.
+    /// The model's own probability of it, by all logits as they are.
     pub probability: f32,
 }
 
 impl Chosen {
-    /// From the bytes that a step without `logits` brings back: token, probability, how many logits are NaN or +∞.
+    /// From the bytes that a step brings back: token, probability, how many logits are NaN or +∞.
     ///
     /// # Errors
     ///

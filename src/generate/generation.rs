@@ -7,8 +7,8 @@ use web_time::Instant;
 use super::model::{LanguageModel, Spelling, read};
 use super::step::rate;
 use super::{
-    CacheSlots, Cancel, Chosen, Fed, FinishReason, GenerateConfig, GenerateError, Sampled, Sampler,
-    Step, StepDecoder, StopStrings, Summary, Wanted,
+    Answer, CacheSlots, Cancel, Chosen, Fed, FinishReason, GenerateConfig, GenerateError, Sampled,
+    Sampler, Step, StepDecoder, StopStrings, Summary, Wanted,
 };
 use crate::Error;
 use crate::cache::ScopeCache;
@@ -259,19 +259,20 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         };
         gpu.check()?;
         let last = self.tokens[self.tokens.len() - 1];
+        let answer = if self.sampler.is_greedy() {
+            Answer::Likeliest
+        } else {
+            Answer::Drawn(self.sampler.draw(&self.tokens))
+        };
         let wanted = Wanted {
-            logits: !self.sampler.is_greedy(),
+            answer,
             scores: self.scores,
         };
         let Some(pending) = decoder.step(Fed::Token(last), self.cache, wanted)? else {
             return Ok(None);
         };
+        self.sampler.drawn();
         let bytes = pending.read(gpu).await?;
-        if wanted.logits {
-            let (logits, _) = bytes.as_chunks::<4>();
-            let logits: Vec<f32> = logits.iter().map(|it| f32::from_le_bytes(*it)).collect();
-            return Ok(Some(self.sampler.sample(&logits, &self.tokens)?));
-        }
         let chosen = Chosen::from_bytes(&bytes, self.model.vocabulary())?;
         Ok(Some(Sampled {
             token: chosen.token,

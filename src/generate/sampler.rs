@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::exp::exp;
-use super::{GenerateError, SamplingConfig};
+use super::{Draw, GenerateError, SamplingConfig};
 
 /// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
 const RANKED_AT_FIRST: usize = 256;
@@ -34,6 +34,8 @@ pub struct Sampler {
     numbers: Vec<f64>,
     /// Tokens that may be chosen.
     candidates: Vec<u32>,
+    /// Tokens that count as having occurred.
+    occurred: Vec<u32>,
 }
 
 impl Sampler {
@@ -52,6 +54,7 @@ impl Sampler {
             random: ChaCha8Rng::from_seed(seed),
             numbers: Vec::new(),
             candidates: Vec::new(),
+            occurred: Vec::new(),
         })
     }
 
@@ -78,7 +81,7 @@ impl Sampler {
         } else {
             self.weigh(self.numbers[best as usize]);
             self.filter();
-            self.draw().unwrap_or(best)
+            self.pick().unwrap_or(best)
         };
         Ok(Sampled {
             token,
@@ -86,22 +89,49 @@ impl Sampler {
         })
     }
 
-    fn penalise(&mut self, logits: &[f32], history: &[u32]) {
-        self.numbers.clear();
-        self.numbers
-            .extend(logits.iter().map(|logit| f64::from(*logit)));
-        let penalty = f64::from(self.config.repetition_penalty);
-        if penalty == 1.0 {
+    /// The choice that [`sample`](Self::sample) would make next, for a device that makes it in f32 by the same rules: its
+    /// rounding may tip a draw that falls between two tokens. [`drawn`](Self::drawn) is to be called once it has been made.
+    pub fn draw(&mut self, history: &[u32]) -> Draw<'_> {
+        self.find_occurred(history);
+        // The 24 bits that an f32 has, of the number that `sample` would take.
+        let part = (self.random.clone().next_u64() >> 40) as f32 / (1_u64 << 24) as f32;
+        Draw {
+            sampling: &self.config,
+            occurred: &self.occurred,
+            part,
+        }
+    }
+
+    /// Goes on to the next random number, as [`sample`](Self::sample) would have, after somebody else's [`draw`](Self::draw).
+    pub fn drawn(&mut self) {
+        if self.config.temperature > 0.0 {
+            self.random.next_u64();
+        }
+    }
+
+    /// Finds the tokens to penalise; none where the penalty changes nothing.
+    fn find_occurred(&mut self, history: &[u32]) {
+        self.occurred.clear();
+        if self.config.repetition_penalty == 1.0 {
             return;
         }
         let window = match self.config.repetition_window {
             0 => history.len(),
             window => window.min(history.len()),
         };
-        let mut occurred = history[history.len() - window..].to_vec();
-        occurred.sort_unstable();
-        occurred.dedup();
-        for token in occurred {
+        self.occurred
+            .extend_from_slice(&history[history.len() - window..]);
+        self.occurred.sort_unstable();
+        self.occurred.dedup();
+    }
+
+    fn penalise(&mut self, logits: &[f32], history: &[u32]) {
+        self.numbers.clear();
+        self.numbers
+            .extend(logits.iter().map(|logit| f64::from(*logit)));
+        let penalty = f64::from(self.config.repetition_penalty);
+        self.find_occurred(history);
+        for &token in &self.occurred {
             if let Some(logit) = self.numbers.get_mut(token as usize) {
                 *logit = if *logit > 0.0 {
                     *logit / penalty
@@ -176,7 +206,7 @@ impl Sampler {
     }
 
     /// The candidate at which the sum of weights passes a random part of their whole; `None` only if there is none.
-    fn draw(&mut self) -> Option<u32> {
+    fn pick(&mut self) -> Option<u32> {
         let weights = &self.numbers;
         let weight = |token: u32| weights[token as usize];
         let total: f64 = self.candidates.iter().map(|token| weight(*token)).sum();

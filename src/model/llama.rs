@@ -117,11 +117,8 @@ impl Llama {
         cache: &mut ScopeCache,
         decoded: bool,
     ) -> Result<Tensor<2>, Error> {
-        let vocabulary = self.config.vocabulary;
-        if let Some(&token) = tokens.iter().find(|token| **token as usize >= vocabulary) {
-            return Err(ModelError::UnknownToken { token, vocabulary }.into());
-        }
-        self.check(cache)?;
+        self.check_tokens(tokens)?;
+        self.check_cache(cache)?;
 
         let mut hidden = self.embedding.rows(tokens)?;
         if tokens.is_empty() {
@@ -146,8 +143,17 @@ impl Llama {
         Ok(output.product(normed)?)
     }
 
-    /// Whether the cache was made for a model like this one.
-    fn check(&self, cache: &ScopeCache) -> Result<(), ModelError> {
+    /// [`ModelError::UnknownToken`] for the first that the model does not know.
+    pub(super) fn check_tokens(&self, tokens: &[u32]) -> Result<(), ModelError> {
+        let vocabulary = self.config.vocabulary;
+        match tokens.iter().find(|token| **token as usize >= vocabulary) {
+            Some(&token) => Err(ModelError::UnknownToken { token, vocabulary }),
+            None => Ok(()),
+        }
+    }
+
+    /// [`ModelError::CacheMismatch`] unless the cache was made for a model like this one.
+    pub(super) fn check_cache(&self, cache: &ScopeCache) -> Result<(), ModelError> {
         let (model, cache) = (self.config.cache(), cache.config());
         let sizes = |config: &crate::cache::ScopeCacheConfig| {
             [

@@ -52,6 +52,7 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
         slots => tuning.slots,
         share => tuning.share(sizes.dim / 8),
         threads => tuning.threads,
+        drawing => tuning.drawing(),
         height => matrix.map_or(0, |matrix| matrix.height),
         groups => matrix.map_or(0, |matrix| matrix.groups),
         input => particular.input,

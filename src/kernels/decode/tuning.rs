@@ -16,6 +16,9 @@ pub struct Tuning {
     pub threads: usize,
 }
 
+/// Threads that every adapter lets a workgroup have.
+const MOST_THREADS: usize = 256;
+
 impl Default for Tuning {
     fn default() -> Self {
         Self::PARALLEL
@@ -67,12 +70,16 @@ impl Tuning {
     /// The same with as many lanes as a workgroup may have for `tile` rows.
     #[must_use]
     pub fn within(self, tile: usize) -> Self {
-        const MOST_THREADS: usize = 256;
         let most = (MOST_THREADS * self.rows / tile).max(1);
         Self {
             lanes: self.lanes.min(most),
             ..self
         }
+    }
+
+    /// Threads of the one workgroup that draws a token.
+    pub fn drawing(self) -> usize {
+        (4 * self.threads).min(MOST_THREADS)
     }
 
     /// Of `octs` vectors of eight elements, how many an attending thread has: the fewest by which its workgroup has all.

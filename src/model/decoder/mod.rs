@@ -1,5 +1,6 @@
 //! Decoding with the fused kernels of [`crate::kernels::decode`]: one submission and one small readback a token.
 
+mod drawing;
 mod layer;
 mod pipelines;
 mod tune;
@@ -8,13 +9,14 @@ mod weights;
 use super::llama::Llama;
 use super::matrix::Matrix;
 use crate::Error;
-use crate::cache::ScopeCache;
-use crate::generate::{Fed, StepDecoder, Wanted};
+use crate::cache::{CacheType, ScopeCache};
+use crate::generate::{Answer, Fed, StepDecoder, Wanted};
 use crate::gpu::{Gpu, Pending, Readback};
 use crate::kernels::decode::{
     BoundKernel, DecodeSizes, LayerStep, MatrixText, Particular, Tuning, step_vectors, step_words,
 };
 use crate::kernels::{BoundBuffer, buffer_of};
+use drawing::{Drawing, SETTINGS};
 use layer::{LayerKernels, Work};
 pub(super) use pipelines::Pipelines;
 use pipelines::{Kernel, text_of};
@@ -54,6 +56,8 @@ pub struct Decoder {
     /// Used in turn, so that a step may begin before the result of the one before it has been read.
     reports: [Readback; 2],
     whole: Option<Readback>,
+    /// What draws a token, once one was asked for.
+    drawing: Option<Drawing>,
     counts: StepCounts,
 }
 
@@ -92,14 +96,7 @@ struct StepBuffers {
 impl StepBuffers {
     fn new(device: &wgpu::Device, sizes: &DecodeSizes) -> Self {
         let storage = |bytes: usize| storage(device, bytes as u64);
-        let uniform = |bytes: u64| {
-            BoundBuffer::whole(device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("kvscope step"),
-                size: bytes,
-                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }))
-        };
+        let uniform = |bytes: u64| uniform(device, bytes);
         Self {
             activations: storage(16 * sizes.activations().vectors),
             token: storage(4),
@@ -126,6 +123,16 @@ fn storage(device: &wgpu::Device, bytes: u64) -> BoundBuffer {
         usage: wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    }))
+}
+
+/// A uniform buffer of our own.
+fn uniform(device: &wgpu::Device, bytes: u64) -> BoundBuffer {
+    BoundBuffer::whole(device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("kvscope step"),
+        size: bytes,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     }))
 }
@@ -244,6 +251,7 @@ impl Decoder {
             last_norm: buffer_of(model.norm.weight())?,
             reports: [(); 2].map(|()| Readback::new(gpu, REPORT_BYTES)),
             whole: None,
+            drawing: None,
             counts: StepCounts::default(),
             buffers,
             weights,
@@ -336,9 +344,14 @@ impl StepDecoder for Decoder {
         &mut self,
         fed: Fed,
         cache: &mut ScopeCache,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Pending>, Error> {
-        if !self.ready(cache)? {
+        if let Fed::Token(token) = fed {
+            self.model.check_tokens(&[token])?;
+        }
+        self.model.check_cache(cache)?;
+        let is_packed = cache.config().cache_type == CacheType::F16;
+        if is_packed != self.sizes.packed || !self.ready(cache)? {
             return Ok(None);
         }
         let (device, queue) = self.gpu.wgpu();
@@ -351,6 +364,17 @@ impl StepDecoder for Decoder {
         if let Fed::Token(token) = fed {
             queue.write_buffer(self.buffers.token.buffer(), 0, &token.to_le_bytes());
         }
+        let drawing = match wanted.answer {
+            Answer::Drawn(draw) => {
+                let ready = self.drawing.take();
+                let drawing = self.drawing.insert(ready.unwrap_or_else(|| {
+                    Drawing::new(&self.model, device, &self.sizes, self.tuning, &self.buffers)
+                }));
+                drawing.prepare(queue, &draw, self.sizes.vocabulary);
+                Some(&*drawing)
+            }
+            _ => None,
+        };
 
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
@@ -362,35 +386,42 @@ impl StepDecoder for Decoder {
                 kernels.step(&mut pass, &self.sizes, step);
             }
             self.logits.dispatch(&mut pass, self.logits_grid);
-            if !wanted.logits {
+            if wanted.answer != Answer::Logits {
                 let parts = self.sizes.parts() as u32;
                 self.choose_parts.dispatch(&mut pass, [parts, 1]);
-                self.choose.dispatch(&mut pass, [1, 1]);
+                let choose = drawing.map_or(&self.choose, |drawing| &drawing.kernel);
+                choose.dispatch(&mut pass, [1, 1]);
             }
         }
-        let bytes = if wanted.logits {
-            4 * self.sizes.vocabulary as u64
-        } else {
-            REPORT_BYTES
-        };
-        let (source, readback) = if wanted.logits {
-            let gpu = &self.gpu;
+        let (source, readback, bytes) = if wanted.answer == Answer::Logits {
+            let (gpu, bytes) = (&self.gpu, 4 * self.sizes.vocabulary as u64);
             let whole = self.whole.get_or_insert_with(|| Readback::new(gpu, bytes));
-            (self.buffers.logits.buffer(), &*whole)
+            (self.buffers.logits.buffer(), &*whole, bytes)
         } else {
             self.reports.swap(0, 1);
-            (self.buffers.report.buffer(), &self.reports[0])
+            (self.buffers.report.buffer(), &self.reports[0], REPORT_BYTES)
         };
         readback.copy(&mut encoder, source, bytes);
         queue.submit([encoder.finish()]);
         let selections = steps.iter().filter(|step| step.scored).count();
         let layers = self.layers.iter().map(LayerKernels::dispatches);
+        let chosen = match wanted.answer {
+            Answer::Logits => 0,
+            Answer::Likeliest | Answer::Drawn(_) => 2,
+        };
+        let uploaded = [
+            4 * words.len(),
+            if matches!(fed, Fed::Token(_)) { 4 } else { 0 },
+            match wanted.answer {
+                Answer::Drawn(draw) => 4 * SETTINGS + 4 * draw.occurred.len(),
+                _ => 0,
+            },
+        ];
         self.counts = StepCounts {
-            dispatches: layers.sum::<usize>() + selections + if wanted.logits { 2 } else { 4 },
+            dispatches: layers.sum::<usize>() + selections + 2 + chosen,
             selections,
             submissions: 1,
-            uploaded_bytes: 4 * words.len() as u64
-                + if matches!(fed, Fed::Token(_)) { 4 } else { 0 },
+            uploaded_bytes: uploaded.iter().sum::<usize>() as u64,
             read_bytes: bytes,
         };
         Ok(Some(readback.request(bytes)))

@@ -26,6 +26,7 @@ pub(super) enum Kernel {
     Logits,
     ChooseParts,
     Choose,
+    Draw,
 }
 
 impl Kernel {
@@ -54,6 +55,7 @@ impl Kernel {
             ],
             Self::ChooseParts => &[shader!("choose_parts.wgsl"), shader!("both.wgsl")],
             Self::Choose => &[shader!("choose.wgsl"), shader!("both.wgsl")],
+            Self::Draw => &[shader!("draw.wgsl"), shader!("both.wgsl")],
         }
     }
 
@@ -70,6 +72,7 @@ impl Kernel {
             Self::Logits => "logits",
             Self::ChooseParts => "choose_parts",
             Self::Choose => "choose",
+            Self::Draw => "draw",
         }
     }
 }

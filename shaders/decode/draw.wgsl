@@ -1,0 +1,298 @@
+// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in this order, then the first
+// token, in the order of ids, at which the cumulative probability of what is left passes a random part. One workgroup, of
+// which each thread has consecutive tokens.
+//
+// What is cut off is found bit by bit: the k-th largest number is the largest bit pattern that k numbers reach, and the
+// nucleus ends at the largest weight such that those that reach it sum to p.
+
+struct Settings {
+    temperature: f32,
+    top_k: u32,
+    top_p: f32,
+    min_p: f32,
+    penalty: f32,
+    // How many tokens are penalised.
+    occurred: u32,
+    // Which part of the cumulative probability is to be passed, below 1.
+    part: f32,
+    unused: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> occurred: array<u32>;
+@group(0) @binding(3) var<uniform> settings: Settings;
+// Logits with their penalty, then weights: probabilities times one factor, by which the likeliest token's is 1.
+@group(0) @binding(4) var<storage, read_write> numbers: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> token: array<u32>;
+@group(0) @binding(6) var<storage, read_write> report: array<vec4<u32>>;
+
+const THREADS: u32 = {{ drawing }}u;
+const VECTORS: u32 = {{ (vocabulary + 3) // 4 }}u;
+const SHARE: u32 = (VECTORS + THREADS - 1u) / THREADS;
+
+// The logit of a token that is never chosen, and the weight of one that was cut off.
+const NEVER: f32 = -3.0e38;
+const CUT: f32 = -1.0;
+
+var<workgroup> shared_sums: array<vec4<f32>, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(local_invocation_index) thread: u32) {
+    let first = min(thread * SHARE, VECTORS);
+    let end = min(first + SHARE, VECTORS);
+    for (var i = first; i < end; i += 1u) {
+        numbers[i] = possible(i, logits[i]);
+    }
+    storageBarrier();
+    for (var i = thread; i < settings.occurred; i += THREADS) {
+        penalise(occurred[i]);
+    }
+    storageBarrier();
+
+    let best = likeliest(first, end, thread);
+    var chosen = u32(best.y);
+    if settings.temperature > 0.0 {
+        weigh(first, end, thread, best.x);
+        if settings.top_p < 1.0 {
+            keep_nucleus(first, end, thread);
+        }
+        chosen = drawn(first, end, thread, chosen);
+    }
+    if thread == 0u {
+        var all = parts[0];
+        for (var part = 1u; part < {{ parts }}u; part += 1u) {
+            all = both(all, parts[part]);
+        }
+        if all.y == {{ nothing }}u {
+            chosen = all.y;
+        }
+        let logit = logits[min(chosen / 4u, VECTORS - 1u)][chosen % 4u];
+        let probability = exp(logit - bitcast<f32>(all.x)) / bitcast<f32>(all.z);
+        token[0] = chosen;
+        report[0] = vec4<u32>(chosen, bitcast<u32>(probability), all.w, 0u);
+    }
+}
+
+// Vector `i` of the logits without those that are no numbers or past the vocabulary.
+fn possible(i: u32, found: vec4<f32>) -> vec4<f32> {
+    let is_number = (bitcast<vec4<u32>>(found) & vec4(0x7f800000u)) != vec4(0x7f800000u);
+    let is_token = 4u * i + vec4(0u, 1u, 2u, 3u) < vec4({{ vocabulary }}u);
+    return select(vec4(NEVER), found, is_number & is_token);
+}
+
+fn penalise(id: u32) {
+    if id < {{ vocabulary }}u {
+        let logit = numbers[id / 4u][id % 4u];
+        if logit > NEVER {
+            numbers[id / 4u][id % 4u] = select(logit * settings.penalty, logit / settings.penalty, logit > 0.0);
+        }
+    }
+}
+
+// What all threads have summed, and before that what the threads before this one have.
+struct Sums {
+    all: vec4<f32>,
+    before: vec4<f32>,
+}
+
+fn sums(own: vec4<f32>, thread: u32) -> Sums {
+    // Others may still read what was shared before.
+    workgroupBarrier();
+    shared_sums[thread] = own;
+    workgroupBarrier();
+    var found = Sums(vec4(0.0), vec4(0.0));
+    for (var i = 0u; i < THREADS; i += 1u) {
+        if i == thread {
+            found.before = found.all;
+        }
+        found.all += shared_sums[i];
+    }
+    return found;
+}
+
+// The largest number and its token, the first of equal ones.
+fn likeliest(first: u32, end: u32, thread: u32) -> vec2<f32> {
+    var best = vec2(NEVER, 0.0);
+    for (var i = first; i < end; i += 1u) {
+        let four = numbers[i];
+        for (var lane = 0u; lane < 4u; lane += 1u) {
+            if four[lane] > best.x {
+                best = vec2(four[lane], f32(4u * i + lane));
+            }
+        }
+    }
+    workgroupBarrier();
+    shared_sums[thread] = vec4(best, 0.0, 0.0);
+    workgroupBarrier();
+    best = shared_sums[0].xy;
+    for (var i = 1u; i < THREADS; i += 1u) {
+        if shared_sums[i].x > best.x {
+            best = shared_sums[i].xy;
+        }
+    }
+    return best;
+}
+
+// A pattern that is larger for larger numbers; 0 and -0 have the same.
+fn pattern(number: vec4<f32>) -> vec4<u32> {
+    let bits = bitcast<vec4<u32>>(select(number, vec4(0.0), number == vec4(0.0)));
+    return bits ^ select(vec4(0x80000000u), vec4(0xffffffffu), (bits >> vec4(31u)) == vec4(1u));
+}
+
+fn ones(which: vec4<bool>) -> f32 {
+    return dot(select(vec4(0.0), vec4(1.0), which), vec4(1.0));
+}
+
+// Turns numbers into weights, those of the top k; of equal numbers, tokens with smaller ids come first.
+fn weigh(first: u32, end: u32, thread: u32, largest: f32) {
+    var reached = 0u;
+    var equal_kept = f32(4u * VECTORS);
+    var equal_before = 0.0;
+    if settings.top_k > 0u {
+        var own = 0.0;
+        for (var i = first; i < end; i += 1u) {
+            own += ones(numbers[i] > vec4(NEVER));
+        }
+        let top = min(f32(settings.top_k), sums(vec4(own), thread).all.x);
+        for (var bit = 32u; bit > 0u; bit -= 2u) {
+            let next = (vec3(1u, 2u, 3u) << vec3(bit - 2u)) | vec3(reached);
+            var counts = vec3(0.0);
+            for (var i = first; i < end; i += 1u) {
+                let four = pattern(numbers[i]);
+                counts += vec3(ones(four >= vec4(next.x)), ones(four >= vec4(next.y)), ones(four >= vec4(next.z)));
+            }
+            reached = last_that_reaches(sums(vec4(counts, 0.0), thread).all.xyz, top, reached, next);
+        }
+        var above_and_equal = vec2(0.0);
+        for (var i = first; i < end; i += 1u) {
+            let four = pattern(numbers[i]);
+            above_and_equal += vec2(ones(four > vec4(reached)), ones(four == vec4(reached)));
+        }
+        let found = sums(vec4(above_and_equal, 0.0, 0.0), thread);
+        equal_kept = top - found.all.x;
+        equal_before = found.before.y;
+    }
+    for (var i = first; i < end; i += 1u) {
+        let four = numbers[i];
+        let patterns = pattern(four);
+        var weights = vec4(CUT);
+        for (var lane = 0u; lane < 4u; lane += 1u) {
+            var kept = four[lane] > NEVER && patterns[lane] >= reached;
+            if kept && patterns[lane] == reached {
+                kept = equal_before < equal_kept;
+                equal_before += 1.0;
+            }
+            if kept {
+                weights[lane] = exp((four[lane] - largest) / settings.temperature);
+            }
+        }
+        numbers[i] = weights;
+    }
+}
+
+// The largest of three patterns whose number or sum is enough, else the one before them.
+fn last_that_reaches(found: vec3<f32>, enough: f32, before: u32, next: vec3<u32>) -> u32 {
+    var reached = before;
+    for (var i = 0u; i < 3u; i += 1u) {
+        if found[i] >= enough {
+            reached = next[i];
+        }
+    }
+    return reached;
+}
+
+fn sum_of(weights: vec4<f32>, which: vec4<bool>) -> f32 {
+    return dot(select(vec4(0.0), weights, which), vec4(1.0));
+}
+
+// Cuts off all but the fewest likeliest tokens whose weights sum to `top_p` of all.
+fn keep_nucleus(first: u32, end: u32, thread: u32) {
+    var own = 0.0;
+    for (var i = first; i < end; i += 1u) {
+        own += sum_of(numbers[i], numbers[i] >= vec4(0.0));
+    }
+    let enough = settings.top_p * sums(vec4(own), thread).all.x;
+    var reached = 0u;
+    // The pattern of 1, the largest weight, has thirty bits, and is that of its number.
+    for (var bit = 30u; bit > 0u; bit -= 2u) {
+        let next = (vec3(1u, 2u, 3u) << vec3(bit - 2u)) | vec3(reached);
+        let least = bitcast<vec3<f32>>(next);
+        var found = vec3(0.0);
+        for (var i = first; i < end; i += 1u) {
+            let four = numbers[i];
+            found += vec3(
+                sum_of(four, four >= vec4(least.x)),
+                sum_of(four, four >= vec4(least.y)),
+                sum_of(four, four >= vec4(least.z)),
+            );
+        }
+        reached = last_that_reaches(sums(vec4(found, 0.0), thread).all.xyz, enough, reached, next);
+    }
+    let least = bitcast<f32>(reached);
+    var above_and_equal = vec2(0.0);
+    for (var i = first; i < end; i += 1u) {
+        let four = numbers[i];
+        above_and_equal += vec2(sum_of(four, four > vec4(least)), ones(four == vec4(least)));
+    }
+    let found = sums(vec4(above_and_equal, 0.0, 0.0), thread);
+    var equal_kept = f32(4u * VECTORS);
+    if least > 0.0 {
+        equal_kept = max(1.0, ceil((enough - found.all.x) / least));
+    }
+    var equal_before = found.before.y;
+    for (var i = first; i < end; i += 1u) {
+        var four = numbers[i];
+        for (var lane = 0u; lane < 4u; lane += 1u) {
+            if four[lane] == least {
+                if equal_before >= equal_kept {
+                    four[lane] = CUT;
+                }
+                equal_before += 1.0;
+            } else if four[lane] < least {
+                four[lane] = CUT;
+            }
+        }
+        numbers[i] = four;
+    }
+}
+
+// Draws among the weights that min-p leaves; `best` if rounding leaves none.
+fn drawn(first: u32, end: u32, thread: u32, best: u32) -> u32 {
+    // Smaller weights can't be drawn, whatever min-p is.
+    let least = max(settings.min_p, 1.2e-38);
+    var own = 0.0;
+    for (var i = first; i < end; i += 1u) {
+        own += sum_of(numbers[i], numbers[i] >= vec4(least));
+    }
+    let found = sums(vec4(own), thread);
+    let passed = settings.part * found.all.x;
+    // Of the threads at whose end the sum passes the part the first one, and none twice.
+    var chosen = best;
+    var is_mine = own > 0.0 && found.before.x <= passed && found.before.x + own > passed;
+    if is_mine {
+        var sum = found.before.x;
+        var searching = true;
+        for (var i = first; i < end && searching; i += 1u) {
+            let four = numbers[i];
+            for (var lane = 0u; lane < 4u && searching; lane += 1u) {
+                if four[lane] >= least {
+                    sum += four[lane];
+                    // The last of them stays, should rounding lose the sum.
+                    chosen = 4u * i + lane;
+                    searching = sum <= passed;
+                }
+            }
+        }
+    }
+    workgroupBarrier();
+    shared_sums[thread] = vec4(select(-1.0, f32(chosen), is_mine), 0.0, 0.0, 0.0);
+    workgroupBarrier();
+    var answer = f32(best);
+    for (var i = THREADS; i > 0u; i -= 1u) {
+        if shared_sums[i - 1u].x >= 0.0 {
+            answer = shared_sums[i - 1u].x;
+        }
+    }
+    return u32(answer);
+}
