@@ -7,9 +7,10 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-use super::block_source::{BlockKernel, BlockOperation, GROUP, SERIAL_TILE, has_scales};
+use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
 use super::buffer::{BoundBuffer, int_buffer_of};
 use super::error::{KernelError, expect_f32, expect_wgpu};
+use super::float_product::float_product;
 use super::launch::{empty, grid, launch};
 use crate::gpu::is_software;
 use crate::weights::BlockFormat;
@@ -18,9 +19,12 @@ use crate::weights::planes::{PlanePiece, fills_units, plane_words};
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
 
-/// From so many tokens on, a product on an adapter that runs on a CPU takes a shader that is twice as fast there, but takes
-/// seconds to be compiled: what long prompts are worth, and short ones are not.
-const SERIAL_TOKENS: usize = 192;
+/// On an adapter that runs on a CPU, from so many tokens on a matrix is dequantised first and the product is one of floats:
+/// three times as fast there, with a shader that takes a second to be compiled.
+const FLOAT_TOKENS: usize = 16;
+
+/// Smaller matrices are not worth that second, larger ones not that memory, in elements.
+const FLOAT_ELEMENTS: std::ops::RangeInclusive<usize> = 1 << 16..=1 << 24;
 
 /// What the kernels have to know of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,7 +311,7 @@ impl BlockMatrixExtension for CubeBackend {
         let output = empty(&input, Shape::new([tokens, matrix.rows]), DType::F32);
         let (rows, groups) = (matrix.rows as u32, (matrix.width / GROUP) as u32);
         let first = first_row as u32 * groups;
-        let tensors = [&input, &output];
+        let tensors = &[&input, &output];
         if tokens == 1 {
             const ROWS: u32 = 32;
             let (count, line) = grid(rows.div_ceil(ROWS));
@@ -318,18 +322,21 @@ impl BlockMatrixExtension for CubeBackend {
                 &bound(matrix, &quants, &scales, tensors),
                 &[rows, groups, line, first],
             );
-        } else if serial && tokens >= SERIAL_TOKENS {
-            const LANES: u32 = 4;
-            let [tile_rows, tile_tokens] = SERIAL_TILE.map(|size| size as u32);
-            let tokens = tokens as u32;
-            let row_tiles = rows.div_ceil(tile_rows * LANES);
-            let (count, line) = grid(row_tiles * tokens.div_ceil(tile_tokens));
+        } else if serial
+            && tokens >= FLOAT_TOKENS
+            && FLOAT_ELEMENTS.contains(&(matrix.rows * matrix.width))
+        {
+            const LANES: u32 = 64;
+            let shape = Shape::new([matrix.rows, matrix.width]);
+            let weights = empty(&input, shape, DType::F32);
+            let (count, line) = grid((rows * groups).div_ceil(LANES));
             launch(
-                kernel(BlockOperation::SerialProduct, matrix),
+                kernel(BlockOperation::Elements, matrix),
                 count,
-                &bound(matrix, &quants, &scales, tensors),
-                &[rows, groups, tokens, row_tiles, line, first],
+                &bound(matrix, &quants, &scales, &[&weights]),
+                &[rows * groups, line, first],
             );
+            float_product(&weights, &input, &output);
         } else {
             const ROWS: u32 = 64;
             const TOKENS: u32 = 32;
@@ -363,7 +370,7 @@ impl BlockMatrixExtension for CubeBackend {
         launch(
             kernel(BlockOperation::Rows, matrix),
             workgroups,
-            &bound(matrix, &quants, &scales, [&rows, &output]),
+            &bound(matrix, &quants, &scales, &[&rows, &output]),
             &[
                 matrix.rows as u32,
                 groups,
@@ -400,7 +407,7 @@ fn bound<'a>(
     matrix: MatrixShape,
     quants: &'a CubeTensor,
     scales: &'a CubeTensor,
-    others: [&'a CubeTensor; 2],
+    others: &[&'a CubeTensor],
 ) -> Vec<&'a CubeTensor> {
     let mut bound = vec![quants];
     if has_scales(matrix.format) {

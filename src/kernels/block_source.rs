@@ -17,8 +17,8 @@ pub(super) const GROUP: usize = 32;
 pub(super) enum BlockOperation {
     Vector,
     Product,
-    /// Products on an adapter that runs on a CPU.
-    SerialProduct,
+    /// All of it in f32.
+    Elements,
     Rows,
 }
 
@@ -27,14 +27,11 @@ impl BlockOperation {
         match self {
             Self::Vector => include_str!("../../shaders/matrix_vector.wgsl"),
             Self::Product => include_str!("../../shaders/matrix_product.wgsl"),
-            Self::SerialProduct => include_str!("../../shaders/matrix_product_rows.wgsl"),
+            Self::Elements => include_str!("../../shaders/matrix_elements.wgsl"),
             Self::Rows => include_str!("../../shaders/matrix_rows.wgsl"),
         }
     }
 }
-
-/// Rows and tokens of a lane in [`BlockOperation::SerialProduct`].
-pub(super) const SERIAL_TILE: [usize; 2] = [8, 8];
 
 /// An operation on a matrix of one format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,10 +43,15 @@ pub(super) struct BlockKernel {
 impl KernelSource for BlockKernel {
     fn source(&self) -> SourceTemplate {
         let planes = if has_scales(self.format) { 2 } else { 1 };
-        let [rows, tokens] = SERIAL_TILE;
+        // Nothing goes in where the whole matrix comes out.
+        let input = if self.operation == BlockOperation::Elements {
+            planes - 1
+        } else {
+            planes
+        };
         let text = write_out(
             &[self.operation.text()],
-            &context! { input => planes, output => planes + 1, shape => planes + 2, rows, tokens },
+            &context! { input, output => input + 1, shape => input + 2 },
         );
         let mut source = SourceTemplate::new(text);
         for text in format_texts(self.format) {

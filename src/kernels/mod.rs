@@ -7,6 +7,7 @@ mod block_source;
 mod buffer;
 pub mod decode;
 mod error;
+mod float_product;
 mod launch;
 mod packed_f16;
 mod prompt_attention;

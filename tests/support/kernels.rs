@@ -177,11 +177,11 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
             let bytes = blocks(format, rows * width / format.block_elements(), rows as u32);
             block_matrix(gpu, shape, &bytes)
         };
-        let alone = [matrix(40), matrix(8), matrix(12)];
+        let alone = [matrix(1040), matrix(1030), matrix(12)];
         let joined = BlockMatrix::joined(alone.to_vec(), u64::MAX);
         assert!(joined[1].follows(&joined[0]) && joined[2].follows(&joined[1]));
         assert!(!joined[2].follows(&joined[0]) && !joined[0].follows(&joined[1]));
-        for tokens in [1, 5] {
+        for tokens in [1, 5, 17] {
             for (alone, joined) in alone.iter().zip(&joined) {
                 assert_eq!(alone.shape(), joined.shape());
                 assert_eq!(alone.bytes(), joined.bytes());
@@ -199,7 +199,7 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
             }
         }
         let most = BlockMatrix::largest_plane(MatrixShape {
-            rows: 60,
+            rows: 2082,
             ..alone[0].shape()
         });
         let apart = BlockMatrix::joined(alone.to_vec(), most - 1);
@@ -211,12 +211,17 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
 pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
     for format in BlockFormat::ALL {
         let width = 3 * format.block_elements().max(32);
-        let mut sizes = vec![(1, 1), (7, 1), (70, 1), (5, 2), (33, 31), (64, 33)];
-        if matches!(format, BlockFormat::Q4_1 | BlockFormat::Q8_0) {
-            // So many tokens have a shader of their own on adapters that run on a CPU, which takes long to be compiled.
-            sizes.push((70, 195));
-        }
-        for (rows, tokens) in sizes {
+        // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix first.
+        let large = (1 << 16) / width + 5;
+        for (rows, tokens) in [
+            (1, 1),
+            (7, 1),
+            (70, 1),
+            (5, 2),
+            (33, 31),
+            (64, 33),
+            (large, 29),
+        ] {
             let shape = MatrixShape {
                 format,
                 rows,
