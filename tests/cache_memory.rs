@@ -188,6 +188,51 @@ fn f16_takes_half_of_f32() {
     }
 }
 
+/// No step moves more than one of a few layers, each gets a block once in a block's tokens, and a full cache counts the same.
+#[test]
+fn layers_take_turns_in_growing() {
+    const LAYERS: usize = 5;
+    const BLOCK: usize = 16;
+    let device = devices::flex();
+    let mut cache = ScopeCacheConfig::new(LAYERS, 4, 2, 8)
+        .with_block(BLOCK)
+        .init(&device)
+        .expect("valid");
+    for layer in 0..LAYERS {
+        let rows = |heads| Tensor::<3>::ones([heads, 21, 8], &device);
+        cache
+            .append(layer, rows(4), rows(2), rows(2))
+            .expect("a prompt");
+        cache.finish_prefill(layer).expect("an open prompt");
+    }
+    let capacities = |cache: &ScopeCache| -> Vec<usize> {
+        let allocations = cache.allocations().into_iter();
+        let positions = allocations.filter(|it| it.tensor == "positions");
+        positions.map(|it| it.shape[1]).collect()
+    };
+    let mut before = capacities(&cache);
+    let mut grown = vec![0; LAYERS];
+    for _ in 0..3 * BLOCK {
+        for layer in 0..LAYERS {
+            let row = |heads| Tensor::<2>::ones([heads, 8], &device);
+            cache.step(layer, row(4), row(2), row(2)).expect("a token");
+        }
+        let after = capacities(&cache);
+        let moved: Vec<usize> = (0..LAYERS).filter(|at| after[*at] != before[*at]).collect();
+        assert!(moved.len() <= 1, "{moved:?}");
+        for layer in moved {
+            assert_eq!(after[layer], before[layer] + BLOCK);
+            grown[layer] += 1;
+        }
+        before = after;
+    }
+    assert!(
+        grown.iter().all(|times| (2..=3).contains(times)),
+        "{grown:?}"
+    );
+    assert!(cache.memory().saved_bytes() as u64 <= (BLOCK * LAYERS) as u64 * SLOT);
+}
+
 /// The device's own allocator, which has nothing but the cache to hold, against the cache's figures. It rounds each
 /// allocation up to the alignment that bindings need.
 #[test]

@@ -30,7 +30,6 @@ impl ScopeCache {
     /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of one,
     /// [`CacheError::TooLong`].
     pub(crate) fn ready(&mut self) -> Result<bool, CacheError> {
-        let mut moved = false;
         for layer in 0..self.layers.len() {
             let cache = &self.layers[layer];
             if cache.state.turn.is_some() {
@@ -48,10 +47,10 @@ impl ScopeCache {
                 return Err(CacheError::NoPrompt { layer });
             };
             let needed = cache.state.most_held() + 1;
-            if needed > store.capacity() {
-                let capacity = cache.state.decode_capacity(needed, &self.config, layer);
+            let capacity = cache.state.decode_capacity(needed, &self.config, layer);
+            let mut moved = capacity > store.capacity();
+            if moved {
                 store = store.grow(capacity);
-                moved = true;
             }
             if !store.is_unshared() {
                 store = exactly(&store.device(), store, super::store::SlotStore::copied);
@@ -59,9 +58,9 @@ impl ScopeCache {
             }
             cache.store = Some(store);
             self.settle(layer, before, false);
-        }
-        if moved {
-            self.moved();
+            if moved {
+                self.moved(layer);
+            }
         }
         Ok(true)
     }
@@ -81,9 +80,9 @@ impl ScopeCache {
         steps
     }
 
-    /// Changes whenever the cache may have moved to other memory.
-    pub(crate) fn stamp(&self) -> u64 {
-        self.stamp
+    /// Changes whenever `layer` may have moved to other memory.
+    pub(crate) fn stamp(&self, layer: usize) -> Option<u64> {
+        self.stamps.get(layer).copied()
     }
 
     /// Slots a head that `layer`'s memory has.

@@ -86,17 +86,18 @@ impl LayerState {
         }
     }
 
-    /// Slots to allocate so that a decode step which holds `needed` fits.
+    /// Slots to have so that a decode step which holds `needed` fits.
     pub fn decode_capacity(&self, needed: usize, config: &ScopeCacheConfig, layer: usize) -> usize {
         let most = config
             .decode
             .rule()
             .most(self.most_prefill(), layer, &self.budgets);
-        memory::capacity(needed, self.settled, config.block, most)
+        let lead = memory::lead(layer, config.layers, config.block);
+        memory::capacity(needed, lead, self.settled, config.block, most)
     }
 
-    /// Slots that a full cache would have allocated for the same tokens.
-    pub fn full_capacity(&self, config: &ScopeCacheConfig, reserved: usize) -> usize {
+    /// Slots that a full cache's `layer` would have allocated for the same tokens.
+    pub fn full_capacity(&self, config: &ScopeCacheConfig, layer: usize, reserved: usize) -> usize {
         match self.turn {
             _ if self.seen == 0 => 0,
             Some(turn) => {
@@ -104,7 +105,10 @@ impl LayerState {
                 memory::prompt_capacity(self.seen, before, reserved, config.block)
             }
             // The slot that the next token needs is there already, as in our own cache.
-            None => memory::capacity(self.seen + 1, self.boundary, config.block, None),
+            None => {
+                let lead = memory::lead(layer, config.layers, config.block);
+                memory::capacity(self.seen + 1, lead, self.boundary, config.block, None)
+            }
         }
     }
 }

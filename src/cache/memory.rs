@@ -48,10 +48,22 @@ impl Account {
     }
 }
 
-/// The slots to allocate for `needed`: what is `settled` exactly, the rest in blocks, and never beyond `most` as long as
-/// that is enough.
-pub(super) fn capacity(needed: usize, settled: usize, block: usize, most: Option<usize>) -> usize {
-    let beyond = needed.saturating_sub(settled);
+/// By how many tokens `layer` of `layers` is ahead of the others in allocating its next block: they take turns, so that no
+/// step has to move all of the cache.
+pub(super) fn lead(layer: usize, layers: usize, block: usize) -> usize {
+    (layer * block).checked_div(layers).unwrap_or(0)
+}
+
+/// The slots to allocate for `needed` and, if there may be more, for the `lead` tokens after: what is `settled` exactly, the
+/// rest in blocks, and never beyond `most` as long as that is enough.
+pub(super) fn capacity(
+    needed: usize,
+    lead: usize,
+    settled: usize,
+    block: usize,
+    most: Option<usize>,
+) -> usize {
+    let beyond = (needed + lead).saturating_sub(settled);
     let blocks = settled + beyond.next_multiple_of(block.max(1));
     match most {
         Some(most) if needed <= most => blocks.min(most),
@@ -71,6 +83,6 @@ pub(super) fn prompt_capacity(
     if needed <= known {
         known
     } else {
-        capacity(needed, 0, block, None)
+        capacity(needed, 0, 0, block, None)
     }
 }

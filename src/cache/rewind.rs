@@ -22,7 +22,7 @@ impl ScopeCache {
     ///
     /// [`CacheError::Read`]; then nothing is changed.
     pub async fn truncate(&mut self, length: usize) -> Result<(), CacheError> {
-        self.moved();
+        (0..self.layers.len()).for_each(|layer| self.moved(layer));
         if length == 0 {
             for layer in 0..self.layers.len() {
                 let before = self.layers[layer].sizes();

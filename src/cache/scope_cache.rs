@@ -45,9 +45,9 @@ pub struct ScopeCache {
     /// What a full cache's layers would have allocated.
     #[module(skip)]
     pub(super) full_capacities: Vec<usize>,
-    /// Where the layers' memory may have changed since, this has.
+    /// Where a layer's memory may have changed since, its number here has.
     #[module(skip)]
-    pub(super) stamp: u64,
+    pub(super) stamps: Vec<u64>,
 }
 
 impl ScopeCache {
@@ -57,17 +57,19 @@ impl ScopeCache {
                 .map(|_| LayerCache::empty(&config))
                 .collect(),
             full_capacities: vec![0; config.layers],
+            stamps: (0..config.layers).map(|_| next_stamp()).collect(),
             reserved: 0,
             held: Account::default(),
             full: Account::default(),
             config,
-            stamp: next_stamp(),
         }
     }
 
-    /// Notes that a layer may have other memory now.
-    pub(super) fn moved(&mut self) {
-        self.stamp = next_stamp();
+    /// Notes that `layer` may have other memory now.
+    pub(super) fn moved(&mut self, layer: usize) {
+        if let Some(stamp) = self.stamps.get_mut(layer) {
+            *stamp = next_stamp();
+        }
     }
 
     /// The configuration it was made with.
@@ -133,7 +135,7 @@ impl ScopeCache {
 
         let before = cache.sizes();
         let replaced = cache.state.turn.is_none();
-        self.moved();
+        self.moved(layer);
         let output = self.layers[layer].append(piece, &self.config, self.reserved);
         self.settle(layer, before, replaced);
         Ok(output.cast(dtype))
@@ -150,7 +152,7 @@ impl ScopeCache {
             return Err(CacheError::NoPrompt { layer });
         }
         let before = cache.sizes();
-        self.moved();
+        self.moved(layer);
         let replaced = self.layers[layer].finish_prefill(&self.config, layer);
         self.settle(layer, before, replaced);
         let seen = self.layers[layer].state.seen;
@@ -188,7 +190,7 @@ impl ScopeCache {
         check::length(cache.state.seen, 1)?;
 
         let before = cache.sizes();
-        self.moved();
+        self.moved(layer);
         let output = self.layers[layer].step(token, &self.config, layer);
         self.settle(layer, before, false);
         output
@@ -275,7 +277,9 @@ impl ScopeCache {
             self.held.replace(before, after);
         }
         let had = self.full_capacities[layer];
-        let needed = cache.state.full_capacity(&self.config, self.reserved);
+        let needed = cache
+            .state
+            .full_capacity(&self.config, layer, self.reserved);
         // A full cache shrinks only when it is truncated or when it gives back what was reserved for its prompt.
         let has = match cache.state.turn {
             Some(_) => needed.max(had),

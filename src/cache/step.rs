@@ -30,9 +30,9 @@ impl LayerCache {
     ) -> Option<Tensor<2>> {
         let mut store = self.store.take()?;
         let state = &mut self.state;
-        let needed = state.most_held() + 1;
-        if needed > store.capacity() {
-            store = store.grow(state.decode_capacity(needed, config, layer));
+        let capacity = state.decode_capacity(state.most_held() + 1, config, layer);
+        if capacity > store.capacity() {
+            store = store.grow(capacity);
         }
         let newest = state.seen;
         store = store.put(token.key, token.value, newest);

@@ -11,23 +11,32 @@ use crate::kernels::decode::{BoundKernel, DecodeSizes, LayerStep, Particular, SP
 pub(super) struct Work {
     /// What the splits of an attention leave.
     partials: BoundBuffer,
-    /// `[query_heads, capacity]`
+    /// `[query_heads, slots]`
     logits: BoundBuffer,
+    /// Slots of the largest layer that it is enough for.
+    slots: usize,
 }
 
 impl Work {
-    /// For the largest layer of `cache`.
-    pub fn new(device: &wgpu::Device, sizes: &DecodeSizes, cache: &ScopeCache) -> Self {
-        let capacity = cache.most_capacity();
-        let partials = sizes.kv_heads * capacity.div_ceil(SPLIT) * sizes.partial();
+    /// For layers of up to `slots` slots.
+    pub fn new(device: &wgpu::Device, sizes: &DecodeSizes, slots: usize) -> Self {
+        let partials = sizes.kv_heads * slots.div_ceil(SPLIT) * sizes.partial();
         Self {
             partials: storage(device, 4 * partials as u64),
-            logits: storage(device, 4 * (sizes.query_heads * capacity) as u64),
+            logits: storage(device, 4 * (sizes.query_heads * slots) as u64),
+            slots,
         }
+    }
+
+    /// Whether it is enough for every layer of `cache`.
+    pub fn serves(&self, cache: &ScopeCache) -> bool {
+        cache.most_capacity() <= self.slots
     }
 }
 
 pub(super) struct LayerKernels {
+    /// The state of the layer's memory that they are bound to.
+    pub stamp: Option<u64>,
     first_empty: BoundKernel,
     /// With how many heads each has.
     project: Vec<(BoundKernel, u32)>,
@@ -40,7 +49,13 @@ pub(super) struct LayerKernels {
 }
 
 impl LayerKernels {
-    pub fn new(decoder: &Decoder, layer: usize, memory: &LayerBuffers, work: &Work) -> Self {
+    pub fn new(
+        decoder: &Decoder,
+        layer: usize,
+        memory: &LayerBuffers,
+        stamp: Option<u64>,
+        work: &Work,
+    ) -> Self {
         let (device, _) = decoder.gpu.wgpu();
         let sizes = &decoder.sizes;
         let buffers = &decoder.buffers;
@@ -95,6 +110,7 @@ impl LayerKernels {
         let mut gate_up_bound = planes(&weights.gate_up);
         gate_up_bound.push((2, &buffers.activations));
         Self {
+            stamp,
             first_empty: pipeline(Kernel::FirstEmpty, none).bind(
                 device,
                 &[(0, &memory.positions), (1, &buffers.next), (2, &place)],
@@ -142,7 +158,7 @@ impl LayerKernels {
         }
     }
 
-    /// Finds the slots that the first token after a prompt goes to.
+    /// Finds the slots that the next token goes to, in memory that has not been decoded into.
     pub fn find_empty(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes) {
         self.first_empty.dispatch(pass, [sizes.kv_heads as u32, 1]);
     }

@@ -51,8 +51,8 @@ pub struct Decoder {
     layers: Vec<LayerKernels>,
     /// What the layers are bound to. Held here, since in the browser a buffer that only a binding refers to counts as dropped.
     work: Option<Work>,
-    /// The state of the cache that the layers are bound to.
-    bound: Option<u64>,
+    /// Layers whose next slots are to be found at the next step.
+    unsought: Vec<usize>,
     /// Used in turn, so that a step may begin before the result of the one before it has been read.
     reports: [Readback; 2],
     whole: Option<Readback>,
@@ -247,7 +247,7 @@ impl Decoder {
             ),
             layers: Vec::new(),
             work: None,
-            bound: None,
+            unsought: Vec::new(),
             last_norm: buffer_of(model.norm.weight())?,
             reports: [(); 2].map(|()| Readback::new(gpu, REPORT_BYTES)),
             whole: None,
@@ -301,40 +301,47 @@ impl Decoder {
     /// Makes ready for a step in `cache`'s memory; `false` where that can't be.
     fn ready(&mut self, cache: &mut ScopeCache) -> Result<bool, Error> {
         let ready = cache.ready()?;
-        if ready && self.bound != Some(cache.stamp()) {
+        if ready {
             self.bind(cache)?;
         }
         Ok(ready)
     }
 
-    /// Binds every layer to `cache`'s memory as it is now.
+    /// Binds to `cache`'s memory every layer that is bound to other.
     fn bind(&mut self, cache: &ScopeCache) -> Result<(), Error> {
-        self.bound = None;
         let (device, queue) = self.gpu.wgpu();
-        let work = Work::new(device, &self.sizes, cache);
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut layers = Vec::with_capacity(self.weights.len());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for layer in 0..self.weights.len() {
-                let Some(memory) = cache.buffers(layer)? else {
-                    return Err(crate::cache::CacheError::NoPrompt { layer }.into());
-                };
-                let place: Vec<u8> = [layer as u32, memory.capacity as u32, 0, 0]
-                    .iter()
-                    .flat_map(|word| word.to_le_bytes())
-                    .collect();
-                let places = self.buffers.places.buffer();
-                queue.write_buffer(places, PLACE_BYTES * layer as u64, &place);
-                let kernels = LayerKernels::new(self, layer, &memory, &work);
-                kernels.find_empty(&mut pass, &self.sizes);
-                layers.push(kernels);
+        let work = match self.work.take() {
+            Some(work) if work.serves(cache) => work,
+            _ => {
+                // With room to grow: whoever gets other memory to work in has all its layers bound anew.
+                let slots = cache.most_capacity().next_power_of_two();
+                self.layers.clear();
+                Work::new(device, &self.sizes, slots)
             }
+        };
+        for layer in 0..self.weights.len() {
+            let stamp = cache.stamp(layer);
+            let bound = self.layers.get(layer);
+            if bound.is_some_and(|bound| bound.stamp == stamp) {
+                continue;
+            }
+            let Some(memory) = cache.buffers(layer)? else {
+                return Err(crate::cache::CacheError::NoPrompt { layer }.into());
+            };
+            let place: Vec<u8> = [layer as u32, memory.capacity as u32, 0, 0]
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect();
+            let places = self.buffers.places.buffer();
+            queue.write_buffer(places, PLACE_BYTES * layer as u64, &place);
+            let kernels = LayerKernels::new(self, layer, &memory, stamp, &work);
+            match self.layers.get_mut(layer) {
+                Some(bound) => *bound = kernels,
+                None => self.layers.push(kernels),
+            }
+            self.unsought.push(layer);
         }
-        queue.submit([encoder.finish()]);
-        self.layers = layers;
         self.work = Some(work);
-        self.bound = Some(cache.stamp());
         Ok(())
     }
 }
@@ -376,9 +383,13 @@ impl StepDecoder for Decoder {
             _ => None,
         };
 
+        let unsought = std::mem::take(&mut self.unsought);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for layer in &unsought {
+                self.layers[*layer].find_empty(&mut pass, &self.sizes);
+            }
             let groups = self.sizes.width / 32;
             self.embed
                 .dispatch(&mut pass, [groups.div_ceil(32) as u32, 1]);
@@ -418,7 +429,7 @@ impl StepDecoder for Decoder {
             },
         ];
         self.counts = StepCounts {
-            dispatches: layers.sum::<usize>() + selections + 2 + chosen,
+            dispatches: unsought.len() + layers.sum::<usize>() + selections + 2 + chosen,
             selections,
             submissions: 1,
             uploaded_bytes: uploaded.iter().sum::<usize>() as u64,
