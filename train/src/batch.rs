@@ -117,3 +117,40 @@ fn tensor(tokens: impl IntoIterator<Item = u32>, device: &Device) -> Tensor<1, I
     let count = tokens.len();
     Tensor::from_data(TensorData::new(tokens, [count]), device)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_is_its_marks_prompt_and_answer() {
+        let batch = Batch::new(3, 1, [5, 6].into_iter()).unwrap();
+        assert_eq!(batch.size(), 2);
+        // 1 + "a=1;b=a+a;c=a+b;>" + "a=1;b=a+a=1+1=2;c=a+b=1+2=3;" + 1
+        assert_eq!((batch.first, batch.length), (17, 47));
+        let second = &batch.tokens[47..];
+        let program = Program::with_literals(3, 1, 6).unwrap();
+        let text = program.prompt() + &program.answer();
+        let tokens: Vec<u32> = text.chars().map(vocabulary::token).collect();
+        assert_eq!(
+            (second[0], &second[1..46], second[46]),
+            (BOS, &tokens[..], EOS)
+        );
+        let targets = batch.target_tokens();
+        assert_eq!(targets[29..], second[18..]);
+    }
+
+    #[test]
+    fn hints_name_the_line_the_place_and_the_third_before() {
+        let batch = Batch::new(2, 1, std::iter::once(1)).unwrap();
+        let program = &batch.programs[0];
+        let [a, b] = [0, 1].map(|line| vocabulary::token(program.variables()[line]));
+        let equals = vocabulary::token('=');
+        // 1 + "a=1;b=a+a;>" + "a=1;b=a+a=1+1=2;" + 1: the second line of the prompt, then the result of the answer's.
+        assert_eq!(batch.hints[5 + 1][..2], [b, 1]);
+        assert_eq!(batch.hints[5 + 5], [b, 5, a]);
+        let result = 1 + 11 + 4 + 10;
+        assert_eq!(batch.hints[result][..2], [b, 16]);
+        assert_eq!(batch.tokens[result - 1], equals);
+    }
+}

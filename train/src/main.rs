@@ -31,9 +31,12 @@ struct Options {
     /// Begin anew although there is a checkpoint
     #[arg(long)]
     restart: bool,
-    /// When to stop; the learning rate falls over the last quarter
+    /// When to stop
     #[arg(long, default_value_t = 6000)]
     steps: usize,
+    /// Over how many steps the learning rate falls at the end; what comes before does not depend on when the end is
+    #[arg(long, default_value_t = 1000)]
+    cool_down: usize,
     /// Tokens of a step, about
     #[arg(long, default_value_t = 2048)]
     tokens: usize,

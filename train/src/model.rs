@@ -253,3 +253,35 @@ fn random(size: [usize; 2], deviation: f64, device: &Device) -> Param<Tensor<2>>
 fn ones(size: usize, device: &Device) -> Param<Tensor<1>> {
     Param::from_tensor(Tensor::ones([size], device))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logits(tokens: &[i32]) -> Vec<f32> {
+        let shape = Shape::trace();
+        let device = Device::flex();
+        device.seed(1);
+        let mut model = Model::new(&shape, &device);
+        // As it is made, layers add nothing.
+        for layer in &mut model.layers {
+            layer.output = random([shape.width, shape.width], 0.1, &device);
+            layer.down = random([shape.feed_forward, shape.width], 0.1, &device);
+        }
+        let positions = Positions::new(&shape, 1, tokens.len(), &device);
+        let tokens = TensorData::new(tokens.to_vec(), [1, tokens.len()]);
+        let said = model.forward(&shape, Tensor::from_data(tokens, &device), &positions, 0);
+        said.next.into_data().iter::<f32>().collect()
+    }
+
+    #[test]
+    fn a_token_sees_those_before_it_alone() {
+        let vocabulary = Shape::trace().vocabulary;
+        let [short, other] = [logits(&[1, 9, 8, 7]), logits(&[1, 9, 8, 30])];
+        assert_eq!(short[..3 * vocabulary], other[..3 * vocabulary]);
+        assert_ne!(short[3 * vocabulary..], other[3 * vocabulary..]);
+        // And their order.
+        let swapped = logits(&[1, 8, 9, 7]);
+        assert_ne!(short[3 * vocabulary..], swapped[3 * vocabulary..]);
+    }
+}

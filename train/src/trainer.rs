@@ -21,8 +21,6 @@ use crate::trace::Random;
 const PARTS: usize = 2;
 /// Steps over which the learning rate rises at first.
 const WARM_UP: usize = 50;
-/// The last part of the steps, in which the learning rate falls to a twentieth.
-const COOL_DOWN: f64 = 0.25;
 /// Steps between evaluations, after each of which there is a checkpoint.
 const EVALUATE_EVERY: usize = 50;
 /// Lines of held-out programs that an evaluation looks at.
@@ -109,8 +107,8 @@ pub fn optimizer() -> ModuleOptimizer {
 /// The learning rate of a step.
 fn rate(options: &Options, step: usize) -> f64 {
     let warm = (step + 1) as f64 / WARM_UP as f64;
-    let left = (options.steps - step) as f64 / (options.steps as f64 * COOL_DOWN);
-    options.rate * warm.min(left).clamp(0.05, 1.0)
+    let left = (options.steps - step) as f64 / options.cool_down.max(1) as f64;
+    options.rate * warm.min(left).clamp(0.02, 1.0)
 }
 
 /// The programs of the next step.

@@ -1,9 +1,10 @@
 //! `cargo xtask train`: the model of the trace task, trained by a crate of its own.
 
-use anyhow::Result;
-use clap::Args;
 use std::path::PathBuf;
 use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
 
 use crate::child;
 use crate::setup::Kit;
@@ -29,6 +30,8 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     };
     let mut cargo = cargo(kit, "run");
     cargo.arg("--release").arg("--").arg("--folder").arg(folder);
+    // Each half of a batch has a thread; within it, sums in one order give the same weights again.
+    cargo.env("RAYON_NUM_THREADS", "1");
     child::run(cargo.args(&options.rest))
 }
 

@@ -101,7 +101,7 @@ mod tests {
         for (text, reason) in [
             ("decode-strategy=best", "best"),
             ("temperature=1", "--temperature"),
-            ("decode-strategy=slide recent=0", "recent"),
+            ("decode-strategy=slide decode-budget=half", "half"),
             ("slide", "--slide"),
         ] {
             let refused = policy(text).err().unwrap();
