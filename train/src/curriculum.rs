@@ -9,7 +9,7 @@ const FIRST: usize = 6;
 /// The longest programs that the model is for.
 const LAST: usize = 48;
 /// The share of right lines at which programs get longer.
-const ENOUGH: f64 = 0.93;
+const ENOUGH: f64 = 0.85;
 
 /// The state of the curriculum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Curriculum {
     /// Takes the share of right lines of held-out programs of the longest kind.
     pub fn advance(&mut self, lines_right: f64) {
         if lines_right >= ENOUGH {
-            let longer = self.longest + (self.longest / 3).max(1);
+            let longer = self.longest + (self.longest / 2).max(1);
             self.longest = longer.min(LAST);
         }
     }

@@ -21,10 +21,10 @@ pub enum Measure {
 /// Accuracy on the trace task: programs that the model executes line by line, graded by exact match
 ///
 /// Tokens are chosen greedily, so that a rerun on the same adapter gives the same numbers. Programs are made from
-/// --seed; those that models/trace.gguf was trained on have other seeds.
+/// --seed; those of `cargo xtask train` have other seeds.
 #[derive(Args)]
 pub struct TraceArguments {
-    /// A GGUF file that has learnt the task, such as models/trace.gguf
+    /// A GGUF file that has learnt the task, such as `cargo xtask train` makes
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
     /// Where the model runs
