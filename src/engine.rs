@@ -81,6 +81,11 @@ impl Engine {
         &self.model
     }
 
+    /// The GPU that it is on, if it was [named](Self::with_gpu).
+    pub fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref()
+    }
+
     /// Its tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

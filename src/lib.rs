@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod measure;
 pub mod model;
 pub mod text;
+pub mod trace;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;

@@ -7,6 +7,7 @@ use kvscope::Error;
 use kvscope::cache::CacheError;
 use kvscope::generate::GenerateError;
 use kvscope::model::ModelError;
+use kvscope::trace::TraceError;
 use serde_json::json;
 
 use super::INTERRUPTED;
@@ -23,7 +24,10 @@ pub enum Failure {
         path: PathBuf,
         error: std::io::Error,
     },
-    /// The standard output could not be written.
+    /// There are no such programs.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The standard output, or a file, could not be written.
     #[error("the output can't be written: {0}")]
     Output(std::io::Error),
 }
@@ -34,6 +38,7 @@ impl Failure {
         match self {
             Self::Kvscope(error) => error.code(),
             Self::Prompt { .. } => "prompt-unreadable",
+            Self::Trace(_) => "trace-config",
             Self::Output(_) => "output-failed",
         }
     }
@@ -55,7 +60,8 @@ impl Failure {
     /// ended, and 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Kvscope(
+            Self::Trace(_)
+            | Self::Kvscope(
                 Error::Cache(CacheError::Config(_)) | Error::Generate(GenerateError::Config { .. }),
             ) => ExitCode::from(2),
             Self::Kvscope(Error::Model(ModelError::Cancelled)) => ExitCode::from(INTERRUPTED),

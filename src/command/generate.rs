@@ -3,16 +3,13 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
 use kvscope::Error;
-use kvscope::engine::Engine;
-use kvscope::generate::{Cancel, FinishReason, Generation, LanguageModel, Spelling};
-use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::load_model;
+use kvscope::generate::{FinishReason, Generation, LanguageModel, Spelling};
 use pollster::block_on;
 
-use super::arguments::{GenerateArguments, Place};
+use super::arguments::GenerateArguments;
 use super::failure::Failure;
+use super::open::open;
 use super::output::Output;
 use super::{interrupt, progress, summary};
 
@@ -32,52 +29,12 @@ pub fn run(arguments: &GenerateArguments) -> Result<Ended, Failure> {
 
     // Only now: waiting for a prompt from a terminal is ended by the signal itself.
     let cancel = interrupt::cancel_on_interrupt();
-    let engine = open(arguments, &cancel)?;
+    let engine = open(&arguments.model, arguments.device, &cancel)?;
     let prompt = engine.encode(&prompt)?;
     let mut cache = engine.cache(&arguments.cache.options())?;
     let generation = engine.generation(prompt, &mut cache, config)?;
     let mut generation = generation.with_cancel(cancel);
     write(&mut generation, arguments.json)
-}
-
-/// The model, loaded onto the device.
-fn open(arguments: &GenerateArguments, cancel: &Cancel) -> Result<Engine, Failure> {
-    let gpu = match arguments.device {
-        Place::Gpu => Some(Gpu::open_blocking(GpuOptions::default()).map_err(Error::from)?),
-        Place::Cpu => None,
-    };
-    let device = gpu
-        .as_ref()
-        .map_or_else(Device::flex, |gpu| gpu.device().clone());
-
-    let binding_bytes = gpu.as_ref().map_or(u64::MAX, |gpu| {
-        gpu.report().limits.max_storage_buffer_binding_size
-    });
-
-    let bar = progress::bytes();
-    let loaded = load_model(&arguments.model, &device, binding_bytes, |read, total| {
-        bar.set_length(total);
-        bar.set_position(read);
-        if cancel.is_cancelled() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    bar.finish_and_clear();
-    let loaded = loaded?;
-    let tokenizer = loaded.tokenizer().map_err(Error::from)?;
-    let engine = Engine::new(loaded.model, tokenizer, device);
-    Ok(match gpu {
-        Some(gpu) => {
-            // Writes go to the GPU without an answer; what failed is known once something is read.
-            block_on(gpu.settle()).map_err(Error::from)?;
-            let engine = engine.with_gpu(gpu);
-            block_on(engine.tune())?;
-            engine
-        }
-        None => engine,
-    })
 }
 
 /// Runs the generation to its end and writes what comes. Whatever ends it, what there is has been written.

@@ -1,10 +1,13 @@
-//! `kvscope generate`: a model's text in a terminal or for a program, and what its cache came to.
+//! The commands: `kvscope generate` for a model's text and what its cache came to, `kvscope eval` for what a cache costs in
+//! quality.
 
 mod arguments;
+mod eval;
 mod failure;
 mod generate;
 mod interrupt;
 mod log;
+mod open;
 mod output;
 mod progress;
 mod summary;
@@ -13,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use arguments::GenerateArguments;
+use arguments::{EvalArguments, GenerateArguments, Measure};
 use generate::Ended;
 
 /// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv 2412.13649)
@@ -28,6 +31,7 @@ struct Command {
 enum Action {
     // Larger than a boxed pointer, but there is one of it in a process.
     Generate(Box<GenerateArguments>),
+    Eval(Box<EvalArguments>),
 }
 
 /// What a shell reports for a program that Ctrl-C ended.
@@ -36,12 +40,17 @@ const INTERRUPTED: u8 = 130;
 /// Exit codes: 0, 1 for what failed, 2 for arguments that can't be, 130 for what Ctrl-C ended.
 pub fn main() -> ExitCode {
     log::show_warnings();
-    let Action::Generate(arguments) = Command::parse().action;
-    match generate::run(&arguments) {
+    let (result, json) = match Command::parse().action {
+        Action::Generate(arguments) => (generate::run(&arguments), arguments.json),
+        Action::Eval(arguments) => match arguments.measure {
+            Measure::Trace(arguments) => (eval::run(&arguments), false),
+        },
+    };
+    match result {
         Ok(Ended::Whole) => ExitCode::SUCCESS,
         Ok(Ended::Cancelled) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
-            failure.report(arguments.json);
+            failure.report(json);
             failure.exit_code()
         }
     }

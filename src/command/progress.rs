@@ -12,6 +12,13 @@ pub fn tokens() -> ProgressBar {
     bar("prompt  {wide_bar} {pos} of {len} tokens ({per_sec})")
 }
 
+/// Programs of an evaluation.
+pub fn programs(count: u64) -> ProgressBar {
+    let bar = bar("programs {wide_bar} {pos} of {len}, {eta} to go");
+    bar.set_length(count);
+    bar
+}
+
 fn bar(template: &str) -> ProgressBar {
     // indicatif draws nothing where there is no terminal.
     let bar = ProgressBar::new(0);

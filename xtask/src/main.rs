@@ -14,6 +14,7 @@ mod ship;
 mod size;
 mod stage;
 mod test;
+mod train;
 mod versions;
 mod workspace;
 
@@ -42,6 +43,8 @@ enum Command {
     Test(test::Options),
     /// Look for files that the readers of models fail on, with libFuzzer
     Fuzz(fuzz::Options),
+    /// Train the model of the trace task on the processor, or go on with it: hours
+    Train(train::Options),
     /// Measure prefill and decoding of the real model, and count what a step asks of WebGPU
     Bench(bench::Options),
     /// Build the page and serve it on this machine until Ctrl-C
@@ -78,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Test(options) => test::run(&kit, &options),
         Command::Fuzz(options) => fuzz::run(&kit, &options),
+        Command::Train(options) => train::run(&kit, &options),
         Command::Bench(options) => bench::run(&kit, &options),
         Command::Demo(options) => demo::run(&kit, &options),
         Command::Build => ship::run(&kit).map(|_| ()),

@@ -14,6 +14,7 @@ use crate::fuzz;
 use crate::module::{self, Profile};
 use crate::setup::{Browser, Kit, TARGET};
 use crate::stage::Stages;
+use crate::train;
 use crate::versions::{CARGO_DENY, WASM_BINDGEN, WASM_PACK};
 use crate::workspace::in_path;
 
@@ -113,7 +114,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
 const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
 
 fn fmt(kit: &Kit) -> Result<()> {
-    for manifest in ["Cargo.toml", fuzz::MANIFEST] {
+    for manifest in ["Cargo.toml", fuzz::MANIFEST, train::MANIFEST] {
         let mut cargo = kit.cargo();
         cargo.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
         child::run(&mut cargo)?;

@@ -10,7 +10,7 @@ use kvscope::cache::{
     PrefillMethod, PrefillOptions, ScopeCacheConfig,
 };
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Cache")]
 pub struct CacheArguments {
     /// What is kept of the prompt

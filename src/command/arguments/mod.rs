@@ -1,6 +1,7 @@
-//! What `kvscope generate` is told, and the library's configurations that it makes of it.
+//! What the commands are told, and the library's configurations that it makes of it.
 
 mod cache;
+mod eval;
 mod prompt;
 mod sampling;
 
@@ -10,6 +11,7 @@ use clap::{Args, ValueEnum};
 use kvscope::generate::GenerateConfig;
 
 pub use cache::CacheArguments;
+pub use eval::{EvalArguments, Measure, Policy, TraceArguments};
 pub use prompt::PromptArguments;
 pub use sampling::SamplingArguments;
 

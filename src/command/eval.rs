@@ -1,0 +1,137 @@
+//! `kvscope eval trace`: accuracy on the trace task under every policy.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use kvscope::Error;
+use kvscope::engine::{Engine, Prompt};
+use kvscope::generate::{Cancel, FinishReason, GenerateConfig};
+use kvscope::trace::{Program, Tally};
+use pollster::block_on;
+use serde::Serialize;
+
+use super::arguments::{Policy, TraceArguments};
+use super::failure::Failure;
+use super::generate::Ended;
+use super::open::open;
+use super::{interrupt, progress};
+
+/// What was measured.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    model: &'a Path,
+    /// The adapter that ran it; `None` for burn's CPU device.
+    adapter: Option<String>,
+    /// The seed of the first program of each length.
+    seed: u64,
+    results: Vec<Measured<'a>>,
+}
+
+/// One policy on programs of one length.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Measured<'a> {
+    policy: &'a str,
+    lines: usize,
+    programs: u64,
+    /// The share of right lines.
+    exact: f64,
+    /// The same, for each line from the first on.
+    exact_by_line: Vec<f64>,
+    /// The most bytes that the cache held, the mean over programs.
+    held_bytes: u64,
+    /// The same of a full cache.
+    full_bytes: u64,
+}
+
+pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
+    for &lines in &arguments.lines {
+        // Before a model is loaded for it.
+        Program::random(lines, arguments.seed)?;
+    }
+    let cancel = interrupt::cancel_on_interrupt();
+    let engine = open(&arguments.model, arguments.device, &cancel)?;
+    let mut report = Report {
+        model: &arguments.model,
+        adapter: engine.gpu().map(|gpu| gpu.report().name.clone()),
+        seed: arguments.seed,
+        results: Vec::new(),
+    };
+    println!("lines right  held bytes  full bytes  policy");
+    for &lines in &arguments.lines {
+        for policy in &arguments.policies {
+            let Some(measured) = measure(&engine, policy, lines, arguments, &cancel)? else {
+                return Ok(Ended::Cancelled);
+            };
+            println!(
+                "{lines:5} {:.3} {:11} {:11}  {}",
+                measured.exact, measured.held_bytes, measured.full_bytes, measured.policy
+            );
+            report.results.push(measured);
+            // At once, so that what has been measured is there even if the rest is not.
+            write(arguments, &report)?;
+        }
+    }
+    Ok(Ended::Whole)
+}
+
+/// `None` if it was cancelled.
+fn measure<'a>(
+    engine: &Engine,
+    policy: &'a Policy,
+    lines: usize,
+    arguments: &TraceArguments,
+    cancel: &Cancel,
+) -> Result<Option<Measured<'a>>, Failure> {
+    let bar = progress::programs(arguments.programs);
+    let mut tally = Tally::default();
+    let (mut held, mut full) = (0, 0);
+    for number in 0..arguments.programs {
+        let program = Program::random(lines, arguments.seed.wrapping_add(number))?;
+        let mut cache = engine.cache(&policy.cache.options())?;
+        let prompt = engine.encode(&Prompt::Text(program.prompt()))?;
+        // A token a character, and the end: what comes later can't be right.
+        let config = GenerateConfig::default().with_max_new_tokens(program.answer().len() + 1);
+        let generation = engine.generation(prompt, &mut cache, config)?;
+        let mut generation = generation.with_cancel(cancel.clone());
+        block_on(async {
+            generation.prefill(|_, _| ControlFlow::Continue(())).await?;
+            while generation.next().await?.is_some() {}
+            Ok::<(), Error>(())
+        })?;
+        // What a detokenizer still holds belongs to the text.
+        generation.rest();
+        let summary = generation.summary();
+        if summary.finish == Some(FinishReason::Cancelled) {
+            bar.finish_and_clear();
+            return Ok(None);
+        }
+        tally.add(&program.grade(generation.text()));
+        held += summary.memory.held_high_water;
+        full += summary.memory.full_high_water;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let programs = arguments.programs.max(1);
+    Ok(Some(Measured {
+        policy: &policy.name,
+        lines,
+        programs: arguments.programs,
+        exact: tally.share(),
+        exact_by_line: tally.by_line(),
+        held_bytes: held / programs,
+        full_bytes: full / programs,
+    }))
+}
+
+fn write(arguments: &TraceArguments, report: &Report<'_>) -> Result<(), Failure> {
+    let Some(path) = &arguments.output else {
+        return Ok(());
+    };
+    let mut json =
+        serde_json::to_vec_pretty(report).map_err(|error| Failure::Output(error.into()))?;
+    json.push(b'\n');
+    fs::write(path, json).map_err(Failure::Output)
+}

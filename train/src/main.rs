@@ -1,0 +1,61 @@
+//! Trains the model of the trace task with burn, on the CPU: `cargo xtask train` runs it.
+
+mod batch;
+mod checkpoint;
+mod curriculum;
+mod evaluate;
+mod export;
+mod gguf;
+mod gradient;
+mod measure;
+mod model;
+mod shape;
+/// The library's own. As a dependency it would bring burn's GPU back ends along.
+#[path = "../../src/trace/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "training does not need all of it")]
+mod trace;
+mod trainer;
+mod vocabulary;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Trains the model of the trace task
+#[derive(Parser)]
+struct Options {
+    /// Where checkpoints, the curve and the model go; training goes on from the checkpoint that is there
+    #[arg(long)]
+    folder: PathBuf,
+    /// Begin anew although there is a checkpoint
+    #[arg(long)]
+    restart: bool,
+    /// When to stop
+    #[arg(long, default_value_t = 6000)]
+    steps: usize,
+    /// Over how many steps the learning rate falls at the end; what comes before does not depend on when the end is
+    #[arg(long, default_value_t = 1000)]
+    cool_down: usize,
+    /// Tokens of a step, about
+    #[arg(long, default_value_t = 2048)]
+    tokens: usize,
+    /// The learning rate
+    #[arg(long, default_value_t = 5e-3)]
+    rate: f64,
+    /// Of the weights at first, and of the programs
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only measure how fast burn's back ends are
+    #[arg(long)]
+    measure: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if options.measure {
+        measure::measure(options.tokens)
+    } else {
+        trainer::train(&options)
+    }
+}
