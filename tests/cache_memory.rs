@@ -217,6 +217,7 @@ fn layers_take_turns_in_growing() {
             let row = |heads| Tensor::<2>::ones([heads, 8], &device);
             cache.step(layer, row(4), row(2), row(2)).expect("a token");
         }
+        assert_eq!(cache.memory().saved_bytes(), 0);
         let after = capacities(&cache);
         let moved: Vec<usize> = (0..LAYERS).filter(|at| after[*at] != before[*at]).collect();
         assert!(moved.len() <= 1, "{moved:?}");
@@ -230,7 +231,6 @@ fn layers_take_turns_in_growing() {
         grown.iter().all(|times| (2..=3).contains(times)),
         "{grown:?}"
     );
-    assert!(cache.memory().saved_bytes() as u64 <= (BLOCK * LAYERS) as u64 * SLOT);
 }
 
 /// The device's own allocator, which has nothing but the cache to hold, against the cache's figures. It rounds each

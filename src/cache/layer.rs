@@ -104,10 +104,11 @@ impl LayerState {
                 let before = self.seen - turn.new;
                 memory::prompt_capacity(self.seen, before, reserved, config.block)
             }
-            // The slot that the next token needs is there already, as in our own cache.
+            // As in our own cache: a prompt's end comes with room for a token, each token after that makes its own.
             None => {
+                let needed = self.seen.max(self.boundary + 1);
                 let lead = memory::lead(layer, config.layers, config.block);
-                memory::capacity(self.seen + 1, lead, self.boundary, config.block, None)
+                memory::capacity(needed, lead, self.boundary, config.block, None)
             }
         }
     }

@@ -88,7 +88,8 @@ impl LayerCache {
         }
         state.waited = waited(state, config, layer);
 
-        let capacity = state.decode_capacity(state.most_held() + 1, config, layer);
+        let needed = state.most_held().max(state.settled + 1);
+        let capacity = state.decode_capacity(needed, config, layer);
         let kept = store
             .positions
             .clone()
