@@ -10,6 +10,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod measure;
 pub mod model;
+mod random;
 pub mod text;
 pub mod trace;
 #[cfg(target_family = "wasm")]

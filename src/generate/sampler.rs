@@ -6,11 +6,9 @@
 
 use std::cmp::Ordering;
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
-
 use super::exp::exp;
 use super::{Draw, GenerateError, SamplingConfig};
+use crate::random::Random;
 
 /// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
 const RANKED_AT_FIRST: usize = 256;
@@ -29,7 +27,7 @@ pub struct Sampled {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     config: SamplingConfig,
-    random: ChaCha8Rng,
+    random: Random,
     /// Logits with their penalty, then weights: a number a token.
     numbers: Vec<f64>,
     /// Tokens that may be chosen.
@@ -46,12 +44,9 @@ impl Sampler {
     /// As [`SamplingConfig::validate`].
     pub fn new(config: SamplingConfig) -> Result<Self, GenerateError> {
         config.validate()?;
-        // Spelt out, as rand_core's way from a number to a seed may change with a release.
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&config.seed.to_le_bytes());
         Ok(Self {
+            random: Random::new(config.seed),
             config,
-            random: ChaCha8Rng::from_seed(seed),
             numbers: Vec::new(),
             candidates: Vec::new(),
             occurred: Vec::new(),
@@ -94,7 +89,7 @@ impl Sampler {
     pub fn draw(&mut self, history: &[u32]) -> Draw<'_> {
         self.find_occurred(history);
         // The 24 bits that an f32 has, of the number that `sample` would take.
-        let part = (self.random.clone().next_u64() >> 40) as f32 / (1_u64 << 24) as f32;
+        let part = (self.random.clone().bits() >> 40) as f32 / (1_u64 << 24) as f32;
         Draw {
             sampling: &self.config,
             occurred: &self.occurred,
@@ -105,7 +100,7 @@ impl Sampler {
     /// Goes on to the next random number, as [`sample`](Self::sample) would have, after somebody else's [`draw`](Self::draw).
     pub fn drawn(&mut self) {
         if self.config.temperature > 0.0 {
-            self.random.next_u64();
+            self.random.bits();
         }
     }
 
@@ -211,7 +206,7 @@ impl Sampler {
         let weight = |token: u32| weights[token as usize];
         let total: f64 = self.candidates.iter().map(|token| weight(*token)).sum();
         // The 53 bits that an f64 has.
-        let part = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let part = (self.random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
         let mut sum = 0.0;
         let passed = self.candidates.iter().find(|token| {
             sum += weight(**token);

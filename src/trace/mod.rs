@@ -11,10 +11,8 @@
 mod grade;
 mod operator;
 mod program;
-mod random;
 mod tally;
 
 pub use operator::Operator;
 pub use program::{Expression, MAX_LINES, Program, TraceError};
-pub use random::Random;
 pub use tally::Tally;

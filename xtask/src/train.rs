@@ -10,7 +10,7 @@ use crate::child;
 use crate::setup::Kit;
 
 /// The crate's manifest, from the checkout.
-pub const MANIFEST: &str = "train/Cargo.toml";
+pub const MANIFEST: &str = "xtask/train/Cargo.toml";
 
 #[derive(Args)]
 pub struct Options {

@@ -14,8 +14,8 @@ use crate::checkpoint::{Checkpoint, Folder, Point};
 use crate::evaluate::evaluate;
 use crate::gradient::gradient;
 use crate::model::Model;
+use crate::random::Random;
 use crate::shape::Shape;
-use crate::trace::Random;
 
 /// Parts of a batch, each on a thread.
 const PARTS: usize = 2;

@@ -5,13 +5,20 @@ mod checkpoint;
 mod curriculum;
 mod evaluate;
 mod export;
-mod gguf;
+/// The tests' own writer.
+#[path = "../../../tests/gguf_file/write.rs"]
+#[allow(dead_code, reason = "training does not need all of it")]
+mod gguf_file;
 mod gradient;
 mod measure;
 mod model;
+mod q8_0;
+/// The library's own, like the trace task.
+#[path = "../../../src/random.rs"]
+mod random;
 mod shape;
 /// The library's own. As a dependency it would bring burn's GPU back ends along.
-#[path = "../../src/trace/mod.rs"]
+#[path = "../../../src/trace/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "training does not need all of it")]
 mod trace;
 mod trainer;

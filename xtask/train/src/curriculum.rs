@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Program, Random};
+use crate::random::Random;
+use crate::trace::Program;
 
 /// Programs are as long at first.
 const FIRST: usize = 6;

@@ -1,4 +1,4 @@
-//! Random numbers that are the same for a seed on every platform and with every release: ChaCha8, as in sampling.
+//! Random numbers that are the same for a seed on every platform and with every release: ChaCha8.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -16,9 +16,14 @@ impl Random {
         Self(ChaCha8Rng::from_seed(bytes))
     }
 
+    /// The next 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A number below `bound`; 0 if that is 0. For bounds of some dozens, what is uneven about it is below one in 2^58.
     pub fn below(&mut self, bound: usize) -> usize {
-        let wide = u128::from(self.0.next_u64()) * bound as u128;
+        let wide = u128::from(self.bits()) * bound as u128;
         (wide >> 64) as usize
     }
 
