@@ -1,5 +1,5 @@
-// output[n] = row tokens[n] of the weights in f32, one lane a group of 32 elements. `group_weights` comes from one of
-// shaders/blocks, which takes the bindings before these.
+// output[n] = row tokens[n] of the weights in f32, or row n where all are wanted, one lane a group of 32 elements.
+// `group_weights` comes from one of shaders/blocks, which takes the bindings before these.
 
 struct Shape {
     rows: u32,
@@ -12,7 +12,9 @@ struct Shape {
     first: u32,
 }
 
+{% if not all -%}
 @group(0) @binding({{ input }}) var<storage, read> tokens: array<u32>;
+{% endif -%}
 @group(0) @binding({{ output }}) var<storage, read_write> output: array<vec4<f32>>;
 @group(0) @binding({{ shape }}) var<uniform> shape: Shape;
 
@@ -27,9 +29,9 @@ fn main(
     if at >= shape.tokens * shape.groups {
         return;
     }
-    let row = min(tokens[at / shape.groups], shape.rows - 1u);
+    let row = {% if all %}at / shape.groups{% else %}min(tokens[at / shape.groups], shape.rows - 1u){% endif %};
     let w = group_weights(shape.first + row * shape.groups + at % shape.groups);
-    for (var part = 0u; part < 8u; part += 1u) {
-        output[8u * at + part] = w[part];
-    }
+{%- for part in range(8) %}
+    output[8u * at + {{ part }}u] = w[{{ part }}];
+{%- endfor %}
 }

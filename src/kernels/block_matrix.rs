@@ -326,16 +326,7 @@ impl BlockMatrixExtension for CubeBackend {
             && tokens >= FLOAT_TOKENS
             && FLOAT_ELEMENTS.contains(&(matrix.rows * matrix.width))
         {
-            const LANES: u32 = 64;
-            let shape = Shape::new([matrix.rows, matrix.width]);
-            let weights = empty(&input, shape, DType::F32);
-            let (count, line) = grid((rows * groups).div_ceil(LANES));
-            launch(
-                kernel(BlockOperation::Elements, matrix),
-                count,
-                &bound(matrix, &quants, &scales, &[&weights]),
-                &[rows * groups, line, first],
-            );
+            let weights = dequantised(matrix, first_row, &quants, &scales, None);
             float_product(&weights, &input, &output);
         } else {
             const ROWS: u32 = 64;
@@ -361,25 +352,8 @@ impl BlockMatrixExtension for CubeBackend {
         matrix: MatrixShape,
         first_row: usize,
     ) -> FloatTensor<Self> {
-        const LANES: u32 = 64;
         let rows = into_contiguous(rows);
-        let count = rows.meta.shape()[0];
-        let output = empty(&rows, Shape::new([count, matrix.width]), DType::F32);
-        let (count, groups) = (count as u32, (matrix.width / GROUP) as u32);
-        let (workgroups, line) = grid((count * groups).div_ceil(LANES));
-        launch(
-            kernel(BlockOperation::Rows, matrix),
-            workgroups,
-            &bound(matrix, &quants, &scales, &[&rows, &output]),
-            &[
-                matrix.rows as u32,
-                groups,
-                count,
-                line,
-                first_row as u32 * groups,
-            ],
-        );
-        output
+        dequantised(matrix, first_row, &quants, &scales, Some(&rows))
     }
 
     fn write_words(plane: IntTensor<Self>, first: usize, words: Vec<u32>) -> IntTensor<Self> {
@@ -393,6 +367,38 @@ impl BlockMatrixExtension for CubeBackend {
         plane.client.write(&part, Bytes::from_elems(words));
         plane
     }
+}
+
+/// Some rows of a matrix in f32, or all of them.
+fn dequantised(
+    matrix: MatrixShape,
+    first_row: usize,
+    quants: &CubeTensor,
+    scales: &CubeTensor,
+    rows: Option<&CubeTensor>,
+) -> CubeTensor {
+    const LANES: u32 = 64;
+    let (operation, count) = match rows {
+        Some(rows) => (BlockOperation::Rows, rows.meta.shape()[0]),
+        None => (BlockOperation::AllRows, matrix.rows),
+    };
+    let output = empty(quants, Shape::new([count, matrix.width]), DType::F32);
+    let tensors: Vec<&CubeTensor> = rows.into_iter().chain([&output]).collect();
+    let (count, groups) = (count as u32, (matrix.width / GROUP) as u32);
+    let (workgroups, line) = grid((count * groups).div_ceil(LANES));
+    launch(
+        kernel(operation, matrix),
+        workgroups,
+        &bound(matrix, quants, scales, &tensors),
+        &[
+            matrix.rows as u32,
+            groups,
+            count,
+            line,
+            first_row as u32 * groups,
+        ],
+    );
+    output
 }
 
 fn kernel(operation: BlockOperation, matrix: MatrixShape) -> BlockKernel {

@@ -17,9 +17,10 @@ pub(super) const GROUP: usize = 32;
 pub(super) enum BlockOperation {
     Vector,
     Product,
-    /// All of it in f32.
-    Elements,
+    /// Some rows in f32.
     Rows,
+    /// All rows in f32.
+    AllRows,
 }
 
 impl BlockOperation {
@@ -27,8 +28,7 @@ impl BlockOperation {
         match self {
             Self::Vector => include_str!("../../shaders/matrix_vector.wgsl"),
             Self::Product => include_str!("../../shaders/matrix_product.wgsl"),
-            Self::Elements => include_str!("../../shaders/matrix_elements.wgsl"),
-            Self::Rows => include_str!("../../shaders/matrix_rows.wgsl"),
+            Self::Rows | Self::AllRows => include_str!("../../shaders/matrix_rows.wgsl"),
         }
     }
 }
@@ -43,15 +43,12 @@ pub(super) struct BlockKernel {
 impl KernelSource for BlockKernel {
     fn source(&self) -> SourceTemplate {
         let planes = if has_scales(self.format) { 2 } else { 1 };
-        // Nothing goes in where the whole matrix comes out.
-        let input = if self.operation == BlockOperation::Elements {
-            planes - 1
-        } else {
-            planes
-        };
+        // Nothing goes in where all rows come out.
+        let all = self.operation == BlockOperation::AllRows;
+        let output = if all { planes } else { planes + 1 };
         let text = write_out(
             &[self.operation.text()],
-            &context! { input, output => input + 1, shape => input + 2 },
+            &context! { all, input => planes, output, shape => output + 1 },
         );
         let mut source = SourceTemplate::new(text);
         for text in format_texts(self.format) {
