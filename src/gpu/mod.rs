@@ -103,8 +103,6 @@ impl Gpu {
             })?;
         if report.is_software() {
             software::note(&burn_device);
-            #[cfg(unix)]
-            exit::note(&burn_device, &setup.device);
         }
         // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
         let watch = DeviceWatch::install(&setup.device);

@@ -12,6 +12,15 @@ pub(super) fn note(device: &Device) {
     software.push(device.clone());
 }
 
+/// All devices that were noted.
+#[cfg(unix)]
+pub(super) fn noted() -> Vec<Device> {
+    SOFTWARE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
 /// Whether `device` is a software adapter's, opened by [`Gpu::open`](super::Gpu::open).
 pub(crate) fn is_software(device: &Device) -> bool {
     let software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
