@@ -2,7 +2,7 @@
 // token, in the order of ids, at which the cumulative probability of what is left passes a random part. One workgroup, of
 // which each thread has consecutive tokens.
 //
-// What is cut off is found bit by bit: the k-th largest number is the largest bit pattern that k numbers reach, and the
+// What is cut off is found bit by bit: the k-th largest number has the largest bit pattern that k numbers reach, and the
 // nucleus ends at the largest weight such that those that reach it sum to p.
 
 struct Settings {
@@ -53,9 +53,13 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     let best = likeliest(first, end, thread);
     var chosen = u32(best.y);
     if settings.temperature > 0.0 {
-        weigh(first, end, thread, best.x);
+        if settings.top_k > 0u {
+            let top = min(settings.top_k, 4u * VECTORS);
+            keep(first, end, thread, f32(top), false, NEVER);
+        }
+        weigh(first, end, best.x);
         if settings.top_p < 1.0 {
-            keep_nucleus(first, end, thread);
+            keep(first, end, thread, nucleus(first, end, thread), true, CUT);
         }
         chosen = drawn(first, end, thread, chosen);
     }
@@ -140,121 +144,90 @@ fn pattern(number: vec4<f32>) -> vec4<u32> {
     return bits ^ select(vec4(0x80000000u), vec4(0xffffffffu), (bits >> vec4(31u)) == vec4(1u));
 }
 
-fn ones(which: vec4<bool>) -> f32 {
-    return dot(select(vec4(0.0), vec4(1.0), which), vec4(1.0));
+fn sum_of(four: vec4<f32>, which: vec4<bool>) -> f32 {
+    return dot(select(vec4(0.0), four, which), vec4(1.0));
 }
 
-// Turns numbers into weights, those of the top k; of equal numbers, tokens with smaller ids come first.
-fn weigh(first: u32, end: u32, thread: u32, largest: f32) {
+// What four numbers count for: their weights, or one each.
+fn amounts(four: vec4<f32>, weighed: bool) -> vec4<f32> {
+    return select(vec4(1.0), max(four, vec4(0.0)), vec4(weighed));
+}
+
+// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of tokens with smaller ids, and
+// puts `gone` in the place of the others.
+fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32) {
+    // The largest pattern such that the numbers that reach it are enough.
     var reached = 0u;
-    var equal_kept = f32(4u * VECTORS);
-    var equal_before = 0.0;
-    if settings.top_k > 0u {
-        var own = 0.0;
-        for (var i = first; i < end; i += 1u) {
-            own += ones(numbers[i] > vec4(NEVER));
-        }
-        let top = min(f32(settings.top_k), sums(vec4(own), thread).all.x);
-        for (var bit = 32u; bit > 0u; bit -= 2u) {
-            let next = (vec3(1u, 2u, 3u) << vec3(bit - 2u)) | vec3(reached);
-            var counts = vec3(0.0);
-            for (var i = first; i < end; i += 1u) {
-                let four = pattern(numbers[i]);
-                counts += vec3(ones(four >= vec4(next.x)), ones(four >= vec4(next.y)), ones(four >= vec4(next.z)));
-            }
-            reached = last_that_reaches(sums(vec4(counts, 0.0), thread).all.xyz, top, reached, next);
-        }
-        var above_and_equal = vec2(0.0);
-        for (var i = first; i < end; i += 1u) {
-            let four = pattern(numbers[i]);
-            above_and_equal += vec2(ones(four > vec4(reached)), ones(four == vec4(reached)));
-        }
-        let found = sums(vec4(above_and_equal, 0.0, 0.0), thread);
-        equal_kept = top - found.all.x;
-        equal_before = found.before.y;
-    }
-    for (var i = first; i < end; i += 1u) {
-        let four = numbers[i];
-        let patterns = pattern(four);
-        var weights = vec4(CUT);
-        for (var lane = 0u; lane < 4u; lane += 1u) {
-            var kept = four[lane] > NEVER && patterns[lane] >= reached;
-            if kept && patterns[lane] == reached {
-                kept = equal_before < equal_kept;
-                equal_before += 1.0;
-            }
-            if kept {
-                weights[lane] = exp((four[lane] - largest) / settings.temperature);
-            }
-        }
-        numbers[i] = weights;
-    }
-}
-
-// The largest of three patterns whose number or sum is enough, else the one before them.
-fn last_that_reaches(found: vec3<f32>, enough: f32, before: u32, next: vec3<u32>) -> u32 {
-    var reached = before;
-    for (var i = 0u; i < 3u; i += 1u) {
-        if found[i] >= enough {
-            reached = next[i];
-        }
-    }
-    return reached;
-}
-
-fn sum_of(weights: vec4<f32>, which: vec4<bool>) -> f32 {
-    return dot(select(vec4(0.0), weights, which), vec4(1.0));
-}
-
-// Cuts off all but the fewest likeliest tokens whose weights sum to `top_p` of all.
-fn keep_nucleus(first: u32, end: u32, thread: u32) {
-    var own = 0.0;
-    for (var i = first; i < end; i += 1u) {
-        own += sum_of(numbers[i], numbers[i] >= vec4(0.0));
-    }
-    let enough = settings.top_p * sums(vec4(own), thread).all.x;
-    var reached = 0u;
-    // The pattern of 1, the largest weight, has thirty bits, and is that of its number.
-    for (var bit = 30u; bit > 0u; bit -= 2u) {
+    for (var bit = 32u; bit > 0u; bit -= 2u) {
         let next = (vec3(1u, 2u, 3u) << vec3(bit - 2u)) | vec3(reached);
-        let least = bitcast<vec3<f32>>(next);
         var found = vec3(0.0);
         for (var i = first; i < end; i += 1u) {
             let four = numbers[i];
+            let patterns = pattern(four);
+            let amount = amounts(four, weighed);
             found += vec3(
-                sum_of(four, four >= vec4(least.x)),
-                sum_of(four, four >= vec4(least.y)),
-                sum_of(four, four >= vec4(least.z)),
+                sum_of(amount, patterns >= vec4(next.x)),
+                sum_of(amount, patterns >= vec4(next.y)),
+                sum_of(amount, patterns >= vec4(next.z)),
             );
         }
-        reached = last_that_reaches(sums(vec4(found, 0.0), thread).all.xyz, enough, reached, next);
+        found = sums(vec4(found, 0.0), thread).all.xyz;
+        for (var i = 0u; i < 3u; i += 1u) {
+            if found[i] >= enough {
+                reached = next[i];
+            }
+        }
     }
-    let least = bitcast<f32>(reached);
-    var above_and_equal = vec2(0.0);
+
+    var own = vec2(0.0);
     for (var i = first; i < end; i += 1u) {
         let four = numbers[i];
-        above_and_equal += vec2(sum_of(four, four > vec4(least)), ones(four == vec4(least)));
+        let patterns = pattern(four);
+        let above = sum_of(amounts(four, weighed), patterns > vec4(reached));
+        own += vec2(above, sum_of(vec4(1.0), patterns == vec4(reached)));
     }
-    let found = sums(vec4(above_and_equal, 0.0, 0.0), thread);
-    var equal_kept = f32(4u * VECTORS);
-    if least > 0.0 {
-        equal_kept = max(1.0, ceil((enough - found.all.x) / least));
+    let found = sums(vec4(own, 0.0, 0.0), thread);
+    // Weights are not negative: their patterns are their bits but for the first.
+    let each = select(1.0, bitcast<f32>(reached ^ 0x80000000u), weighed);
+    // Where they amount to nothing, all may stay.
+    var equal_kept = found.all.y;
+    if each > 0.0 {
+        equal_kept = max(1.0, ceil((enough - found.all.x) / each));
     }
     var equal_before = found.before.y;
     for (var i = first; i < end; i += 1u) {
         var four = numbers[i];
+        let patterns = pattern(four);
         for (var lane = 0u; lane < 4u; lane += 1u) {
-            if four[lane] == least {
-                if equal_before >= equal_kept {
-                    four[lane] = CUT;
-                }
+            var kept = patterns[lane] > reached;
+            if patterns[lane] == reached {
+                kept = equal_before < equal_kept;
                 equal_before += 1.0;
-            } else if four[lane] < least {
-                four[lane] = CUT;
+            }
+            if !kept {
+                four[lane] = gone;
             }
         }
         numbers[i] = four;
     }
+}
+
+// Turns numbers into weights, of which the likeliest token's is 1.
+fn weigh(first: u32, end: u32, largest: f32) {
+    for (var i = first; i < end; i += 1u) {
+        let four = numbers[i];
+        let weights = exp((four - vec4(largest)) / vec4(settings.temperature));
+        numbers[i] = select(vec4(CUT), weights, four > vec4(NEVER));
+    }
+}
+
+// What `top_p` is of the weights of all that are left.
+fn nucleus(first: u32, end: u32, thread: u32) -> f32 {
+    var own = 0.0;
+    for (var i = first; i < end; i += 1u) {
+        own += sum_of(numbers[i], numbers[i] >= vec4(0.0));
+    }
+    return settings.top_p * sums(vec4(own), thread).all.x;
 }
 
 // Draws among the weights that min-p leaves; `best` if rounding leaves none.
@@ -269,7 +242,7 @@ fn drawn(first: u32, end: u32, thread: u32, best: u32) -> u32 {
     let passed = settings.part * found.all.x;
     // Of the threads at whose end the sum passes the part the first one, and none twice.
     var chosen = best;
-    var is_mine = own > 0.0 && found.before.x <= passed && found.before.x + own > passed;
+    let is_mine = own > 0.0 && found.before.x <= passed && found.before.x + own > passed;
     if is_mine {
         var sum = found.before.x;
         var searching = true;
