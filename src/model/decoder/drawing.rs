@@ -8,7 +8,7 @@ use crate::kernels::decode::{BoundKernel, DecodeSizes, Particular, Tuning};
 use crate::model::Llama;
 
 /// Words of the kernel's settings.
-pub(super) const SETTINGS: usize = 8;
+const SETTINGS: usize = 8;
 
 /// The kernel and its memory.
 pub(super) struct Drawing {
@@ -55,8 +55,8 @@ impl Drawing {
         }
     }
 
-    /// Uploads what the next draw goes by.
-    pub(super) fn prepare(&self, queue: &wgpu::Queue, draw: &Draw<'_>, vocabulary: usize) {
+    /// Uploads what the next draw goes by. Returns how many bytes that is.
+    pub(super) fn prepare(&self, queue: &wgpu::Queue, draw: &Draw<'_>, vocabulary: usize) -> usize {
         let sampling = draw.sampling;
         // More than a vocabulary can't differ; those beyond it have no logit.
         let occurred = &draw.occurred[..draw.occurred.len().min(vocabulary)];
@@ -74,5 +74,6 @@ impl Drawing {
         if !occurred.is_empty() {
             queue.write_buffer(self.occurred.buffer(), 0, bytemuck::cast_slice(occurred));
         }
+        4 * (words.len() + occurred.len())
     }
 }

@@ -16,7 +16,7 @@ use crate::kernels::decode::{
     BoundKernel, DecodeSizes, LayerStep, MatrixText, Particular, Tuning, step_vectors, step_words,
 };
 use crate::kernels::{BoundBuffer, buffer_of};
-use drawing::{Drawing, SETTINGS};
+use drawing::Drawing;
 use layer::{LayerKernels, Work};
 pub(super) use pipelines::Pipelines;
 use pipelines::{Kernel, text_of};
@@ -371,16 +371,17 @@ impl StepDecoder for Decoder {
         if let Fed::Token(token) = fed {
             queue.write_buffer(self.buffers.token.buffer(), 0, &token.to_le_bytes());
         }
-        let drawing = match wanted.answer {
+        let mut uploaded = 4 * words.len() + if matches!(fed, Fed::Token(_)) { 4 } else { 0 };
+        let choose = match wanted.answer {
+            Answer::Logits => None,
+            Answer::Likeliest => Some(&self.choose),
             Answer::Drawn(draw) => {
-                let ready = self.drawing.take();
-                let drawing = self.drawing.insert(ready.unwrap_or_else(|| {
+                let drawing = self.drawing.get_or_insert_with(|| {
                     Drawing::new(&self.model, device, &self.sizes, self.tuning, &self.buffers)
-                }));
-                drawing.prepare(queue, &draw, self.sizes.vocabulary);
-                Some(&*drawing)
+                });
+                uploaded += drawing.prepare(queue, &draw, self.sizes.vocabulary);
+                Some(&drawing.kernel)
             }
-            _ => None,
         };
 
         let unsought = std::mem::take(&mut self.unsought);
@@ -397,42 +398,31 @@ impl StepDecoder for Decoder {
                 kernels.step(&mut pass, &self.sizes, step);
             }
             self.logits.dispatch(&mut pass, self.logits_grid);
-            if wanted.answer != Answer::Logits {
+            if let Some(choose) = choose {
                 let parts = self.sizes.parts() as u32;
                 self.choose_parts.dispatch(&mut pass, [parts, 1]);
-                let choose = drawing.map_or(&self.choose, |drawing| &drawing.kernel);
                 choose.dispatch(&mut pass, [1, 1]);
             }
         }
-        let (source, readback, bytes) = if wanted.answer == Answer::Logits {
+        let (source, readback, bytes) = if choose.is_some() {
+            self.reports.swap(0, 1);
+            (self.buffers.report.buffer(), &self.reports[0], REPORT_BYTES)
+        } else {
             let (gpu, bytes) = (&self.gpu, 4 * self.sizes.vocabulary as u64);
             let whole = self.whole.get_or_insert_with(|| Readback::new(gpu, bytes));
             (self.buffers.logits.buffer(), &*whole, bytes)
-        } else {
-            self.reports.swap(0, 1);
-            (self.buffers.report.buffer(), &self.reports[0], REPORT_BYTES)
         };
         readback.copy(&mut encoder, source, bytes);
         queue.submit([encoder.finish()]);
         let selections = steps.iter().filter(|step| step.scored).count();
         let layers = self.layers.iter().map(LayerKernels::dispatches);
-        let chosen = match wanted.answer {
-            Answer::Logits => 0,
-            Answer::Likeliest | Answer::Drawn(_) => 2,
-        };
-        let uploaded = [
-            4 * words.len(),
-            if matches!(fed, Fed::Token(_)) { 4 } else { 0 },
-            match wanted.answer {
-                Answer::Drawn(draw) => 4 * SETTINGS + 4 * draw.occurred.len(),
-                _ => 0,
-            },
-        ];
+        // The embedding and the logits, and what chooses by them.
+        let ends = if choose.is_some() { 4 } else { 2 };
         self.counts = StepCounts {
-            dispatches: unsought.len() + layers.sum::<usize>() + selections + 2 + chosen,
+            dispatches: unsought.len() + layers.sum::<usize>() + selections + ends,
             selections,
             submissions: 1,
-            uploaded_bytes: uploaded.iter().sum::<usize>() as u64,
+            uploaded_bytes: uploaded as u64,
             read_bytes: bytes,
         };
         Ok(Some(readback.request(bytes)))
