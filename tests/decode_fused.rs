@@ -226,7 +226,6 @@ fn choices_and_draws() {
     let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::H2o);
     let warm = || SamplingConfig::default().with_temperature(0.8);
     let samplings = [
-        SamplingConfig::default(),
         warm(),
         warm().with_top_k(1),
         warm().with_top_k(7).with_repetition_penalty(1.3),
@@ -250,33 +249,43 @@ fn choices_and_draws() {
             decoder.unwrap().unwrap()
         };
         let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
-        for seed in 0..33 {
-            let sampling = samplings[seed % samplings.len()].clone();
-            let mut sampler = Sampler::new(sampling.with_seed(seed as u64)).unwrap();
+        for step_number in 0..60 {
+            let is_drawn = step_number % 2 == 1;
+            let sampling = samplings[step_number / 2 % samplings.len()].clone();
+            let mut sampler = Sampler::new(sampling.with_seed(step_number as u64)).unwrap();
             let last = history[history.len() - 1];
-            let is_greedy = sampler.is_greedy();
             let draw = sampler.draw(&history);
-            let answer = if is_greedy {
-                Answer::Likeliest
-            } else {
+            let answer = if is_drawn {
                 Answer::Drawn(draw)
+            } else {
+                Answer::Likeliest
             };
             let bytes = step(&mut drawing, last, &mut second, answer);
             let found = Chosen::from_bytes(&bytes, model.config().vocabulary).unwrap();
             let logits = floats(&step(&mut plain, last, &mut first, Answer::Logits));
 
-            let [from, to] = share(&logits, &draw, found.token);
-            let part = f64::from(draw.part);
-            assert!(
-                from - 1e-5 <= part && part <= to + 1e-5,
-                "{draw:?}: token {} is from {from} to {to}",
-                found.token
-            );
-            let most = logits.iter().copied().fold(f32::MIN, f32::max);
+            let (best, most) = logits
+                .iter()
+                .enumerate()
+                .fold(
+                    (0, f32::MIN),
+                    |best, (at, &it)| if it > best.1 { (at, it) } else { best },
+                );
+            if is_drawn {
+                let [from, to] = share(&logits, &draw, found.token);
+                let part = f64::from(draw.part);
+                assert!(
+                    from - 1e-5 <= part && part <= to + 1e-5,
+                    "{draw:?}: token {} is from {from} to {to}",
+                    found.token
+                );
+            } else {
+                assert_eq!(found.token as usize, best, "step {step_number}");
+            }
             let weight = |logit: f32| f64::from(logit - most).exp();
             let sum: f64 = logits.iter().map(|it| weight(*it)).sum();
-            let probability = weight(logits[found.token as usize]) / sum;
-            assert!((f64::from(found.probability) - probability).abs() < 1e-5);
+            let expected = weight(logits[found.token as usize]);
+            assert!((f64::from(found.probability) * sum / expected - 1.0).abs() < 1e-4);
             history.push(found.token);
         }
     }
