@@ -86,11 +86,11 @@ mod tests {
 
     #[test]
     fn policies_are_read_as_the_options_of_generate() {
-        let full = policy("full").ok().unwrap().cache.options();
+        let full = policy("full").unwrap().cache.options();
         assert_eq!(full.prefill.method, PrefillMethod::Full);
         assert_eq!(full.decode.strategy, DecodeStrategy::Full);
         let text = "prefill-method=snapkv prefill-budget=50% decode-strategy=slide decode-budget=64 recent=16";
-        let given = policy(text).ok().unwrap().cache.options();
+        let given = policy(text).unwrap().cache.options();
         assert_eq!(given.prefill.method, PrefillMethod::SnapKv);
         assert_eq!(given.decode.strategy, DecodeStrategy::Slide);
         assert_eq!(given.decode.recent, Some(16));
@@ -104,7 +104,9 @@ mod tests {
             ("decode-strategy=slide decode-budget=half", "half"),
             ("slide", "--slide"),
         ] {
-            let refused = policy(text).err().unwrap();
+            let Err(refused) = policy(text) else {
+                panic!("{text} was taken");
+            };
             assert!(refused.contains(reason), "{refused}");
         }
     }
