@@ -1,5 +1,6 @@
-// Selection in one KV head: every slot's score, the attention of this step averaged over the query group; then, one after
-// the other, the slots that rank lowest are emptied. With equal scores the later position goes.
+// Selection in one KV head: every slot's score, the attention of this step averaged over the query group, and of the score
+// before as much as the rule says; then, one after the other, the slots that rank lowest are emptied. With equal scores the
+// later position goes.
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> stats: array<vec2<f32>>;
@@ -29,6 +30,8 @@ fn main(
     let rule = step[{{ step_header }}u + 2u * place.x + 1u];
     let capacity = layer.x;
     let reach = layer.y;
+    let decay = bitcast<f32>(layer.w);
+    let newest = i32(step[0].x);
     let from_position = i32(rule.x);
     let by_position = (rule.w & 2u) != 0u;
     let first = kv * capacity;
@@ -45,7 +48,13 @@ fn main(
 {%- for g in range(group) %}
         score += exp(logits[(kv * {{ group }}u + {{ g }}u) * capacity + slot] - stat{{ g }}.x) / stat{{ g }}.y;
 {%- endfor %}
-        scores[first + slot] = score / {{ group }}.0;
+        score /= {{ group }}.0;
+        let own = positions[first + slot];
+        // The newest token's slot still has the score of what was in it before, if anything.
+        if decay > 0.0 && own >= 0 && own != newest {
+            score += decay * scores[first + slot];
+        }
+        scores[first + slot] = score;
     }
 
     for (var turn = 0u; turn < layer.z; turn += 1u) {

@@ -73,8 +73,15 @@ impl ScopeCache {
             let before = self.layers[layer].sizes();
             let cache = &mut self.layers[layer];
             let capacity = cache.store.as_ref().map_or(0, |store| store.capacity());
+            let ranked_by = self.config.decode.rule().scope().ranked_by;
+            let decay = ranked_by.decay(cache.state.step());
+            // Scores that add up have to be computed at every step.
+            let scored = scored || matches!(ranked_by, RankedBy::DecayedAttention(_));
             let eviction = cache.state.advance(&self.config, layer);
-            steps.push(step_of(eviction, capacity, scored));
+            steps.push(LayerStep {
+                decay,
+                ..step_of(eviction, capacity, scored)
+            });
             self.settle(layer, before, false);
         }
         steps

@@ -27,6 +27,11 @@
 //! | `streamingllm` | D > B | the first P + β1 of all older positions |
 //! | `pyramidinfer` | more than C_l + β2 held | the C_l best of all older positions, C_l falling over the layers |
 //! | `tova` | D > B | the P + B best of all positions, β2 does not apply |
+//! | `decayed-slide` | as `slide` | as `slide`, by decayed scores |
+//! | `decayed-h2o` | as `h2o` | as `h2o`, by decayed scores |
+//!
+//! Those of the paper rank by the attention of one step. The last two, which are not the paper's, rank by that of every step
+//! since the prompt: s(t) = 0.98 · s(t − 1) + a(t), with a(t) the scores of step t alone and s(0) = a(0).
 //!
 //! # Later turns
 //!

@@ -43,7 +43,16 @@ impl LayerCache {
         let keys = store.keys.read(slots);
         let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
         let device = store.device();
-        store.scores = exactly(&device, probabilities.clone(), attention::group_mean);
+        let decay = config.decode.rule().scope().ranked_by.decay(state.step());
+        let before = (decay > 0.0).then(|| store.scores_but(newest));
+        let evidence = (probabilities.clone(), before);
+        store.scores = exactly(&device, evidence, |(probabilities, before)| {
+            let attention = attention::group_mean(probabilities);
+            match before {
+                Some(before) => before * decay + attention,
+                None => attention,
+            }
+        });
         let output = attention::output(probabilities, store.values.read(slots));
 
         let eviction = state.advance(config, layer);
@@ -167,7 +176,7 @@ impl Eviction {
     fn apply(&self, store: &SlotStore) -> Tensor<2, Int> {
         let most = self.evicted.iter().copied().max().unwrap_or(0);
         let scores = match self.ranked_by {
-            RankedBy::Attention => Some(&store.scores),
+            RankedBy::Attention | RankedBy::DecayedAttention(_) => Some(&store.scores),
             RankedBy::Position => None,
         };
         let barred = self.barred(&store.positions);

@@ -124,6 +124,12 @@ impl SlotStore {
         }
     }
 
+    /// The scores, without what the slot of `newest` has from a position that was in it before.
+    pub fn scores_but(&self, newest: usize) -> Tensor<2> {
+        let taken = self.positions.clone().equal_elem(newest as i64);
+        self.scores.clone().mask_fill(taken, 0.0)
+    }
+
     /// Puts `[kv_heads, count, head_dim]` tokens into the slots from `start` on, positions counting from `position`.
     pub fn put_range(
         self,

@@ -26,7 +26,12 @@ struct Entry {
     position: usize,
     key: Vec<f64>,
     value: Vec<f64>,
+    /// The attention of the turn's steps so far, the older the less.
+    attention: f64,
 }
+
+/// What a step's attention still counts at the next step.
+const DECAY: f64 = 0.98;
 
 #[derive(Debug, Clone, Default)]
 struct Layer {
@@ -88,6 +93,7 @@ impl PlainCache {
                     position: first + token,
                     key: wide(&keys[row..row + dim]),
                     value: wide(&values[row..row + dim]),
+                    attention: 0.0,
                 });
             }
             let held = state.heads[head].clone();
@@ -163,6 +169,7 @@ impl PlainCache {
                 position,
                 key: wide(&key[row..row + dim]),
                 value: wide(&value[row..row + dim]),
+                attention: 0.0,
             });
             let visible: Vec<&Entry> = state.heads[head].iter().collect();
             let mut score = vec![0.0; visible.len()];
@@ -173,6 +180,13 @@ impl PlainCache {
                     score[slot] += probability / group as f64;
                 }
                 weigh(&probabilities, &visible, &mut output[row..row + dim]);
+            }
+            for (entry, score) in state.heads[head].iter_mut().zip(&mut score) {
+                let before = if step == 0 { 0.0 } else { entry.attention };
+                entry.attention = DECAY * before + *score;
+                if rules.decode.starts_with("decayed-") {
+                    *score = entry.attention;
+                }
             }
             scores.push(score);
         }
@@ -198,7 +212,7 @@ impl PlainCache {
             let p = state.kept[head];
             let d = held.len() - p.min(held.len());
             // The first slot that may go, how many of the older ones stay, how many newest are safe.
-            let (from, stay, newest) = match rules.decode.as_str() {
+            let (from, stay, newest) = match rules.decode.trim_start_matches("decayed-") {
                 "slide" if d > rules.decode_budget => (p, b1, b2),
                 "adaptive" | "discontinuous" if d >= b2 + now => (p, now, b2),
                 "h2o" if d > rules.decode_budget => (0, p + b1, b2),

@@ -34,8 +34,14 @@ pub const PREFILL: [&str; 6] = [
     "pyramidkv",
     "pyramidinfer",
 ];
-pub const SPLIT: [&str; 4] = ["full", "slide", "adaptive", "discontinuous"];
-pub const UNIFIED: [&str; 4] = ["h2o", "streamingllm", "pyramidinfer", "tova"];
+pub const SPLIT: [&str; 5] = [
+    "full",
+    "slide",
+    "adaptive",
+    "discontinuous",
+    "decayed-slide",
+];
+pub const UNIFIED: [&str; 5] = ["h2o", "streamingllm", "pyramidinfer", "tova", "decayed-h2o"];
 
 /// A prompt and 28 steps, more than T.
 async fn run(rules: &PlainRules, device: &Device, prompt: usize, seed: u64) {
@@ -61,7 +67,7 @@ pub async fn every_prefill_with_every_unified_strategy(device: &Device) {
 }
 
 /// Every prefill method and every decode strategy, for where time is short.
-const ONCE: [(&str, &str); 8] = [
+const ONCE: [(&str, &str); 10] = [
     ("full", "full"),
     ("streamingllm", "streamingllm"),
     ("h2o", "h2o"),
@@ -70,6 +76,8 @@ const ONCE: [(&str, &str); 8] = [
     ("pyramidinfer", "pyramidinfer"),
     ("snapkv", "discontinuous"),
     ("h2o", "tova"),
+    ("full", "decayed-slide"),
+    ("snapkv", "decayed-h2o"),
 ];
 
 pub async fn every_method_once(device: &Device) {
@@ -140,6 +148,8 @@ pub async fn smallest_budgets(device: &Device) {
         "streamingllm",
         "pyramidinfer",
         "tova",
+        "decayed-slide",
+        "decayed-h2o",
     ] {
         let mut rules = rules("snapkv", decode);
         (rules.prefill_budget, rules.window, rules.kernel) = (2, 1, 1);

@@ -22,6 +22,8 @@ const DECODE: Record<DecodeStrategy, string> = {
   streamingllm: "The first positions and the newest; nothing between.",
   pyramidinfer: "One ranking for prompt and output, with less for late layers.",
   tova: "Drops what the newest token attends to least, prompt or not.",
+  "decayed-slide": "As slide, by the attention of all steps instead of one, the older the less. Not the paper's.",
+  "decayed-h2o": "As H2O, by the attention of all steps instead of one, the older the less. Not the paper's.",
 };
 
 export const PREFILL_METHODS = keysOf(PREFILL);

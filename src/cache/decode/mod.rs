@@ -5,6 +5,8 @@
 //! reading anything back from the device.
 
 mod adaptive;
+mod decayed_h2o;
+mod decayed_slide;
 mod discontinuous;
 mod full;
 mod h2o;
@@ -44,7 +46,7 @@ pub struct Step {
 }
 
 /// Among which positions a strategy chooses, and by what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scope {
     /// Whether prompt positions may be evicted too. SCOPE's strategies never touch them.
     pub prompt_too: bool,
@@ -55,12 +57,26 @@ pub struct Scope {
 }
 
 /// What held positions are ranked by; the first stay. With equal scores the earlier position stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RankedBy {
     /// This step's attention, largest first.
     Attention,
+    /// The attention of this step and all before it since the prompt, each step's counting this much of the next one's;
+    /// largest first.
+    DecayedAttention(f32),
     /// The position itself, earliest first.
     Position,
+}
+
+impl RankedBy {
+    /// How much of the scores of the step before goes into those of a step, `step` being those since the prompt.
+    pub fn decay(self, step: usize) -> f32 {
+        match self {
+            // What the prompt's own selection was made by is another measure.
+            Self::DecayedAttention(decay) if step > 0 => decay,
+            _ => 0.0,
+        }
+    }
 }
 
 /// One strategy's rule.
@@ -94,6 +110,9 @@ const SPLIT: Scope = Scope {
     ranked_by: RankedBy::Attention,
 };
 
+/// What a step's attention counts at the next step in [`RankedBy::DecayedAttention`].
+const DECAY: f32 = 0.98;
+
 /// Strategies that treat prompt and decode positions alike.
 const UNIFIED: Scope = Scope {
     prompt_too: true,
@@ -119,5 +138,9 @@ rules! {
         PyramidInfer = "pyramidinfer" by pyramidinfer::PyramidInfer,
         /// What the newest query attends to least, over everything (Oren et al., arXiv 2401.06104).
         Tova = "tova" by tova::Tova,
+        /// `slide` by the attention of all steps, the older the less. Not the paper's.
+        DecayedSlide = "decayed-slide" by decayed_slide::DecayedSlide,
+        /// `h2o` by the attention of all steps, the older the less. Not the paper's.
+        DecayedH2o = "decayed-h2o" by decayed_h2o::DecayedH2o,
     }
 }

@@ -4,7 +4,7 @@
 use super::sizes::DecodeSizes;
 
 /// What one layer does at a step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LayerStep {
     /// Slots a head that the layer's memory has.
     pub capacity: usize,
@@ -20,6 +20,8 @@ pub struct LayerStep {
     pub by_position: bool,
     /// Whether scores are computed.
     pub scored: bool,
+    /// How much of the scores of the step before goes into them.
+    pub decay: f32,
 }
 
 /// The slots that are kept because what they hold is new.
@@ -68,7 +70,8 @@ pub fn words(
     words.extend(angles.flatten().map(f32::to_bits));
     words.resize(4 * first_layer(sizes), 0);
     for layer in layers {
-        words.extend([layer.capacity, layer.reach, layer.evicted, 0].map(|word| word as u32));
+        words.extend([layer.capacity, layer.reach, layer.evicted].map(|word| word as u32));
+        words.push(layer.decay.to_bits());
         let flags = u32::from(layer.scored) | u32::from(layer.by_position) << 1;
         let [recent_from, rank] = match layer.recent {
             RecentSlots::From(position) => [position, 0],
