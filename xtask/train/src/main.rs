@@ -39,7 +39,7 @@ struct Options {
     #[arg(long)]
     restart: bool,
     /// When to stop
-    #[arg(long, default_value_t = 6000)]
+    #[arg(long, default_value_t = 2000)]
     steps: usize,
     /// Over how many steps the learning rate falls at the end; what comes before does not depend on when the end is
     #[arg(long, default_value_t = 1000)]
