@@ -31,7 +31,7 @@ struct Entry {
 }
 
 /// What a step's attention still counts at the next step.
-const DECAY: f64 = 0.98;
+const DECAY: f64 = 0.99;
 
 #[derive(Debug, Clone, Default)]
 struct Layer {

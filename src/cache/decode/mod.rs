@@ -111,7 +111,7 @@ const SPLIT: Scope = Scope {
 };
 
 /// What a step's attention counts at the next step in [`RankedBy::DecayedAttention`].
-const DECAY: f32 = 0.98;
+const DECAY: f32 = 0.99;
 
 /// Strategies that treat prompt and decode positions alike.
 const UNIFIED: Scope = Scope {
