@@ -14,10 +14,12 @@ use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
 use kvscope::generate::{Answer, Chosen, Draw, Fed, Sampler, SamplingConfig, StepDecoder, Wanted};
-use kvscope::gpu::Pending;
+use kvscope::gpu::{Gpu, GpuFeature, GpuOptions, Pending};
 use kvscope::kernels::decode::Tuning;
 use kvscope::model::{Decoder, Llama, LogitRows};
 use kvscope::weights::BlockFormat;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
 use tiny_model::sizes::{LLAMA, LLAMA_3, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Sizes};
 use tiny_model::{TinyModel, run};
 
@@ -38,8 +40,12 @@ const GROUP_OF_EIGHT: Sizes = Sizes {
 };
 
 fn model(sizes: Sizes, format: BlockFormat) -> Llama {
+    model_on(devices::opened(), sizes, format)
+}
+
+fn model_on(gpu: &Gpu, sizes: Sizes, format: BlockFormat) -> Llama {
     let tiny = TinyModel::new(sizes, format);
-    run::load_gguf(&tiny.gguf().bytes(), &devices::gpu()).unwrap()
+    run::load_gguf(&tiny.gguf().bytes(), gpu.device()).unwrap()
 }
 
 fn tokens(count: usize) -> Vec<u32> {
@@ -50,7 +56,11 @@ fn tokens(count: usize) -> Vec<u32> {
 
 /// A cache that has taken in `prompt`.
 fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCache {
-    let mut cache = config.init(&devices::gpu()).unwrap();
+    prefilled_on(devices::opened(), model, config, prompt)
+}
+
+fn prefilled_on(gpu: &Gpu, model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCache {
+    let mut cache = config.init(gpu.device()).unwrap();
     model.append(prompt, &mut cache, LogitRows::None).unwrap();
     for layer in 0..model.config().layers {
         cache.finish_prefill(layer).unwrap();
@@ -59,12 +69,22 @@ fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCa
 }
 
 fn step(decoder: &mut Decoder, token: u32, cache: &mut ScopeCache, answer: Answer<'_>) -> Vec<u8> {
+    step_on(devices::opened(), decoder, token, cache, answer)
+}
+
+fn step_on(
+    gpu: &Gpu,
+    decoder: &mut Decoder,
+    token: u32,
+    cache: &mut ScopeCache,
+    answer: Answer<'_>,
+) -> Vec<u8> {
     let wanted = Wanted {
         answer,
         scores: true,
     };
     let pending = decoder.step(Fed::Token(token), cache, wanted).unwrap();
-    pollster::block_on(pending.expect("a step in place").read(devices::opened())).unwrap()
+    pollster::block_on(pending.expect("a step in place").read(gpu)).unwrap()
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
@@ -105,11 +125,31 @@ fn agrees(
     prompt: usize,
     steps: usize,
 ) {
+    agrees_on(
+        devices::opened(),
+        name,
+        model,
+        config,
+        tuning,
+        prompt,
+        steps,
+    );
+}
+
+fn agrees_on(
+    gpu: &Gpu,
+    name: &str,
+    model: &Llama,
+    config: &ScopeCacheConfig,
+    tuning: Tuning,
+    prompt: usize,
+    steps: usize,
+) {
     let tokens = tokens(prompt + steps);
     let (prompt, decoded) = tokens.split_at(prompt);
-    let mut plain = prefilled(model, config.clone(), prompt);
-    let mut fused = prefilled(model, config.clone(), prompt);
-    let decoder = Decoder::tuned(model, devices::opened(), &fused, tuning).unwrap();
+    let mut plain = prefilled_on(gpu, model, config.clone(), prompt);
+    let mut fused = prefilled_on(gpu, model, config.clone(), prompt);
+    let decoder = Decoder::tuned(model, gpu, &fused, tuning).unwrap();
     let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
     let close = match config.cache_type {
         CacheType::F16 => CLOSE_F16,
@@ -117,7 +157,8 @@ fn agrees(
     };
     for (t, &token) in decoded.iter().enumerate() {
         let expected = run::read_back(model.step(token, &mut plain).unwrap());
-        let found = floats(&step(&mut decoder, token, &mut fused, Answer::Logits));
+        let answer = step_on(gpu, &mut decoder, token, &mut fused, Answer::Logits);
+        let found = floats(&answer);
         let off = difference(&found, &expected);
         assert!(off < close, "{name}, step {t}: logits are off by {off}");
         assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
@@ -191,6 +232,64 @@ fn every_strategy() {
             .with_decode(*decode);
         let name = format!("{prefill}, {decode}");
         agrees(&name, &model, &config, TUNINGS[nth % 3], 40, 26);
+    }
+}
+
+/// Sizes, policies and lengths by chance, within what the kernels are written for.
+#[test]
+fn shapes_by_chance() {
+    let mut random = ChaCha8Rng::seed_from_u64(6);
+    let mut any = |from: usize, to: usize| from + random.next_u32() as usize % (to + 1 - from);
+    for cache_type in [CacheType::F16, CacheType::F32].repeat(2) {
+        let (kv_heads, head_dim) = (any(1, 3), 8 * any(1, 16));
+        // All of a layer's queries are a multiple of 32 elements.
+        let fitting = (1..=8).filter(|group| (group * kv_heads * head_dim).is_multiple_of(32));
+        let groups: Vec<usize> = fitting.collect();
+        let sizes = Sizes {
+            layers: any(1, 3),
+            width: 32 * any(1, 9),
+            feed_forward: 32 * any(1, 9),
+            query_heads: kv_heads * groups[any(0, groups.len() - 1)],
+            kv_heads,
+            head_dim,
+            vocabulary: any(259, 339),
+            rotated: 2 * any(1, head_dim / 2),
+            ..LLAMA
+        };
+        let model = model(sizes, BlockFormat::Q8_0);
+        let prefill = PrefillMethod::ALL[any(0, PrefillMethod::ALL.len() - 1)];
+        let decode = DecodeStrategy::ALL[any(0, DecodeStrategy::ALL.len() - 1)];
+        let config = config(&model, cache_type)
+            .with_prefill(prefill)
+            .with_decode(decode)
+            .with_block(any(1, 40));
+        let name = format!("{sizes:?}, {prefill}, {decode}, {cache_type:?}");
+        agrees(
+            &name,
+            &model,
+            &config,
+            Tuning::LIGHT,
+            any(1, 60),
+            any(1, 25),
+        );
+    }
+}
+
+/// Without what WebGPU need not have: 16-bit floats in shaders, subgroups.
+#[test]
+fn features_may_be_missing() {
+    let options = GpuOptions {
+        withhold: GpuFeature::ALL.to_vec(),
+        ..GpuOptions::default()
+    };
+    let gpu = Gpu::open_blocking(options).unwrap();
+    let model = model_on(&gpu, LLAMA, BlockFormat::Q4_1);
+    for cache_type in [CacheType::F16, CacheType::F32] {
+        let config = config(&model, cache_type)
+            .with_prefill(PrefillMethod::H2o)
+            .with_decode(DecodeStrategy::Slide);
+        let name = format!("{cache_type:?}");
+        agrees_on(&gpu, &name, &model, &config, Tuning::LIGHT, 37, 20);
     }
 }
 

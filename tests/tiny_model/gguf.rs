@@ -4,11 +4,14 @@ use super::sizes::Scaling;
 use super::{TinyModel, tokenizer};
 use crate::gguf_file::{GgufFile, Value};
 
-pub const EPSILON: f32 = 1e-5;
-
 impl TinyModel {
     /// With the keys that llama.cpp's converter writes, and a tokenizer.
     pub fn gguf(&self) -> GgufFile {
+        tokenizer::with_tokenizer(self.gguf_without_tokenizer(), self.sizes.vocabulary)
+    }
+
+    /// With as many tokens as a test likes, none of which is spelt.
+    pub fn gguf_without_tokenizer(&self) -> GgufFile {
         let sizes = &self.sizes;
         let mut file = GgufFile::new()
             .with("general.architecture", Value::text(sizes.architecture))
@@ -24,7 +27,10 @@ impl TinyModel {
         add("feed_forward_length", size(sizes.feed_forward));
         add("attention.head_count", size(sizes.query_heads));
         add("attention.head_count_kv", size(sizes.kv_heads));
-        add("attention.layer_norm_rms_epsilon", Value::F32(EPSILON));
+        add(
+            "attention.layer_norm_rms_epsilon",
+            Value::F32(sizes.epsilon),
+        );
         add("rope.freq_base", Value::F32(sizes.base));
         if sizes.head_dim * sizes.query_heads != sizes.width {
             add("attention.key_length", size(sizes.head_dim));
@@ -38,7 +44,6 @@ impl TinyModel {
             add("rope.scaling.type", Value::text("linear"));
             add("rope.scaling.factor", Value::F32(factor));
         }
-        let file = tokenizer::with_tokenizer(file, sizes.vocabulary);
         self.tensors.iter().fold(file, |file, tensor| {
             let dimensions: Vec<u64> = tensor.shape.iter().rev().map(|&it| it as u64).collect();
             let bytes = tensor.bytes.clone();

@@ -5,7 +5,7 @@ use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
 use super::sizes::{Scaling, Sizes};
-use super::{TinyModel, TinyTensor, gguf};
+use super::{TinyModel, TinyTensor};
 use crate::safetensors_file::{Tensor, written};
 
 impl TinyModel {
@@ -25,7 +25,7 @@ impl TinyModel {
             "num_attention_heads": sizes.query_heads,
             "num_key_value_heads": sizes.kv_heads,
             "hidden_act": "silu",
-            "rms_norm_eps": f64::from(gguf::EPSILON),
+            "rms_norm_eps": f64::from(sizes.epsilon),
             "rope_theta": f64::from(sizes.base),
             "rope_scaling": null,
             "vocab_size": sizes.vocabulary,

@@ -9,7 +9,7 @@ impl TinyModel {
         let sizes = &self.sizes;
         PlainLlama {
             head_dim: sizes.head_dim,
-            epsilon: super::gguf::EPSILON.into(),
+            epsilon: sizes.epsilon.into(),
             turning: Turning {
                 frequencies: self.frequencies(),
                 neighbours: sizes.architecture == "llama",

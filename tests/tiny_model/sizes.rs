@@ -21,6 +21,8 @@ pub struct Sizes {
     pub base: f32,
     pub rotated: usize,
     pub scaling: Scaling,
+    /// What RMSNorm adds to the mean square.
+    pub epsilon: f32,
 }
 
 /// How RoPE's frequencies are scaled.
@@ -47,6 +49,7 @@ pub const LLAMA: Sizes = Sizes {
     base: 10_000.0,
     rotated: 64,
     scaling: Scaling::None,
+    epsilon: 1e-5,
 };
 
 pub const LLAMA_TIED: Sizes = Sizes {

@@ -1,0 +1,44 @@
+//! The retained sets and attention outputs of the published implementation against those of the fused kernels in a real
+//! browser: a record of each strategy that evicts.
+
+#![cfg(target_family = "wasm")]
+
+mod gguf_file;
+mod plain_cache;
+mod plain_llama;
+mod recorded;
+mod recorded_model;
+mod safetensors_file;
+mod tiny_model;
+
+use kvscope::gpu::{Gpu, GpuOptions};
+use kvscope::kernels::decode::Tuning;
+use recorded::Record;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// A page reads no files: they are part of it. `.cargo/config.toml` says where they are by default.
+macro_rules! record {
+    ($name:literal) => {
+        Record::new(
+            $name,
+            include_bytes!(concat!(env!("KVSCOPE_FIXTURES"), "/", $name)),
+        )
+    };
+}
+
+#[wasm_bindgen_test]
+async fn records_are_reproduced() {
+    let gpu = Gpu::open(GpuOptions::default())
+        .await
+        .expect("WebGPU in this browser");
+    let records = [
+        record!("13-h2o-h2o.safetensors"),
+        record!("19-pyramidkv-slide.safetensors"),
+        record!("20-pyramidkv-adaptive.safetensors"),
+        record!("21-pyramidkv-discontinuous.safetensors"),
+        record!("23-streamingllm-streamingllm.safetensors"),
+    ];
+    recorded_model::replay(&records, &gpu, Tuning::LIGHT).await;
+}
