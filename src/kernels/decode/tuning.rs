@@ -64,8 +64,19 @@ impl Tuning {
         threads: 32,
     };
 
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::PARALLEL, Self::MODERATE, Self::SERIAL, Self::LIGHT];
+
     /// Those that are tried on a GPU.
-    pub const ALL: [Self; 3] = [Self::PARALLEL, Self::MODERATE, Self::SERIAL];
+    pub const TRIED: [Self; 3] = [Self::PARALLEL, Self::MODERATE, Self::SERIAL];
+
+    /// What it is called; an empty text for one that is not of [`ALL`](Self::ALL).
+    pub fn name(self) -> &'static str {
+        const NAMES: [&str; Tuning::ALL.len()] = ["parallel", "moderate", "serial", "light"];
+        let named = Self::ALL.into_iter().zip(NAMES);
+        let mut found = named.filter(|(tuning, _)| *tuning == self);
+        found.next().map_or("", |(_, name)| name)
+    }
 
     /// The same with as many lanes as a workgroup may have for `tile` rows.
     #[must_use]

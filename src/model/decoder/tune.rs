@@ -68,7 +68,7 @@ pub async fn fastest(model: &Llama, gpu: &Gpu) -> Result<Option<Tuning>, Error> 
         return Ok(Some(tuning));
     }
     let mut best: Option<(f64, Tuning)> = None;
-    for tuning in Tuning::ALL {
+    for tuning in Tuning::TRIED {
         let seconds = time(model, gpu, &sizes, &feed_forward, tuning).await?;
         log::debug!("{adapter}: {tuning:?} takes {seconds} s");
         if best.is_none_or(|(least, _)| seconds < least) {
