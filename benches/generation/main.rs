@@ -18,7 +18,7 @@ use std::{env, fs};
 
 use kvscope::engine::Engine;
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::load_model;
+use kvscope::model::{KnownTunings, load_model};
 use pollster::block_on;
 use serde_json::json;
 
@@ -58,7 +58,7 @@ fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
     let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone());
     block_on(gpu.settle())?;
     let engine = engine.with_gpu(gpu.clone());
-    block_on(engine.tune())?;
+    block_on(engine.tune(&mut KnownTunings::default()))?;
     Ok(engine)
 }
 

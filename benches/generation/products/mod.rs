@@ -1,5 +1,5 @@
 //! Matrix-vector products and a step's attention by themselves: the kernels of a decode step in every way of sharing out
-//! their work, beside kernels written down only for this, which machine.md's first figures are of.
+//! their work, beside kernels that are used only here.
 
 mod data;
 mod machine;
@@ -11,7 +11,7 @@ use kvscope::engine::Engine;
 use kvscope::gpu::{Gpu, Readback};
 use kvscope::kernels::BoundBuffer;
 use kvscope::kernels::decode::BoundKernel;
-use kvscope::model::Decoder;
+use kvscope::model::{Decoder, KnownTunings};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -64,11 +64,15 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     if rounds == 0 {
         return Ok(Vec::new());
     }
-    let chosen = block_on(Decoder::tune(engine.model(), gpu))?;
+    let chosen = block_on(Decoder::tune(
+        engine.model(),
+        gpu,
+        &mut KnownTunings::default(),
+    ))?;
     let (device, queue) = gpu.wgpu();
     let data = Data::new();
     let mut jobs = machine::jobs(device, queue, &data);
-    jobs.extend(ours::products(device, queue, &data, chosen));
+    jobs.extend(ours::products(gpu, &data, chosen));
     jobs.extend(ours::attention(device, queue, chosen));
     for job in &mut jobs {
         eprintln!("native: {}, once", job.timed.name);

@@ -1,5 +1,6 @@
 //! The kernels of a decode step: gate and up, which is the largest product of a layer, and the attention.
 
+use kvscope::gpu::Gpu;
 use kvscope::kernels::BoundBuffer;
 use kvscope::kernels::decode::{
     DecodePipeline, DecodeSizes, LayerStep, MatrixText, Particular, SPLIT, Texts, Tuning,
@@ -42,13 +43,9 @@ macro_rules! shader {
 
 const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
 
-/// Gate and up, in every way.
-pub fn products(
-    device: &wgpu::Device,
-    queue: &wgpu::Queue,
-    data: &Data,
-    chosen: Option<Tuning>,
-) -> Vec<Job> {
+/// Gate and up, in every way that the device can do.
+pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
+    let (device, queue) = gpu.wgpu();
     let at = SIZES.activations();
     let quants = filled(device, queue, &data.quants, STORAGE);
     let scales = filled(device, queue, &data.scales, STORAGE);
@@ -87,7 +84,14 @@ pub fn products(
             first: 4 * at.feed_forward,
         }
     };
-    Tuning::ALL.into_iter().map(job).collect()
+    let mut ways = Tuning::PLAIN.to_vec();
+    let tried = Tuning::tried(gpu.shader_abilities(), BlockFormat::Q4_1);
+    for tuning in tried.into_iter().chain([Tuning::SERIAL.in_integers()]) {
+        if !ways.contains(&tuning) {
+            ways.push(tuning);
+        }
+    }
+    ways.into_iter().map(job).collect()
 }
 
 /// Attention, in every way.
@@ -151,13 +155,16 @@ pub fn attention(device: &wgpu::Device, queue: &wgpu::Queue, chosen: Option<Tuni
             first: 0,
         }
     };
-    Tuning::ALL.into_iter().map(job).collect()
+    let mut ways = Tuning::PLAIN.to_vec();
+    // Those that differ in their products only.
+    ways.dedup_by_key(|it| (it.attending, it.slots));
+    ways.into_iter().map(job).collect()
 }
 
 fn timed(kind: Kind, tuning: Tuning, chosen: Option<Tuning>, multiply_adds: usize) -> Timed {
     Timed {
         kind,
-        name: tuning.name().to_owned(),
+        name: tuning.name(),
         chosen: chosen == Some(tuning),
         multiply_adds,
         ms: Vec::new(),
