@@ -8,8 +8,10 @@ mod tiny_model;
 
 use burn::tensor::Tensor;
 use kvscope::cache::CacheType;
+use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::{Llama, LogitRows};
+use kvscope::kernels::decode::Tuning;
+use kvscope::model::{Decoder, KnownTunings, Llama, LogitRows};
 use kvscope::weights::BlockFormat;
 use tiny_model::sizes::{LLAMA, QWEN2, QWEN3, Sizes};
 use tiny_model::{TinyModel, run};
@@ -108,4 +110,50 @@ async fn loading_again_and_again_leaves_nothing() {
         assert!(!grown, "{after:?}");
     }
     assert!(after[19][1] < 64 << 10, "{after:?}");
+}
+
+/// The browser's compiler takes every way of sharing out a step's work, and each gives the same logits.
+#[wasm_bindgen_test]
+async fn every_way_of_decoding_is_right() {
+    let gpu = gpu().await;
+    for format in [BlockFormat::Q4_1, BlockFormat::Q8_0] {
+        let tiny = TinyModel::new(LLAMA, format);
+        let expected = tiny.plain().logits(&TOKENS);
+        let expected = &expected[TOKENS.len() - 1];
+        let model = run::load_gguf(&tiny.gguf().bytes(), gpu.device()).unwrap();
+        let ways = Tuning::tried(gpu.shader_abilities(), format);
+        // What this browser has, so that its ways are not left out unseen.
+        assert!(ways.iter().any(|way| way.integers && way.joined > 1));
+        for way in ways {
+            let config = model.config().cache().with_cache_type(CacheType::F32);
+            let mut cache = config.init(gpu.device()).unwrap();
+            let (&last, prompt) = TOKENS.split_last().unwrap();
+            model.append(prompt, &mut cache, LogitRows::None).unwrap();
+            for layer in 0..model.config().layers {
+                cache.finish_prefill(layer).unwrap();
+            }
+            let wanted = Wanted {
+                answer: Answer::Logits,
+                scores: false,
+            };
+            let mut decoder = Decoder::tuned(&model, &gpu, &cache, way).unwrap().unwrap();
+            let step = decoder.step(Fed::Token(last), &mut cache, wanted).unwrap();
+            let read = step.unwrap().read(&gpu).await.unwrap();
+            let (words, _) = read.as_chunks::<4>();
+            for (found, expected) in words.iter().zip(expected) {
+                let found = f32::from_le_bytes(*found);
+                let off = (f64::from(found) - expected).abs();
+                assert!(
+                    off < 1e-3,
+                    "{format:?}, {}: {found}, not {expected}",
+                    way.name()
+                );
+            }
+        }
+        let mut known = KnownTunings::default();
+        let chosen = Decoder::tune_by_trial(&model, &gpu, &mut known)
+            .await
+            .unwrap();
+        assert!(known.to_json().contains(&chosen.unwrap().name()));
+    }
 }
