@@ -1,5 +1,6 @@
 // A group's input in fixed point of 16 bits, in bytes that are multiplied four at once: an element is
-// scale * (256 * upper + lower), both signed. It is off by at most half of `scale`, 2^-16 of the largest of the 32.
+// scale * (256 * upper + lower), both signed. It is off by half of `scale` and some rounding in f32, less than a 64,000th
+// of the largest of the 32.
 
 struct Fixed {
     scale: f32,

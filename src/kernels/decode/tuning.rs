@@ -14,7 +14,7 @@ pub struct Tuning {
     /// subgroup; 1 where all goes through the workgroup's memory.
     pub joined: usize,
     /// Whether matrices of small integers are multiplied as integers, four at once, with an input in fixed point of 16
-    /// bits: each of its elements is off by at most 2⁻¹⁶ of the largest of the 32 that share a scale.
+    /// bits: each of its elements is off by at most a 64,000th of the largest of the 32 that share a scale.
     pub integers: bool,
     /// Threads of a workgroup of attention.
     pub attending: usize,
