@@ -53,6 +53,9 @@ macro_rules! shader {
     };
 }
 
+/// With a name.
+type Input = (&'static str, Vec<f32>);
+
 struct Matrix {
     format: BlockFormat,
     elements: Vec<f32>,
@@ -77,14 +80,12 @@ impl Matrix {
         }
     }
 
-    /// The product with `input` on the GPU.
-    fn product(&self, input: &[f32], tuning: Tuning) -> Vec<f32> {
+    /// The product with each of `inputs` on the GPU.
+    fn products(&self, inputs: &[Input], tuning: Tuning) -> Vec<Vec<f32>> {
         let gpu = devices::opened();
         let (device, queue) = gpu.wgpu();
         let at = SIZES.activations();
-        let mut activations = vec![0.0_f32; 4 * at.vectors];
-        activations[4 * at.weighted..][..WIDTH].copy_from_slice(input);
-        let activations = buffer(&activations);
+        let activations = buffer(&vec![0.0_f32; 4 * at.vectors]);
         let output = buffer(&[0.0_f32; ROWS]);
         let texts = [
             shader!("logits.wgsl"),
@@ -109,21 +110,27 @@ impl Matrix {
             (3, &output),
         ];
         let kernel = pipeline.bind(device, &bound);
-        let readback = Readback::new(gpu, 4 * ROWS as u64);
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            kernel.dispatch(&mut pass, [ROWS.div_ceil(TILE) as u32, 1]);
-        }
-        readback.copy(&mut encoder, output.buffer(), 4 * ROWS as u64);
-        queue.submit([encoder.finish()]);
-        let read = block_on(readback.request(4 * ROWS as u64).read(gpu)).unwrap();
-        let (words, _) = read.as_chunks::<4>();
-        words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+        let bytes = 4 * ROWS as u64;
+        let readback = Readback::new(gpu, bytes);
+        let product = |(_, input): &Input| {
+            let input = bytemuck::cast_slice(input);
+            queue.write_buffer(activations.buffer(), 16 * at.weighted as u64, input);
+            let mut encoder =
+                device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                kernel.dispatch(&mut pass, [ROWS.div_ceil(TILE) as u32, 1]);
+            }
+            readback.copy(&mut encoder, output.buffer(), bytes);
+            queue.submit([encoder.finish()]);
+            let read = block_on(readback.request(bytes).read(gpu)).unwrap();
+            let (words, _) = read.as_chunks::<4>();
+            words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+        };
+        inputs.iter().map(product).collect()
     }
 
-    fn check(&self, name: &str, input: &[f32], tuning: Tuning) {
-        let found = self.product(input, tuning);
+    fn check(&self, name: &str, input: &[f32], found: &[f32], tuning: Tuning) {
         // The order of summing, in f32.
         let size: f64 = input.iter().map(|x| f64::from(x.abs())).sum();
         let rounding = 4e-6 * size;
@@ -165,7 +172,7 @@ fn buffer<T: bytemuck::NoUninit>(contents: &[T]) -> BoundBuffer {
 }
 
 /// Inputs of one size, of very different sizes in one group, with groups of nothing, and at the ends of what fixed point has.
-fn inputs(random: &mut ChaCha8Rng) -> [(&'static str, Vec<f32>); 4] {
+fn inputs(random: &mut ChaCha8Rng) -> [Input; 4] {
     let even = blocks::numbers(WIDTH, 2.0, random);
     let mut uneven = blocks::numbers(WIDTH, 1e-3, random);
     let mut gaps = vec![0.0; WIDTH];
@@ -190,30 +197,23 @@ fn every_way_is_right_within_its_bound() {
     let abilities = devices::opened().shader_abilities();
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let inputs = inputs(&mut random);
-    for format in BlockFormat::ALL {
-        // Each is compiled: one format in every way there is, the others in one of each kind.
-        let ways = match format {
-            BlockFormat::Q4_1 => {
-                let mut ways = Tuning::tried(abilities, format);
-                ways.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
-                ways
-            }
-            BlockFormat::Q4_0 | BlockFormat::Q4_K | BlockFormat::Q8_0 => {
-                let joined = Tuning::MODERATE.joining(abilities.subgroup);
-                vec![Tuning::LIGHT, joined, joined.in_integers()]
-            }
-            // Those that are not multiplied in integers are multiplied all the same.
-            _ => vec![Tuning::LIGHT.in_integers()],
-        };
-        if !matches!(
-            format,
-            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16
-        ) {
-            let matrix = Matrix::new(format, &mut random);
-            for tuning in ways {
-                for (name, input) in &inputs {
-                    matrix.check(name, input, tuning);
-                }
+    // Each is compiled: one format in every way there is, others in one of each kind. Q5_1 is not multiplied in integers, but
+    // by the same kernels.
+    let joined = Tuning::MODERATE.joining(abilities.subgroup);
+    let mut every = Tuning::tried(abilities, BlockFormat::Q4_1);
+    every.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
+    for (format, ways) in [
+        (BlockFormat::Q4_1, every),
+        (BlockFormat::Q4_0, vec![joined, Tuning::LIGHT.in_integers()]),
+        (BlockFormat::Q4_K, vec![Tuning::LIGHT, joined.in_integers()]),
+        (BlockFormat::Q8_0, vec![joined, Tuning::LIGHT.in_integers()]),
+        (BlockFormat::Q5_1, vec![Tuning::LIGHT.in_integers()]),
+    ] {
+        let matrix = Matrix::new(format, &mut random);
+        for tuning in ways {
+            let found = matrix.products(&inputs, tuning);
+            for ((name, input), found) in inputs.iter().zip(&found) {
+                matrix.check(name, input, found, tuning);
             }
         }
     }
