@@ -8,7 +8,7 @@ use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
 use crate::generate::{GenerateConfig, GenerateError, Generation};
 use crate::gpu::Gpu;
-use crate::model::{Decoder, Llama, ModelLoader};
+use crate::model::{Decoder, KnownTunings, Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
 
 /// A loaded model, ready to generate.
@@ -64,14 +64,15 @@ impl Engine {
         self
     }
 
-    /// Finds out by a short measurement how the GPU is best used for this model. Only speed depends on it.
+    /// Finds out how the GPU is best used for this model: by what is `known`, else by a short measurement, which `known`
+    /// then says. Only speed depends on it. See [`Decoder::tune`].
     ///
     /// # Errors
     ///
     /// The device's.
-    pub async fn tune(&self) -> Result<(), Error> {
+    pub async fn tune(&self, known: &mut KnownTunings) -> Result<(), Error> {
         if let Some(gpu) = &self.gpu {
-            Decoder::tune(&self.model, gpu).await?;
+            Decoder::tune(&self.model, gpu, known).await?;
         }
         Ok(())
     }

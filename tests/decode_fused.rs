@@ -206,13 +206,18 @@ fn every_format() {
 
 #[test]
 fn every_architecture() {
-    let ways = [
-        (CacheType::F16, Tuning::SERIAL),
-        (CacheType::F32, Tuning::PARALLEL),
-    ];
-    for sizes in [LLAMA_TIED, LLAMA_3, QWEN2, QWEN3, GROUP_OF_EIGHT] {
+    let plain = (CacheType::F32, Tuning::PARALLEL);
+    let subgroup = devices::opened().shader_abilities().subgroup;
+    let joined = (CacheType::F32, Tuning::WIDE.in_integers().joining(subgroup));
+    for (sizes, second) in [
+        (LLAMA_TIED, plain),
+        (LLAMA_3, joined),
+        (QWEN2, plain),
+        (QWEN3, joined),
+        (GROUP_OF_EIGHT, joined),
+    ] {
         let model = model(sizes, BlockFormat::Q8_0);
-        for (cache_type, tuning) in ways {
+        for (cache_type, tuning) in [(CacheType::F16, Tuning::SERIAL), second] {
             let config = config(&model, cache_type)
                 .with_prefill(PrefillMethod::SnapKv)
                 .with_decode(DecodeStrategy::Adaptive);

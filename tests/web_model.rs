@@ -8,8 +8,10 @@ mod tiny_model;
 
 use burn::tensor::Tensor;
 use kvscope::cache::CacheType;
+use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::{Llama, LogitRows};
+use kvscope::kernels::decode::Tuning;
+use kvscope::model::{Decoder, Llama, LogitRows};
 use kvscope::weights::BlockFormat;
 use tiny_model::sizes::{LLAMA, QWEN2, QWEN3, Sizes};
 use tiny_model::{TinyModel, run};
@@ -108,4 +110,50 @@ async fn loading_again_and_again_leaves_nothing() {
         assert!(!grown, "{after:?}");
     }
     assert!(after[19][1] < 64 << 10, "{after:?}");
+}
+
+/// The browser's compiler takes subgroups and products of packed integers as the shaders have them.
+#[wasm_bindgen_test]
+async fn decoding_by_what_not_every_gpu_has_is_right() {
+    let gpu = gpu().await;
+    let abilities = gpu.shader_abilities();
+    // What Chromium's software adapter has, so that nothing is left out unseen.
+    assert!(abilities.subgroup > 1 || !gpu.report().is_software());
+    assert!(abilities.integer_products);
+    let joined = Tuning::MODERATE.joining(abilities.subgroup);
+    for (format, ways) in [
+        (BlockFormat::Q4_1, vec![joined, joined.in_integers()]),
+        (BlockFormat::Q8_0, vec![Tuning::LIGHT.in_integers()]),
+    ] {
+        let tiny = TinyModel::new(LLAMA, format);
+        let expected = tiny.plain().logits(&TOKENS);
+        let expected = &expected[TOKENS.len() - 1];
+        let model = run::load_gguf(&tiny.gguf().bytes(), gpu.device()).unwrap();
+        for way in ways {
+            let config = model.config().cache().with_cache_type(CacheType::F32);
+            let mut cache = config.init(gpu.device()).unwrap();
+            let (&last, prompt) = TOKENS.split_last().unwrap();
+            model.append(prompt, &mut cache, LogitRows::None).unwrap();
+            for layer in 0..model.config().layers {
+                cache.finish_prefill(layer).unwrap();
+            }
+            let wanted = Wanted {
+                answer: Answer::Logits,
+                scores: false,
+            };
+            let mut decoder = Decoder::tuned(&model, &gpu, &cache, way).unwrap().unwrap();
+            let step = decoder.step(Fed::Token(last), &mut cache, wanted).unwrap();
+            let read = step.unwrap().read(&gpu).await.unwrap();
+            let (words, _) = read.as_chunks::<4>();
+            for (found, expected) in words.iter().zip(expected) {
+                let found = f32::from_le_bytes(*found);
+                let off = (f64::from(found) - expected).abs();
+                assert!(
+                    off < 1e-3,
+                    "{format:?}, {}: {found}, not {expected}",
+                    way.name()
+                );
+            }
+        }
+    }
 }

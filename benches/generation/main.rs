@@ -1,10 +1,11 @@
 //! The native half of `cargo xtask bench`, which writes the plan that this follows and reads what it writes: prefill and
-//! decode steps of a real model on this machine's GPU. `KVSCOPE_BENCH` names the folder of both.
+//! decode steps of a real model on this machine's GPU, and what its kernels do by themselves. `KVSCOPE_BENCH` names the folder of both.
 
 #![cfg(not(target_family = "wasm"))]
 
 mod plan;
 mod prefill;
+mod products;
 mod run;
 mod spots;
 mod thin;
@@ -17,7 +18,7 @@ use std::{env, fs};
 
 use kvscope::engine::Engine;
 use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::load_model;
+use kvscope::model::{KnownTunings, load_model};
 use pollster::block_on;
 use serde_json::json;
 
@@ -42,7 +43,10 @@ fn main() -> Outcome<()> {
     }
     let prefill = prefill::run(&plan, &engine)?;
     let spots = run::all(&spots, &engine, &gpu)?;
-    let measured = json!({ "adapter": gpu.report(), "prefill": prefill, "spots": spots });
+    let products = products::run(plan.products, &engine, &gpu)?;
+    let measured = json!({
+        "adapter": gpu.report(), "prefill": prefill, "spots": spots, "products": products,
+    });
     fs::write(folder.join("native.json"), measured.to_string())?;
     Ok(())
 }
@@ -54,7 +58,7 @@ fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
     let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone());
     block_on(gpu.settle())?;
     let engine = engine.with_gpu(gpu.clone());
-    block_on(engine.tune())?;
+    block_on(engine.tune(&mut KnownTunings::default()))?;
     Ok(engine)
 }
 

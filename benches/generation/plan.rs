@@ -15,6 +15,8 @@ pub struct Plan {
     pub decode: Vec<Decode>,
     pub curve: Vec<Curve>,
     pub selection: Vec<Selection>,
+    /// Rounds in which the kernels are run by themselves.
+    pub products: usize,
     /// Steps before those that count.
     pub warm: usize,
     /// Steps that count, a round.

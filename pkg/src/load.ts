@@ -7,6 +7,7 @@ import type { LoadEvent, LoadProgress, LoadRequest } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
 import { areLocal, modelId, type LocalPart, type RemotePart } from "./source.js";
 import { ModelStore, removeStored, type PartWriter } from "./store.js";
+import { keepTunings, keptTunings } from "./tunings.js";
 
 const PROGRESS_EVERY_MS = 50;
 /** A file that changes on its server more often than this while it is downloaded is none to wait for. */
@@ -130,10 +131,23 @@ export class ModelLoad {
         loader.end_file();
       }
       this.#progress("finish", true);
-      return await loader.finish();
+      return await this.#finish(loader);
     } finally {
       loader.free();
     }
+  }
+
+  /** The engine, tuned as it was found out before, or is now. */
+  async #finish(loader: WasmLoader): Promise<WasmEngine> {
+    if (!this.#request.store) {
+      return loader.finish();
+    }
+    const engine = await loader.finish(await keptTunings());
+    const found = engine.tunings();
+    if (found !== undefined) {
+      await keepTunings(found);
+    }
+    return engine;
   }
 
   async #readBlob(loader: WasmLoader, index: number, part: LocalPart | Blob | undefined): Promise<void> {

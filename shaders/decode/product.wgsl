@@ -1,6 +1,6 @@
 // Products of {{ rows }} rows a lane with the input: half of them from row `first` on, half from row `second` on. {{ lanes }} lanes
 // share those rows, each taking every {{ lanes }}th group of 32 elements; what it reads of the input serves all its rows.
-// `group_dot` comes from shaders/blocks.
+// `group_dot` and `group_product` come from shaders/blocks.
 
 struct Sums {
 {%- for r in range(rows) %}
@@ -23,30 +23,53 @@ fn products(input: u32, first: u32, second: u32, lane: u32) -> Sums {
         let x5 = activations[at + 5u];
         let x6 = activations[at + 6u];
         let x7 = activations[at + 7u];
+{%- if integers %}
+        let x = fixed_point(x0, x1, x2, x3, x4, x5, x6, x7);
+{%- for r in range(rows) %}
+        s{{ r }} += group_product(row{{ r }} + k, x);
+{%- endfor %}
+{%- else %}
         let early = (x0 + x1) + (x2 + x3);
         let late = (x4 + x5) + (x6 + x7);
         let total = vec2<f32>(dot(early, vec4<f32>(1.0)), dot(late, vec4<f32>(1.0)));
 {%- for r in range(rows) %}
         s{{ r }} += group_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total);
 {%- endfor %}
+{%- endif %}
     }
     return Sums({% for r in range(rows) %}s{{ r }}, {% endfor %});
 }
 
-// What the lanes have of the workgroup's {{ tile }} rows.
-var<workgroup> sums: array<f32, {{ tile * lanes }}>;
+// What the lanes have of the workgroup's {{ tile }} rows{% if joined > 1 %}, {{ joined }} of them together{% endif %}.
+var<workgroup> sums: array<f32, {{ tile * lanes // joined }}>;
 
 fn share(lane: u32, first: u32, second: u32, own: Sums) {
+{%- if joined > 1 %}
+    // Neighbouring lanes are neighbours in a subgroup, too. WGSL does not say so: a device on which they are not is found out
+    // when this way is tried.
+{%- for r in range(rows) %}
+    var s{{ r }} = own.s{{ r }};
+{%- for distance in [1, 2, 4, 8, 16, 32, 64] if distance < joined %}
+    s{{ r }} += subgroupShuffleXor(s{{ r }}, {{ distance }}u);
+{%- endfor %}
+{%- endfor %}
+    if lane % {{ joined }}u == 0u {
+{%- for r in range(rows) %}
+        sums[lane / {{ joined }}u * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u] = s{{ r }};
+{%- endfor %}
+    }
+{%- else %}
 {%- for r in range(rows) %}
     sums[lane * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u] = own.s{{ r }};
 {%- endfor %}
+{%- endif %}
     workgroupBarrier();
 }
 
 // Row `row` of the workgroup's, once they are shared.
 fn whole(row: u32) -> f32 {
     var sum = sums[row];
-{%- for l in range(1, lanes) %}
+{%- for l in range(1, lanes // joined) %}
     sum += sums[{{ l * tile }}u + row];
 {%- endfor %}
     return sum;

@@ -11,6 +11,7 @@ mod open;
 mod output;
 mod progress;
 mod summary;
+mod tunings;
 
 use std::process::ExitCode;
 

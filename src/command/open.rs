@@ -13,7 +13,7 @@ use pollster::block_on;
 
 use super::arguments::Place;
 use super::failure::Failure;
-use super::progress;
+use super::{progress, tunings};
 
 /// The model, loaded onto the device. `cancel` ends it with [`ModelError::Cancelled`](kvscope::model::ModelError).
 pub fn open(model: &Path, place: Place, cancel: &Cancel) -> Result<Engine, Failure> {
@@ -48,9 +48,21 @@ pub fn open(model: &Path, place: Place, cancel: &Cancel) -> Result<Engine, Failu
             // Writes go to the GPU without an answer; what failed is known once something is read.
             block_on(gpu.settle()).map_err(Error::from)?;
             let engine = engine.with_gpu(gpu);
-            block_on(engine.tune())?;
+            tune(&engine)?;
             engine
         }
         None => engine,
     })
+}
+
+/// As was found out before, or is found out now and kept.
+fn tune(engine: &Engine) -> Result<(), Error> {
+    let folder = tunings::folder();
+    let before = folder.as_deref().map(tunings::read).unwrap_or_default();
+    let mut known = before.clone();
+    block_on(engine.tune(&mut known))?;
+    if let Some(folder) = folder.filter(|_| known != before) {
+        tunings::write(&folder, &known);
+    }
+    Ok(())
 }

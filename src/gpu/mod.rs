@@ -25,6 +25,7 @@ pub use readback::{Pending, Readback};
 pub use report::{GpuLimits, GpuReport};
 pub(crate) use software::is_software;
 
+use crate::kernels::decode::ShaderAbilities;
 use loss::DeviceWatch;
 
 /// Launches that burn gathers before it submits them; 32 is its default, more means fewer submissions a token.
@@ -133,6 +134,21 @@ impl Gpu {
     /// The adapter and what it gave.
     pub fn report(&self) -> &GpuReport {
         &self.report
+    }
+
+    /// What the device's shaders may do.
+    pub fn shader_abilities(&self) -> ShaderAbilities {
+        let report = self.report();
+        let has_subgroups = report.features.contains(&GpuFeature::Subgroups);
+        let (smallest, _) = report.subgroup_size;
+        ShaderAbilities {
+            subgroup: if has_subgroups { smallest as usize } else { 0 },
+            #[cfg(target_family = "wasm")]
+            integer_products: crate::web::adapter::has_integer_products(),
+            // Natively, wgpu puts them together from what the adapter has.
+            #[cfg(not(target_family = "wasm"))]
+            integer_products: true,
+        }
     }
 
     /// The wgpu handles that burn's device runs on, for counting and for work of one's own.

@@ -23,7 +23,7 @@ pub use architecture::Architecture;
 pub use attention::{Attention, Projection};
 pub use block::Block;
 pub use config::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
-pub use decoder::{Decoder, StepCounts};
+pub use decoder::{Decoder, KnownTunings, StepCounts};
 pub use error::ModelError;
 pub use feed_forward::FeedForward;
 pub use llama::{Llama, LogitRows};

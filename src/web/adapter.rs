@@ -48,10 +48,22 @@ pub(crate) fn has_subgroups(device: &wgpu::Device) -> bool {
     let Some(device) = device.as_webgpu() else {
         return false;
     };
-    let features: JsValue = device.features().into();
-    let has = get(&features, "has").and_then(|has| has.dyn_into::<js_sys::Function>().ok());
-    has.and_then(|has| has.call1(&features, &SUBGROUPS.into()).ok())
+    has(&device.features().into(), SUBGROUPS)
+}
+
+/// Whether a set of names, as browsers give it, has `name`.
+fn has(set: &JsValue, name: &str) -> bool {
+    let has = get(set, "has").and_then(|has| has.dyn_into::<js_sys::Function>().ok());
+    has.and_then(|has| has.call1(set, &name.into()).ok())
         .is_some_and(|has| has.is_truthy())
+}
+
+/// Whether the browser's WGSL has products of four packed integers (WGSL §4.1.2).
+pub(crate) fn has_integer_products() -> bool {
+    let features = get(&js_sys::global(), "navigator")
+        .and_then(|navigator| get(&navigator, "gpu"))
+        .and_then(|gpu| get(&gpu, "wgslLanguageFeatures"));
+    features.is_some_and(|features| has(&features, "packed_4x8_integer_dot_product"))
 }
 
 /// The name that the browser gives the adapter, put together from what it tells (`GPUAdapterInfo`, WebGPU §4.2.2);

@@ -56,15 +56,17 @@ pub struct WasmEngine {
     gpu: Gpu,
     cancel: RefCell<Cancel>,
     cache: RefCell<Option<ScopeCache>>,
+    tunings: Option<String>,
 }
 
 impl WasmEngine {
-    pub(super) fn new(engine: Engine, gpu: &Gpu) -> Self {
+    pub(super) fn new(engine: Engine, gpu: &Gpu, tunings: Option<String>) -> Self {
         Self {
             engine,
             gpu: gpu.clone(),
             cancel: RefCell::default(),
             cache: RefCell::default(),
+            tunings,
         }
     }
 }
@@ -171,6 +173,11 @@ impl WasmEngine {
     /// The model.
     pub fn model(&self) -> Result<Ts<ModelReport>, JsValue> {
         ModelReport::of(&self.engine).into_ts().map_err(conversion)
+    }
+
+    /// What is worth keeping for the next loader's `finish`, if the load has found out which way of computing is the fastest.
+    pub fn tunings(&self) -> Option<String> {
+        self.tunings.clone()
     }
 
     /// The tokens that a prompt is made of.

@@ -8,7 +8,7 @@ use super::error::{conversion, invalid_argument, to_js};
 use super::gpu::WasmGpu;
 use crate::engine::Engine;
 use crate::gpu::Gpu;
-use crate::model::{LoadProgress, ModelLoader};
+use crate::model::{KnownTunings, LoadProgress, ModelLoader};
 
 /// A model that is being loaded. Freeing it cancels the load.
 #[wasm_bindgen]
@@ -53,8 +53,8 @@ impl WasmLoader {
         self.loader()?.progress().into_ts().map_err(conversion)
     }
 
-    /// The model with its tokenizer. The loader is of no use then.
-    pub async fn finish(&mut self) -> Result<WasmEngine, JsValue> {
+    /// The model with its tokenizer. The loader is of no use then. `known` is what an engine's `tunings` gave earlier.
+    pub async fn finish(&mut self, known: Option<String>) -> Result<WasmEngine, JsValue> {
         self.loader()?;
         let loader = self.loader.take().ok_or_else(used)?;
         let device = self.gpu.device().clone();
@@ -62,8 +62,11 @@ impl WasmLoader {
         // Writes go to the GPU without an answer; what failed is known once something is read.
         self.gpu.settle().await.map_err(to_js)?;
         let engine = engine.with_gpu(self.gpu.clone());
-        engine.tune().await.map_err(to_js)?;
-        Ok(WasmEngine::new(engine, &self.gpu))
+        let before = KnownTunings::from_json(&known.unwrap_or_default());
+        let mut known = before.clone();
+        engine.tune(&mut known).await.map_err(to_js)?;
+        let found = (known != before).then(|| known.to_json());
+        Ok(WasmEngine::new(engine, &self.gpu, found))
     }
 }
 

@@ -35,6 +35,14 @@ test("a model from an address is told of as it comes, and loaded again with no r
   expect(site.requests).toHaveLength(1);
 
   await openBlank(page, site);
+  // What a load kept of its measurement is of no weight where it can't be read.
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const file = await root.getFileHandle("kvscope-tunings.json", { create: true });
+    const writable = await file.createWritable();
+    await writable.write("damaged");
+    await writable.close();
+  });
   const second = await load();
   expect(site.requests).toHaveLength(1);
   expect(second.model).toMatchObject({ bytes, fromStore: true, stored: true });

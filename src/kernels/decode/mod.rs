@@ -24,4 +24,4 @@ pub use pipeline::{BoundKernel, DecodePipeline};
 pub use shader::{MatrixText, Particular, Texts};
 pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
 pub use step_words::{LayerStep, RecentSlots, vectors as step_vectors, words as step_words};
-pub use tuning::Tuning;
+pub use tuning::{ShaderAbilities, Tuning};

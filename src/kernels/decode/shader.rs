@@ -5,7 +5,7 @@ use minijinja::context;
 
 use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
 use super::step_words;
-use super::tuning::Tuning;
+use super::tuning::{Tuning, takes_integers};
 use crate::kernels::block_source::format_texts;
 use crate::kernels::template::write_out;
 use crate::weights::BlockFormat;
@@ -44,9 +44,12 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
     let matrix = particular.matrix;
     let tile = matrix.map_or(0, |matrix| matrix.tile);
     let tuning = particular.tuning.within(tile.max(1));
+    let integers = tuning.integers && matrix.is_some_and(|matrix| takes_integers(matrix.format));
     let values = context! {
         rows => tuning.rows,
         lanes => tuning.lanes,
+        joined => tuning.joined,
+        integers => integers,
         tile => tile,
         attending => tuning.attending,
         slots => tuning.slots,
@@ -85,11 +88,16 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
         step_header => step_words::first_layer(sizes),
         angles => step_words::first_angle(),
     };
-    let mut written = write_out(texts.0, &values);
+    let mut written = String::new();
+    if cfg!(target_family = "wasm") && tuning.joined > 1 {
+        // naga has no such directive: natively, the device's feature is all it takes.
+        written += "enable subgroups;\n";
+    }
+    written += &write_out(texts.0, &values);
     if let Some(matrix) = matrix {
         for text in format_texts(matrix.format)
             .iter()
-            .chain(dot_text(matrix.format))
+            .chain(product_texts(matrix.format, integers))
         {
             written += text;
             written.push('\n');
@@ -120,12 +128,19 @@ fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
 }
 
 /// How the products with a group are summed, where the format's own text does not say.
-fn dot_text(format: BlockFormat) -> Option<&'static &'static str> {
-    const NIBBLES: &str = include_str!("../../../shaders/blocks/nibble_dot.wgsl");
-    const WHOLE: &str = include_str!("../../../shaders/blocks/dot.wgsl");
+fn product_texts(format: BlockFormat, integers: bool) -> &'static [&'static str] {
+    macro_rules! texts {
+        ($($file:literal),+) => {
+            &[$(include_str!(concat!("../../../shaders/blocks/", $file))),+]
+        };
+    }
     match format {
-        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K => Some(&NIBBLES),
-        BlockFormat::Q8_0 => None,
-        _ => Some(&WHOLE),
+        BlockFormat::Q8_0 if integers => texts!("fixed_point.wgsl", "byte_product.wgsl"),
+        BlockFormat::Q8_0 => &[],
+        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K if integers => {
+            texts!("fixed_point.wgsl", "nibble_product.wgsl")
+        }
+        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K => texts!("nibble_dot.wgsl"),
+        _ => texts!("dot.wgsl"),
     }
 }

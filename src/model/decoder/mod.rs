@@ -1,6 +1,7 @@
 //! Decoding with the fused kernels of [`crate::kernels::decode`]: one submission and one small readback a token.
 
 mod drawing;
+mod known;
 mod layer;
 mod pipelines;
 mod tune;
@@ -17,6 +18,7 @@ use crate::kernels::decode::{
 };
 use crate::kernels::{BoundBuffer, buffer_of};
 use drawing::Drawing;
+pub use known::KnownTunings;
 use layer::{LayerKernels, Work};
 pub(super) use pipelines::Pipelines;
 use pipelines::{Kernel, text_of};
@@ -139,13 +141,38 @@ fn uniform(device: &wgpu::Device, bytes: u64) -> BoundBuffer {
 
 impl Decoder {
     /// Finds out how work is shared out fastest on `gpu`, for the decoders that are made after it. Takes well under a second,
-    /// the first time for an adapter; without it, decoders go by what kind of adapter it is.
+    /// unless `known` says it, where what was found is noted; without it, decoders go by what kind of adapter it is.
+    ///
+    /// On an adapter that computes on a CPU nothing is measured, as compiling what is to be tried would take longer there
+    /// than it can save: [`Tuning::SERIAL`], or [`Tuning::LIGHT`] for a small model, was the fastest there by
+    /// `cargo xtask bench --only products`.
     ///
     /// # Errors
     ///
     /// The device's.
-    pub async fn tune(model: &Llama, gpu: &Gpu) -> Result<Option<Tuning>, Error> {
-        let found = tune::fastest(model, gpu).await?;
+    pub async fn tune(
+        model: &Llama,
+        gpu: &Gpu,
+        known: &mut KnownTunings,
+    ) -> Result<Option<Tuning>, Error> {
+        if gpu.report().is_software() {
+            let usual = tune::usual(model, gpu);
+            return Ok(weights::sizes(model, CacheType::F16).map(|_| usual));
+        }
+        Self::tune_by_trial(model, gpu, known).await
+    }
+
+    /// As [`tune`](Self::tune), on every adapter by measuring.
+    ///
+    /// # Errors
+    ///
+    /// The device's.
+    pub async fn tune_by_trial(
+        model: &Llama,
+        gpu: &Gpu,
+        known: &mut KnownTunings,
+    ) -> Result<Option<Tuning>, Error> {
+        let found = tune::fastest(model, gpu, known).await?;
         if let Some(tuning) = found {
             model.pipelines.tune(tuning);
         }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Measured {
     pub prefill: Vec<Prefill>,
     pub spots: Vec<Spot>,
+    /// The native half's only.
+    #[serde(default)]
+    pub products: Vec<Product>,
     /// The browser's only.
     #[serde(default)]
     pub wllama: Vec<Wllama>,
@@ -98,6 +101,30 @@ pub struct Kernel {
     pub dispatches: u64,
     /// Of the buffers bound to it, each time.
     pub bytes: u64,
+}
+
+/// A kernel by itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Product {
+    pub kind: ProductKind,
+    pub name: String,
+    /// Whether decode steps do it this way on this adapter.
+    pub chosen: bool,
+    pub multiply_adds: u64,
+    /// Of one dispatch, in each round.
+    pub ms: Vec<f64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum ProductKind {
+    /// Used nowhere but here.
+    Bench,
+    /// A decode step's product.
+    Product,
+    /// A decode step's attention.
+    Attention,
 }
 
 /// llama.cpp's steps at one context.

@@ -59,6 +59,8 @@ enum Part {
     Selection,
     /// The time of a step along a long generation
     Curve,
+    /// The products and the attention of a decode step by themselves, natively only
+    Products,
     /// wllama, in the browser only
     Wllama,
 }

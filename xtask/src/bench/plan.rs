@@ -35,6 +35,9 @@ const SELECTION_CONTEXT: u32 = 1024;
 /// Prompts up to so many tokens are taken in again in every round.
 const SHORT: u32 = 256;
 
+/// Rounds of the kernels by themselves: milliseconds each, so that many of them see one undisturbed.
+const PRODUCT_ROUNDS: usize = 100;
+
 /// How a policy divides a context, and what it may hold of it.
 struct Settings {
     prompt: u32,
@@ -94,6 +97,11 @@ pub fn of(options: &Options, model: &Path) -> Value {
     let steps = options
         .steps
         .unwrap_or(if options.quick { 4 } else { STEPS });
+    let products = if options.quick {
+        PRODUCT_ROUNDS / 4
+    } else {
+        PRODUCT_ROUNDS
+    };
     let when = |part, list: Vec<Value>| if options.has(part) { list } else { Vec::new() };
     json!({
         "model": model,
@@ -106,6 +114,7 @@ pub fn of(options: &Options, model: &Path) -> Value {
         "decode": when(Part::Decode, decode(&contexts)),
         "selection": when(Part::Selection, selection(options.quick)),
         "curve": when(Part::Curve, curve(options.quick)),
+        "products": if options.has(Part::Products) { products } else { 0 },
         "wllama": options.browser && options.has(Part::Wllama),
     })
 }

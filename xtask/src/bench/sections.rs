@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::measured::{Kind, Measured, Prefill, Spot, StepMs, best};
+use super::measured::{Kind, Measured, Prefill, Product, ProductKind, Spot, StepMs, best};
 
 /// A table.
 #[derive(Serialize)]
@@ -25,6 +25,7 @@ pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
     }
     sections.push(selection(native, browser));
     sections.push(curve(native, browser));
+    sections.push(products(native));
     sections.retain(|section| !section.rows.is_empty());
     sections
 }
@@ -307,6 +308,45 @@ fn curve(native: &Measured, browser: Option<&Measured>) -> Section {
     }
 }
 
+fn products(native: &Measured) -> Section {
+    let rate = |product: &Product| Some(product.multiply_adds as f64 / least(&product.ms)? / 1e6);
+    let of_bench = native.products.iter();
+    let of_bench = of_bench.filter(|product| product.kind == ProductKind::Bench);
+    let best = of_bench.filter_map(rate).max_by(f64::total_cmp);
+    let rows = native.products.iter().map(|product| {
+        let kernel = match product.kind {
+            ProductKind::Bench => "for comparison",
+            ProductKind::Product => "decode step, gate and up",
+            ProductKind::Attention => "decode step, attention",
+        };
+        let rate = rate(product);
+        vec![
+            json!(kernel),
+            json!(product.name),
+            json!(if product.chosen { "yes" } else { "" }),
+            json!(least(&product.ms)),
+            json!(rate),
+            json!(ratio(rate, best)),
+        ]
+    });
+    Section {
+        title: "products and attention by themselves",
+        about: "native; a Q4_1 matrix of 3072 rows of 576 and one vector, and 9 query heads of 64 over 1,024 slots of 3 KV heads \
+                in f16; G multiply-adds a second by the best of all rounds, in each of which every kernel has its turn, and that \
+                over the best of the kernels for comparison. Those have an input that is quantised and normed before, ours norm \
+                it and do the SiLU; chosen is what the model's steps do on this adapter",
+        columns: vec![
+            "kernel",
+            "way",
+            "chosen",
+            "ms",
+            "G a second",
+            "over the best compared",
+        ],
+        rows: rows.collect(),
+    }
+}
+
 /// Positions and milliseconds.
 fn points(spot: &Spot) -> Vec<(u32, f64)> {
     let first = spot.position + spot.warm;
@@ -375,6 +415,26 @@ mod tests {
             [128.0, 128.0].map(Value::from)
         );
         assert_eq!(row(&sections, "milliseconds")[6], json!(1.25));
+    }
+
+    #[test]
+    fn kernels_are_rated_by_the_best_compared() {
+        let product = |kind: &str, ms: [f64; 2]| json!({ "kind": kind, "name": kind, "chosen": false, "multiplyAdds": 2_000_000, "ms": ms });
+        let kernels = [
+            product("bench", [4.0, 2.0]),
+            product("bench", [8.0, 9.0]),
+            product("product", [1.0, 1.6]),
+            product("attention", [3.0, 2.5]),
+        ];
+        let native = json!({ "prefill": [], "spots": [], "products": kernels });
+        let sections = of(&serde_json::from_value(native).expect("a half"), None);
+        let [section] = sections.as_slice() else {
+            panic!("only what was measured is shown");
+        };
+        let rated: Vec<_> = section.rows.iter().map(|row| &row[3..]).collect();
+        assert_eq!(rated[0], [2.0, 1.0, 1.0].map(Value::from));
+        assert_eq!(rated[2], [1.0, 2.0, 2.0].map(Value::from));
+        assert_eq!(rated[3], [2.5, 0.8, 0.8].map(Value::from));
     }
 
     #[test]

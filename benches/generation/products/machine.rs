@@ -1,0 +1,111 @@
+//! Kernels as one would write them down for a start: the four by which the first figures for the software adapter were found
+//! (issue 6), written again, and the fastest of several others. Their input may have been quantised before, and they neither norm it nor hand their results on.
+
+use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::decode::{DecodePipeline, Particular, Texts};
+
+use super::data::{BLOCKS, Data, ROWS, WIDTH};
+use super::{Job, Kind, Timed, filled, ours};
+
+/// Threads of a workgroup.
+const THREADS: usize = 64;
+
+/// What a kernel's input is.
+#[derive(Clone, Copy)]
+enum Input {
+    Floats,
+    /// In bytes, four a word.
+    Bytes,
+    /// In bytes, each in a word of its own.
+    Words,
+}
+
+struct Variant {
+    name: &'static str,
+    texts: &'static [&'static str],
+    input: Input,
+    rows: usize,
+}
+
+const SHIFTED: &str = include_str!("shifted.wgsl");
+const TWO_ROWS: &str = include_str!("two_rows.wgsl");
+
+const VARIANTS: [Variant; 5] = [
+    Variant {
+        name: "one row a thread, u32 loads",
+        texts: &[SHIFTED, include_str!("one_row.wgsl")],
+        input: Input::Floats,
+        rows: 1,
+    },
+    Variant {
+        name: "one row a thread, dot4I8Packed",
+        texts: &[include_str!("packed_dot.wgsl")],
+        input: Input::Bytes,
+        rows: 1,
+    },
+    Variant {
+        name: "two rows a thread, vec4<u32> loads",
+        texts: &[SHIFTED, TWO_ROWS],
+        input: Input::Floats,
+        rows: 2,
+    },
+    Variant {
+        name: "two rows a thread, vec4<u32> loads, no shifts",
+        texts: &[include_str!("masked.wgsl"), TWO_ROWS],
+        input: Input::Floats,
+        rows: 2,
+    },
+    Variant {
+        name: "two rows a thread, vec4<i32> products",
+        texts: &[include_str!("integers.wgsl")],
+        input: Input::Words,
+        rows: 2,
+    },
+];
+
+/// All of them, on `data`.
+pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job> {
+    let storage = wgpu::BufferUsages::STORAGE;
+    let quants = filled(device, queue, &data.quants, storage);
+    let scales = filled(device, queue, &data.scales, storage);
+    let quantised = data.quantised();
+    let blocks = filled(device, queue, &quantised.blocks, storage);
+    let words: Vec<i32> = quantised.elements.iter().map(|it| i32::from(*it)).collect();
+    let job = |variant: &Variant| {
+        let input = match variant.input {
+            Input::Floats => filled(device, queue, &data.input, storage),
+            Input::Bytes => filled(device, queue, &quantised.elements, storage),
+            Input::Words => filled(device, queue, &words, storage),
+        };
+        let output = filled(device, queue, &[0.0_f32; ROWS], storage);
+        let mut bound: Vec<(u32, &BoundBuffer)> =
+            vec![(0, &quants), (1, &scales), (2, &input), (3, &output)];
+        if !matches!(variant.input, Input::Floats) {
+            bound.push((4, &blocks));
+        }
+        let sizes = format!("const BLOCKS: u32 = {BLOCKS}u;");
+        let texts = [&[sizes.as_str()], variant.texts].concat();
+        let pipeline = DecodePipeline::new(
+            device,
+            variant.name,
+            &Texts(&texts),
+            &ours::SIZES,
+            &Particular::default(),
+        );
+        Job {
+            timed: Timed {
+                kind: Kind::Bench,
+                name: variant.name.to_owned(),
+                chosen: false,
+                multiply_adds: ROWS * WIDTH,
+                ms: Vec::new(),
+            },
+            kernel: pipeline.bind(device, &bound),
+            grid: [(ROWS / variant.rows / THREADS) as u32, 1],
+            output,
+            expected: data.expected.clone(),
+            first: 0,
+        }
+    };
+    VARIANTS.iter().map(job).collect()
+}

@@ -1,0 +1,154 @@
+//! Matrix-vector products and a step's attention by themselves: the kernels of a decode step in every way of sharing out
+//! their work, beside kernels that are used only here.
+
+mod data;
+mod machine;
+mod ours;
+
+use std::time::Instant;
+
+use kvscope::engine::Engine;
+use kvscope::gpu::{Gpu, Readback};
+use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::decode::BoundKernel;
+use kvscope::model::{Decoder, KnownTunings};
+use pollster::block_on;
+use serde::Serialize;
+
+use crate::Outcome;
+use data::Data;
+
+/// Dispatches that are timed at once.
+const DISPATCHES: usize = 2;
+
+/// How far, in units of the largest, a result may be off: some of the kernels have their input in 8 bits.
+const CLOSE: f64 = 0.02;
+
+/// A kernel, and how long one dispatch of it took in each round.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timed {
+    kind: Kind,
+    name: String,
+    /// Whether this is what the model's decode steps do on this adapter.
+    chosen: bool,
+    multiply_adds: usize,
+    ms: Vec<f64>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    /// A kernel that is used nowhere else.
+    Bench,
+    /// The decode step's, with its norm and its SiLU.
+    Product,
+    /// The decode step's.
+    Attention,
+}
+
+/// A kernel, ready to run.
+struct Job {
+    timed: Timed,
+    kernel: BoundKernel,
+    grid: [u32; 2],
+    /// Where its results lie, and what they are, where that is looked at.
+    output: BoundBuffer,
+    expected: Vec<f64>,
+    /// The first of them, in f32 of the output.
+    first: usize,
+}
+
+/// Every kernel in each of `rounds`.
+pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
+    if rounds == 0 {
+        return Ok(Vec::new());
+    }
+    let chosen = block_on(Decoder::tune(
+        engine.model(),
+        gpu,
+        &mut KnownTunings::default(),
+    ))?;
+    let (device, queue) = gpu.wgpu();
+    let data = Data::new();
+    let mut jobs = machine::jobs(device, queue, &data);
+    jobs.extend(ours::products(gpu, &data, chosen));
+    jobs.extend(ours::attention(device, queue, chosen));
+    for job in &mut jobs {
+        eprintln!("native: {}, once", job.timed.name);
+        // The first time compiles.
+        job.once(gpu)?;
+        job.check(gpu)?;
+    }
+    for round in 0..rounds {
+        eprintln!("native: products, round {}", round + 1);
+        for job in &mut jobs {
+            let ms = job.once(gpu)?;
+            job.timed.ms.push(ms);
+        }
+    }
+    Ok(jobs.into_iter().map(|job| job.timed).collect())
+}
+
+impl Job {
+    /// Milliseconds of a dispatch, in the middle of others.
+    fn once(&self, gpu: &Gpu) -> Outcome<f64> {
+        let (device, queue) = gpu.wgpu();
+        let start = Instant::now();
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..DISPATCHES {
+                self.kernel.dispatch(&mut pass, self.grid);
+            }
+        }
+        queue.submit([encoder.finish()]);
+        device.poll(wgpu::PollType::wait_indefinitely())?;
+        Ok(start.elapsed().as_secs_f64() * 1000.0 / DISPATCHES as f64)
+    }
+
+    /// Fails where it does not compute what it is timed for.
+    fn check(&self, gpu: &Gpu) -> Outcome<()> {
+        let (device, queue) = gpu.wgpu();
+        let bytes = self.output.buffer().size();
+        let readback = Readback::new(gpu, bytes);
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        readback.copy(&mut encoder, self.output.buffer(), bytes);
+        queue.submit([encoder.finish()]);
+        let read = block_on(readback.request(bytes).read(gpu))?;
+        let (words, _) = read.as_chunks::<4>();
+        let found = words[self.first..]
+            .iter()
+            .map(|word| f64::from(f32::from_le_bytes(*word)));
+        let largest = self
+            .expected
+            .iter()
+            .fold(0.0, |most: f64, it| most.max(it.abs()));
+        for (row, (found, expected)) in found.zip(&self.expected).enumerate() {
+            let off = (found - expected).abs();
+            if off.is_nan() || off > CLOSE * largest {
+                let name = &self.timed.name;
+                return Err(format!("{name}: row {row} is {found} instead of {expected}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A buffer that begins with `contents`.
+fn filled<T: bytemuck::NoUninit>(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    contents: &[T],
+    usage: wgpu::BufferUsages,
+) -> BoundBuffer {
+    let bytes = bytemuck::cast_slice(contents);
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("kvscope bench"),
+        size: bytes.len() as u64,
+        usage: usage | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    queue.write_buffer(&buffer, 0, bytes);
+    BoundBuffer::whole(buffer)
+}

@@ -1,0 +1,172 @@
+//! The kernels of a decode step: gate and up, which is the largest product of a layer, and the attention.
+
+use kvscope::gpu::Gpu;
+use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::decode::{
+    DecodePipeline, DecodeSizes, LayerStep, MatrixText, Particular, SPLIT, Texts, Tuning,
+    step_words,
+};
+use kvscope::weights::BlockFormat;
+
+use super::data::{BLOCKS, Data, Numbers, ROWS, WIDTH};
+use super::{Job, Kind, Timed, filled};
+
+/// Of a layer of SmolLM2-135M.
+pub const SIZES: DecodeSizes = DecodeSizes {
+    layers: 1,
+    width: WIDTH,
+    feed_forward: ROWS / 2,
+    query_heads: 9,
+    kv_heads: 3,
+    dim: 64,
+    vocabulary: 32,
+    // With no squares to sum, the norm then divides by 1.
+    epsilon: 1.0,
+    rotated: 64,
+    interleaved: false,
+    biases: false,
+    head_norms: false,
+    packed: true,
+};
+
+/// Slots that are attended to.
+const SLOTS: usize = 1024;
+
+/// Rows of a workgroup of gate and up.
+const TILE: usize = 32;
+
+macro_rules! shader {
+    ($file:literal) => {
+        include_str!(concat!("../../../shaders/decode/", $file))
+    };
+}
+
+const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
+
+/// Gate and up, in every way that the device can do.
+pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
+    let (device, queue) = gpu.wgpu();
+    let at = SIZES.activations();
+    let quants = filled(device, queue, &data.quants, STORAGE);
+    let scales = filled(device, queue, &data.scales, STORAGE);
+    let mut input = vec![0.0; 4 * at.vectors];
+    input[4 * at.weighted..][..WIDTH].copy_from_slice(&data.input);
+    let (gate, up) = data.expected.split_at(ROWS / 2);
+    let expected = gate.iter().zip(up);
+    let expected: Vec<f64> = expected
+        .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
+        .collect();
+    let texts = Texts(&[
+        shader!("gate_up.wgsl"),
+        shader!("product.wgsl"),
+        shader!("rms.wgsl"),
+    ]);
+    let job = |tuning: Tuning| {
+        let particular = Particular {
+            matrix: Some(MatrixText {
+                format: BlockFormat::Q4_1,
+                height: ROWS,
+                groups: BLOCKS,
+                tile: TILE,
+            }),
+            tuning,
+            ..Particular::default()
+        };
+        let activations = filled(device, queue, &input, STORAGE);
+        let bound = [(0, &quants), (1, &scales), (2, &activations)];
+        let pipeline = DecodePipeline::new(device, "gate_up", &texts, &SIZES, &particular);
+        Job {
+            timed: timed(Kind::Product, tuning, chosen, ROWS * WIDTH),
+            kernel: pipeline.bind(device, &bound),
+            grid: [(ROWS / TILE) as u32, 1],
+            output: activations,
+            expected: expected.clone(),
+            first: 4 * at.feed_forward,
+        }
+    };
+    let mut ways = Tuning::PLAIN.to_vec();
+    let tried = Tuning::tried(gpu.shader_abilities(), BlockFormat::Q4_1);
+    for tuning in tried.into_iter().chain([Tuning::SERIAL.in_integers()]) {
+        if !ways.contains(&tuning) {
+            ways.push(tuning);
+        }
+    }
+    ways.into_iter().map(job).collect()
+}
+
+/// Attention, in every way.
+pub fn attention(device: &wgpu::Device, queue: &wgpu::Queue, chosen: Option<Tuning>) -> Vec<Job> {
+    let mut numbers = Numbers(0x1234_5678);
+    let mut halves = |count: usize| -> Vec<half::f16> {
+        let number = |_| half::f16::from_f32(numbers.part());
+        (0..count).map(number).collect()
+    };
+    let rows = SIZES.kv_heads * SLOTS;
+    let keys = filled(device, queue, &halves(rows * SIZES.dim), STORAGE);
+    let values = filled(device, queue, &halves(rows * SIZES.dim), STORAGE);
+    let positions: Vec<i32> = (0..rows as i32).collect();
+    let positions = filled(device, queue, &positions, STORAGE);
+    let activations: Vec<f32> = (0..4 * SIZES.activations().vectors)
+        .map(|_| numbers.part())
+        .collect();
+    let activations = filled(device, queue, &activations, STORAGE);
+    let splits = SLOTS / SPLIT;
+    let partials = vec![0.0_f32; SIZES.kv_heads * splits * SIZES.partial()];
+    let partials = filled(device, queue, &partials, STORAGE);
+    let logits = vec![0.0_f32; SIZES.query_heads * SLOTS];
+    let logits = filled(device, queue, &logits, STORAGE);
+    let layer = LayerStep {
+        capacity: SLOTS,
+        reach: SLOTS,
+        ..LayerStep::default()
+    };
+    let uniform = wgpu::BufferUsages::UNIFORM;
+    let step = step_words(&SIZES, SLOTS, std::iter::empty(), &[layer]);
+    let step = filled(device, queue, &step, uniform);
+    let place = filled(device, queue, &[0, SLOTS as u32, 0, 0], uniform);
+    let bound: Vec<(u32, &BoundBuffer)> = (0..)
+        .zip([
+            &keys,
+            &values,
+            &positions,
+            &activations,
+            &partials,
+            &logits,
+            &step,
+            &place,
+        ])
+        .collect();
+    let texts = Texts(&[shader!("attend.wgsl")]);
+    let job = |tuning: Tuning| {
+        let particular = Particular {
+            tuning,
+            ..Particular::default()
+        };
+        let pipeline = DecodePipeline::new(device, "attend", &texts, &SIZES, &particular);
+        // Each query with each key, each weight with each value.
+        let multiply_adds = 2 * SIZES.query_heads * SLOTS * SIZES.dim;
+        Job {
+            timed: timed(Kind::Attention, tuning, chosen, multiply_adds),
+            kernel: pipeline.bind(device, &bound),
+            grid: [splits as u32, SIZES.kv_heads as u32],
+            output: partials.clone(),
+            // Tests of whole steps look at this.
+            expected: Vec::new(),
+            first: 0,
+        }
+    };
+    let mut ways = Tuning::PLAIN.to_vec();
+    // Those that differ in their products only.
+    ways.dedup_by_key(|it| (it.attending, it.slots));
+    ways.into_iter().map(job).collect()
+}
+
+fn timed(kind: Kind, tuning: Tuning, chosen: Option<Tuning>, multiply_adds: usize) -> Timed {
+    Timed {
+        kind,
+        name: tuning.name(),
+        chosen: chosen == Some(tuning),
+        multiply_adds,
+        ms: Vec::new(),
+    }
+}
