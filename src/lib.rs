@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod engine;
 pub mod error;
+pub mod eval;
 pub mod generate;
 pub mod gpu;
 pub mod kernels;

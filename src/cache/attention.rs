@@ -11,6 +11,10 @@ use crate::kernels::{attention_output, attention_probabilities, attention_takes,
 /// Stands for a logit that can't be seen: finite, as WGSL has no infinity, and far below any that can.
 const HIDDEN: f32 = -1.0e30;
 
+/// Up to so many queries a KV head are multiplied from the right: the other way round burn's CPU device would first copy
+/// the keys into panels, which takes longer than the product.
+const FEW: usize = 16;
+
 /// What queries may see of the slots in use.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sight {
@@ -43,10 +47,17 @@ pub(super) fn probabilities(
     }
     let group = query_heads / heads;
     let hidden = hidden(positions, sight, count);
-    let logits = queries
-        .mul_scalar(1.0 / (dim as f64).sqrt())
-        .reshape([heads, group * count, dim])
-        .matmul(keys.swap_dims(1, 2))
+    let queries =
+        queries
+            .mul_scalar(1.0 / (dim as f64).sqrt())
+            .reshape([heads, group * count, dim]);
+    let logits = if group * count <= FEW {
+        let logits = keys.matmul(queries.swap_dims(1, 2));
+        logits.swap_dims(1, 2)
+    } else {
+        queries.matmul(keys.swap_dims(1, 2))
+    };
+    let logits = logits
         .reshape([heads, group, count, slots])
         .mask_fill(hidden.expand([heads, group, count, slots]), HIDDEN);
     softmax(logits, 3)

@@ -71,6 +71,7 @@ mod compress;
 mod config;
 mod decode;
 mod error;
+mod fork;
 mod in_place;
 mod layer;
 mod memory;

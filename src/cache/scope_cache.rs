@@ -38,6 +38,9 @@ pub struct ScopeCache {
     /// Tokens that the next prompt is known to have.
     #[module(skip)]
     pub(super) reserved: usize,
+    /// Whether prompts are seen by what any prefill method needs, see [`ScopeCache::prepare_forks`].
+    #[module(skip)]
+    pub(super) forks: bool,
     #[module(skip)]
     pub(super) held: Account,
     #[module(skip)]
@@ -59,6 +62,7 @@ impl ScopeCache {
             full_capacities: vec![0; config.layers],
             stamps: (0..config.layers).map(|_| next_stamp()).collect(),
             reserved: 0,
+            forks: false,
             held: Account::default(),
             full: Account::default(),
             config,
@@ -136,7 +140,7 @@ impl ScopeCache {
         let before = cache.sizes();
         let replaced = cache.state.turn.is_none();
         self.moved(layer);
-        let output = self.layers[layer].append(piece, &self.config, self.reserved);
+        let output = self.layers[layer].append(piece, &self.config, self.reserved, self.forks);
         self.settle(layer, before, replaced);
         Ok(output.cast(dtype))
     }
@@ -200,7 +204,10 @@ impl ScopeCache {
 
     /// Empties the cache and forgets its high-water marks.
     pub fn reset(&mut self) {
-        *self = Self::empty(self.config.clone());
+        *self = Self {
+            forks: self.forks,
+            ..Self::empty(self.config.clone())
+        };
     }
 
     /// What `layer` holds, a head, without asking the device.

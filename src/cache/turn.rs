@@ -21,12 +21,14 @@ pub(super) struct Piece {
 
 impl LayerCache {
     /// Takes a piece of a prompt in and returns its attention, `[query_heads, tokens, head_dim]` in f32, over everything
-    /// held and the prompt so far. `reserved` is how many tokens the prompt is known to have.
+    /// held and the prompt so far. `reserved` is how many tokens the prompt is known to have; with `forks`, what any method
+    /// needs to see is kept, and not only what this one does.
     pub(super) fn append(
         &mut self,
         piece: Piece,
         config: &ScopeCacheConfig,
         reserved: usize,
+        forks: bool,
     ) -> Tensor<3> {
         let Piece {
             queries,
@@ -52,16 +54,12 @@ impl LayerCache {
         self.state.turn = Some(turn);
 
         let queries = queries.cast(FloatDType::F32);
-        let needs = config.prefill.rule().needs();
-        let (output, store) = attend_causally(
-            store,
-            turn.width,
-            first,
-            &queries,
-            needs == Needs::EveryQuery,
-        );
+        let needed = config.prefill.rule().needs();
+        let needs = |what| forks || needed == what;
+        let summed = needs(Needs::EveryQuery);
+        let (output, store) = attend_causally(store, turn.width, first, &queries, summed);
         self.store = Some(store);
-        if needs == Needs::WindowQueries {
+        if needs(Needs::WindowQueries) {
             self.keep_queries(queries, config.observation_window);
         }
         output

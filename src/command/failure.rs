@@ -27,6 +27,15 @@ pub enum Failure {
     /// There are no such programs.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// The examples of an evaluation can't be used.
+    #[error("{}: {reason}", path.display())]
+    Data { path: PathBuf, reason: String },
+    /// Earlier results that are to be gone on from are none, or are of something else.
+    #[error("{} can't be gone on from: {reason}; name another file, or remove it", path.display())]
+    Resume { path: PathBuf, reason: String },
+    /// A Markdown file has no place for what was measured.
+    #[error("{} can't be written to: {reason}", path.display())]
+    Readme { path: PathBuf, reason: String },
     /// The standard output, or a file, could not be written.
     #[error("the output can't be written: {0}")]
     Output(std::io::Error),
@@ -39,6 +48,9 @@ impl Failure {
             Self::Kvscope(error) => error.code(),
             Self::Prompt { .. } => "prompt-unreadable",
             Self::Trace(_) => "trace-config",
+            Self::Data { .. } => "data-unusable",
+            Self::Resume { .. } => "resume-refused",
+            Self::Readme { .. } => "readme-unusable",
             Self::Output(_) => "output-failed",
         }
     }
@@ -61,6 +73,9 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Trace(_)
+            | Self::Data { .. }
+            | Self::Resume { .. }
+            | Self::Readme { .. }
             | Self::Kvscope(
                 Error::Cache(CacheError::Config(_)) | Error::Generate(GenerateError::Config { .. }),
             ) => ExitCode::from(2),

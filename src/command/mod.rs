@@ -2,14 +2,17 @@
 //! quality.
 
 mod arguments;
+mod day;
 mod eval;
 mod failure;
+mod fidelity;
 mod generate;
 mod interrupt;
 mod log;
 mod open;
 mod output;
 mod progress;
+mod readme;
 mod summary;
 mod tunings;
 
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
         Action::Generate(arguments) => (generate::run(&arguments), arguments.json),
         Action::Eval(arguments) => match arguments.measure {
             Measure::Trace(arguments) => (eval::run(&arguments), false),
+            Measure::Fidelity(arguments) => (fidelity::run(&arguments), false),
         },
     };
     match result {

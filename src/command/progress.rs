@@ -19,6 +19,13 @@ pub fn programs(count: u64) -> ProgressBar {
     bar
 }
 
+/// Tokens of all examples of an evaluation, prompts included.
+pub fn examples(tokens: u64) -> ProgressBar {
+    let bar = bar("{msg} {wide_bar} {percent} %, {elapsed} gone, {eta} to go");
+    bar.set_length(tokens);
+    bar
+}
+
 fn bar(template: &str) -> ProgressBar {
     // indicatif draws nothing where there is no terminal.
     let bar = ProgressBar::new(0);

@@ -52,10 +52,7 @@ impl Attention {
     ) -> Result<Tensor<2>, Error> {
         let [tokens, _] = input.dims();
         let dim = self.head_dim;
-        let queries = rotation.turn(self.query.heads(input.clone(), dim)?)?;
-        let keys = rotation.turn(self.key.heads(input.clone(), dim)?)?;
-        let values = self.value.heads(input, dim)?.swap_dims(0, 1);
-
+        let [queries, keys, values] = self.heads(input, rotation)?;
         let [query_heads, _, _] = queries.dims();
         let Place {
             layer,
@@ -76,6 +73,35 @@ impl Attention {
         };
         let attended = attended.reshape([tokens, query_heads * dim]);
         Ok(self.output.product(attended)?)
+    }
+
+    /// Puts `input`, `[caches, width]`, one token each into `caches` and returns what it attends to there, in the same
+    /// shape.
+    pub(super) fn step_each(
+        &self,
+        input: Tensor<2>,
+        rotation: &Rotation,
+        layer: usize,
+        caches: &mut [ScopeCache],
+    ) -> Result<Tensor<2>, Error> {
+        let [queries, keys, values] = self.heads(input, rotation)?;
+        let mut attended = Vec::with_capacity(caches.len());
+        for (row, cache) in caches.iter_mut().enumerate() {
+            let own = |heads: &Tensor<3>| heads.clone().narrow(1, row, 1).squeeze_dim::<2>(1);
+            let output = cache.step(layer, own(&queries), own(&keys), own(&values))?;
+            let [query_heads, dim] = output.dims();
+            attended.push(output.reshape([1, query_heads * dim]));
+        }
+        Ok(self.output.product(Tensor::cat(attended, 0))?)
+    }
+
+    /// Queries, keys and values of `input`, `[tokens, width]`, each `[heads, tokens, head_dim]`, turned by their positions.
+    fn heads(&self, input: Tensor<2>, rotation: &Rotation) -> Result<[Tensor<3>; 3], Error> {
+        let dim = self.head_dim;
+        let queries = rotation.turn(self.query.heads(input.clone(), dim)?)?;
+        let keys = rotation.turn(self.key.heads(input.clone(), dim)?)?;
+        let values = self.value.heads(input, dim)?.swap_dims(0, 1);
+        Ok([queries, keys, values])
     }
 }
 

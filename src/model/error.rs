@@ -91,6 +91,16 @@ pub enum ModelError {
         /// The model's.
         expected: [usize; 4],
     },
+    /// Caches that were to take a token in together and are at different positions.
+    #[error(
+        "a cache is at position {found}, the first at {first}: they can't take one token in together"
+    )]
+    CachesApart {
+        /// The position of the one.
+        found: usize,
+        /// The first cache's.
+        first: usize,
+    },
     /// A path at which there is no model.
     #[error(
         "{path} is neither a .gguf file nor a folder with config.json, nor a .safetensors file in one"
@@ -117,7 +127,9 @@ impl ModelError {
             | Self::UnexpectedTensor { .. }
             | Self::Shape { .. } => "model-malformed",
             Self::TensorTooLarge { .. } => "limit-too-small",
-            Self::UnknownToken { .. } | Self::CacheMismatch { .. } => "invalid-argument",
+            Self::UnknownToken { .. } | Self::CacheMismatch { .. } | Self::CachesApart { .. } => {
+                "invalid-argument"
+            }
             Self::NotAModel { .. } => "model-not-found",
             Self::Cancelled => "cancelled",
             Self::Weights(error) => error.code(),

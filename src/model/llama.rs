@@ -110,6 +110,35 @@ impl Llama {
         Ok(self.logits(hidden)?.squeeze_dim::<1>(0))
     }
 
+    /// Takes one decoded token into every cache, all of them at one position, and returns the logits of the next under
+    /// each, `[caches, vocabulary]`, f32. The matrices are gone through once for all caches, which differ in their rules
+    /// and so in what they hold: a comparison of policies costs little more than their attention.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::CachesApart`] for caches at different positions; otherwise as [`append`](Self::append).
+    pub fn step_each(&self, token: u32, caches: &mut [ScopeCache]) -> Result<Tensor<2>, Error> {
+        self.check_tokens(&[token])?;
+        let mut position = None;
+        for cache in caches.iter() {
+            self.check_cache(cache)?;
+            let (found, first) = (cache.position(), *position.get_or_insert(cache.position()));
+            if found != first {
+                return Err(ModelError::CachesApart { found, first }.into());
+            }
+        }
+        let mut hidden = self.embedding.rows(&vec![token; caches.len()])?;
+        let device = hidden.device();
+        let Some(position) = position else {
+            return Ok(Tensor::empty([0, self.config.vocabulary], &device));
+        };
+        let rotation = Rotation::repeated(&self.rope, position, caches.len(), &device);
+        for (layer, block) in self.blocks.iter().enumerate() {
+            hidden = block.step_each(hidden, &rotation, layer, caches)?;
+        }
+        self.logits(hidden)
+    }
+
     /// `[tokens, width]`, before the last norm.
     fn forward(
         &self,

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use crate::kernels::{BlockMatrix, KernelError};
+use crate::kernels::{BlockMatrix, KernelError, runs_wgsl};
 
 /// A matrix `[rows, width]`: in its file's blocks where the kernels run, in f32 elsewhere.
 #[derive(Module, Debug)]
@@ -28,7 +28,7 @@ impl Matrix {
         match self {
             Self::Blocks(matrix) => matrix.product(input),
             Self::Plain(matrix) => {
-                let ([_, width], [_, expected]) = (input.dims(), matrix.dims());
+                let ([tokens, width], [_, expected]) = (input.dims(), matrix.dims());
                 if width != expected {
                     return Err(KernelError::Shape {
                         kernel: "matrix_product",
@@ -36,6 +36,12 @@ impl Matrix {
                         shape: input.dims().to_vec(),
                         expected: format!("[tokens, {expected}]"),
                     });
+                }
+                if tokens > 1 && !runs_wgsl(&input.device()) {
+                    // burn's CPU device copies the right factor into panels at every product, unless it lies so already:
+                    // where tokens are few, that takes longer than the product itself.
+                    let product = matrix.clone().matmul(input.transpose());
+                    return Ok(product.transpose());
                 }
                 Ok(input.matmul(matrix.clone().transpose()))
             }

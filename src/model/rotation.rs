@@ -16,7 +16,22 @@ pub(super) struct Rotation {
 impl Rotation {
     /// Of `count` tokens from position `first` on.
     pub fn new(rope: &Rope, first: usize, count: usize, device: &Device) -> Self {
-        let (cosines, sines) = rope.rows(first, count);
+        Self::of_rows(rope, rope.rows(first, count), count, device)
+    }
+
+    /// Of `count` tokens that are all at `position`.
+    pub fn repeated(rope: &Rope, position: usize, count: usize, device: &Device) -> Self {
+        let (cosines, sines) = rope.rows(position, 1);
+        let rows = (cosines.repeat(count), sines.repeat(count));
+        Self::of_rows(rope, rows, count, device)
+    }
+
+    fn of_rows(
+        rope: &Rope,
+        (cosines, sines): (Vec<f32>, Vec<f32>),
+        count: usize,
+        device: &Device,
+    ) -> Self {
         let pairs = cosines.len() / count.max(1);
         let angles = cosines.into_iter().zip(sines).flat_map(<[f32; 2]>::from);
         let angles = TensorData::new(angles.collect::<Vec<f32>>(), [count, pairs, 2]);

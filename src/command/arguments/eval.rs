@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{CacheArguments, Place};
+use super::{CacheArguments, FidelityArguments, Place};
 
 /// Measure what cache policies cost in quality
 #[derive(Args)]
@@ -16,6 +16,7 @@ pub struct EvalArguments {
 #[derive(Subcommand)]
 pub enum Measure {
     Trace(TraceArguments),
+    Fidelity(FidelityArguments),
 }
 
 /// Accuracy on the trace task: programs that the model executes line by line, graded by exact match
@@ -63,7 +64,7 @@ struct Options {
     cache: CacheArguments,
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+pub fn policy(text: &str) -> Result<Policy, String> {
     let words = text.split_whitespace().filter(|word| *word != "full");
     let options = Options::try_parse_from(words.map(|word| format!("--{word}")));
     // The last paragraph of clap's message only points at a help that is not there.

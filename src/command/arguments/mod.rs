@@ -2,6 +2,7 @@
 
 mod cache;
 mod eval;
+mod fidelity;
 mod prompt;
 mod sampling;
 
@@ -12,6 +13,7 @@ use kvscope::generate::GenerateConfig;
 
 pub use cache::CacheArguments;
 pub use eval::{EvalArguments, Measure, Policy, TraceArguments};
+pub use fidelity::FidelityArguments;
 pub use prompt::PromptArguments;
 pub use sampling::SamplingArguments;
 

@@ -1,0 +1,93 @@
+//! What `kvscope eval fidelity` is told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Place;
+use super::eval::{Policy, policy};
+use crate::command::fidelity::policies::{self, BuiltIn};
+
+/// Fidelity: how far what a model says under a cache policy is from what it says under a full cache
+///
+/// Each example's prompt and gold answer are fed under every policy (teacher forcing). At every position of the answer
+/// the next token's distribution is compared with the full cache's: KL(full || policy) in nats, whether the likeliest
+/// token is the same, and the loss on the gold answer; and the bytes that the cache holds, counted from the end of
+/// the prefill on. Intervals are 95 % by the bootstrap over examples.
+///
+/// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the running step; the examples
+/// that were done are kept, the one that was not is begun anew.
+#[derive(Args)]
+pub struct FidelityArguments {
+    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+    /// Where the model runs. The CPU is the default as there the matrices are gone through once for all policies; a GPU
+    /// that is none but emulated is far slower
+    #[arg(long, value_enum, default_value_t = Place::Cpu)]
+    pub device: Place,
+    /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A line has a `prompt` and
+    /// either its `answer` or, as LongGenBench has them, `questions` and `answers`, of which the gold answer is put
+    /// together in the format of the prompt's own examples
+    #[arg(long, value_name = "PATH", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Take the first of each file only
+    #[arg(long, value_name = "COUNT")]
+    pub examples: Option<usize>,
+    /// Cut the gold answers to so many tokens, by which T is shorter too
+    #[arg(long, value_name = "TOKENS", value_parser = at_least_two)]
+    pub max_answer: Option<usize>,
+    /// Feed the prompt itself, without the model's chat template
+    #[arg(long)]
+    pub raw: bool,
+    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or discontinuous alone, on a full
+    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid. The
+    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "paper", value_parser = policies::built_in)]
+    pub policies: Vec<Vec<BuiltIn>>,
+    /// B: decode budgets of the policies by name, as shares of T, the tokens of the answer
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.25", "0.125"], value_parser = Share::parse)]
+    pub decode_ratio: Vec<Share>,
+    /// A: prefill budget of the policies by name, as a share of the prompt
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
+    pub prefill_share: Share,
+    /// β2: the newest positions, always kept, as a share of the decode budget, where a policy does not say it
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
+    pub recent_share: Share,
+    /// One more policy, by the cache options of `kvscope generate` without their dashes, such as "prefill-method=snapkv
+    /// prefill-budget=30% decode-strategy=slide decode-budget=128 recent=16". May be given several times
+    #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]
+    pub others: Vec<Policy>,
+    /// Samples of the bootstrap
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub bootstrap: usize,
+    /// The seed of the bootstrap
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Write everything that was measured to this file, after each example, and go on from what is there
+    #[arg(long = "json", value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Write tables between <!-- fidelity --> and <!-- /fidelity --> in this Markdown file, and the plot that they show to
+    /// docs/fidelity.svg beside it
+    #[arg(long, value_name = "PATH")]
+    pub readme: Option<PathBuf>,
+}
+
+/// A share, above 0 and at most 1.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Share(pub f32);
+
+impl Share {
+    fn parse(text: &str) -> Result<Self, String> {
+        let share = text.parse().ok();
+        let share = share.filter(|share: &f32| *share > 0.0 && *share <= 1.0);
+        share
+            .map(Self)
+            .ok_or_else(|| "not above 0 and at most 1".to_owned())
+    }
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    let tokens = text.parse().ok().filter(|tokens| *tokens >= 2);
+    tokens.ok_or_else(|| "not a number of at least 2".to_owned())
+}

@@ -1,0 +1,206 @@
+//! `kvscope eval fidelity`: how far a model under a cache policy is from the same model under a full cache.
+
+mod data;
+mod plot;
+pub mod policies;
+mod record;
+mod summary;
+mod table;
+
+use std::env::args;
+use std::fs::create_dir_all;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::thread::available_parallelism;
+use std::time::{Instant, SystemTime};
+
+use burn::tensor::Device;
+use kvscope::Error;
+use kvscope::cache::ScopeCacheConfig;
+use kvscope::engine::Engine;
+use kvscope::eval::{Example, Fidelity};
+use pollster::block_on;
+
+use self::data::DataFile;
+use self::policies::Compared;
+use self::record::{Identity, Measured, Record};
+use super::arguments::FidelityArguments;
+use super::failure::Failure;
+use super::generate::Ended;
+use super::open::open;
+use super::{interrupt, progress, readme};
+
+pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
+    let policies = policies::compared(arguments);
+    for policy in &policies {
+        // What can't be is refused before a model is loaded for it.
+        let config = policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024);
+        config.map_err(Error::from)?;
+    }
+    if let Some(path) = &arguments.readme {
+        readme::check(path, "fidelity")?;
+    }
+    let data = data::read(&arguments.data)?;
+    let identity = Identity::new(arguments, &data, &policies)?;
+    let mut record = Record::open(arguments.output.as_deref(), identity)?;
+    let todo = todo(arguments, &data, &record);
+
+    if !todo.is_empty() {
+        let cancel = interrupt::cancel_on_interrupt();
+        let engine = open(&arguments.model, arguments.device, &cancel)?;
+        let gpu = engine.gpu();
+        record.adapter = match gpu {
+            Some(gpu) => gpu.report().name.clone(),
+            None => "burn's CPU device".to_owned(),
+        };
+        let device = gpu.map_or_else(Device::flex, |gpu| gpu.device().clone());
+        let fidelity = Fidelity::new(engine.model(), &device)
+            .with_gpu(gpu)
+            .with_workers(gpu.map_or_else(workers, |_| 1));
+
+        let examples = encoded(arguments, &data, &todo, &engine)?;
+        let tokens = |example: &Example| (example.prompt.len() + example.answer.len()) as u64;
+        let bar = progress::examples(examples.iter().map(tokens).sum());
+        let mut before = 0;
+        for (number, (&(file, line), example)) in todo.iter().zip(&examples).enumerate() {
+            bar.set_message(format!("example {} of {}", number + 1, todo.len()));
+            let configs = configs(&policies, &engine, example)?;
+            let start = Instant::now();
+            let progress = |done| {
+                bar.set_position(before + done as u64);
+                if cancel.is_cancelled() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            let outcomes = block_on(fidelity.run(example, &configs, progress))?;
+            let Some(outcomes) = outcomes else {
+                bar.finish_and_clear();
+                return Ok(Ended::Cancelled);
+            };
+            before += tokens(example);
+            record.examples.push(Measured {
+                data: data[file].name.clone(),
+                example: line,
+                prompt_tokens: example.prompt.len(),
+                answer_tokens: example.answer.len(),
+                seconds: start.elapsed().as_secs_f64(),
+                outcomes,
+            });
+            record.finished = now();
+            record.summary = summary::summary(&record, arguments.bootstrap, arguments.seed);
+            // At once, so that what has been measured is there even if the rest is not.
+            record.write(arguments.output.as_deref())?;
+        }
+        bar.finish_and_clear();
+    }
+    record.summary = summary::summary(&record, arguments.bootstrap, arguments.seed);
+    record.write(arguments.output.as_deref())?;
+    print(&record);
+    if let Some(path) = &arguments.readme {
+        show(path, &record)?;
+    }
+    Ok(Ended::Whole)
+}
+
+/// Writes tables and plot.
+fn show(path: &Path, record: &Record) -> Result<(), Failure> {
+    const PLOT: &str = "docs/fidelity.svg";
+    // Without the folders that are this machine's own.
+    let words = args()
+        .skip(1)
+        .map(|word| match Path::new(&word).file_name() {
+            Some(name) if word.starts_with(['/', '.', '~']) => name.to_string_lossy().into_owned(),
+            _ => word,
+        });
+    let words: Vec<String> = words.map(quoted).collect();
+    let command = format!("kvscope {}", words.join(" "));
+    let plot = path.with_file_name(PLOT);
+    if let Some(folder) = plot.parent() {
+        create_dir_all(folder).map_err(Failure::Output)?;
+    }
+    readme::replace(&plot, plot::svg(&record.summary).as_bytes())?;
+    readme::put(path, "fidelity", &table::markdown(record, &command, PLOT))
+}
+
+fn quoted(word: String) -> String {
+    if word.contains(' ') {
+        format!("\"{word}\"")
+    } else {
+        word
+    }
+}
+
+/// File and line of the examples that are not in `record`. The first of each file come first, so that a run that is ended
+/// has something of each.
+fn todo(arguments: &FidelityArguments, data: &[DataFile], record: &Record) -> Vec<(usize, usize)> {
+    let most = data.iter().map(|file| file.lines.len()).max().unwrap_or(0);
+    let lines = 0..most.min(arguments.examples.unwrap_or(most));
+    let all = lines.flat_map(|line| (0..data.len()).map(move |file| (file, line)));
+    all.filter(|&(file, line)| line < data[file].lines.len() && !record.has(&data[file].name, line))
+        .collect()
+}
+
+fn encoded(
+    arguments: &FidelityArguments,
+    data: &[DataFile],
+    todo: &[(usize, usize)],
+    engine: &Engine,
+) -> Result<Vec<Example>, Failure> {
+    let encoded = todo.iter().map(|&(file, line)| {
+        let file = &data[file];
+        let example = file.lines[line].example(engine, arguments.raw, arguments.max_answer)?;
+        if example.prompt.is_empty() || example.answer.len() < 2 {
+            let reason = format!("example {}: there is nothing to compare in it", line + 1);
+            let path = file.path.clone();
+            return Err(Failure::Data { path, reason });
+        }
+        Ok(example)
+    });
+    encoded.collect()
+}
+
+fn configs(
+    policies: &[Compared],
+    engine: &Engine,
+    example: &Example,
+) -> Result<Vec<ScopeCacheConfig>, Failure> {
+    let (prompt, answer) = (example.prompt.len(), example.answer.len());
+    let configs = policies.iter().map(|policy| {
+        let model = engine.model().config().cache();
+        policy.config(model, prompt, answer)
+    });
+    let configs: Result<Vec<_>, _> = configs.collect();
+    Ok(configs.map_err(Error::from)?)
+}
+
+fn workers() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn print(record: &Record) {
+    let Some(rows) = record.summary.get(summary::ALL) else {
+        return;
+    };
+    println!(
+        "KL (95 %)                agreement  second half  loss    most bytes  of full  policy"
+    );
+    for row in rows {
+        println!(
+            "{:24} {:.4}     {:.4}       {:.4} {:11.0}  {:.3}    {}",
+            row.kl.to_string(),
+            row.agreement.mean,
+            row.agreement_second_half.mean,
+            row.loss.mean,
+            row.most_bytes,
+            row.share(),
+            row.policy
+        );
+    }
+}

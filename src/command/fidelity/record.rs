@@ -1,0 +1,203 @@
+//! What was measured, in a file that a later run goes on from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use kvscope::eval::Outcome;
+use serde::{Deserialize, Serialize};
+
+use super::data::DataFile;
+use super::policies::Compared;
+use crate::command::arguments::{FidelityArguments, Place};
+use crate::command::failure::Failure;
+use crate::command::readme;
+
+/// What the numbers depend on: results of another identity are not to be put together with these.
+#[derive(Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identity {
+    /// The model's files: name, bytes, CRC-32.
+    pub model: Vec<(String, u64, u32)>,
+    /// The files of examples: name, CRC-32.
+    pub data: Vec<(String, u32)>,
+    /// Names of the policies; they say their budgets, but for the shares below.
+    pub policies: Vec<String>,
+    pub prefill_share: f32,
+    pub recent_share: f32,
+    pub max_answer: Option<usize>,
+    pub raw: bool,
+    /// `cpu` or `gpu`.
+    pub device: String,
+}
+
+/// One example under every policy, in the order of the identity's.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Measured {
+    /// The name of its file.
+    pub data: String,
+    /// Which it is in the file, from 0.
+    pub example: usize,
+    pub prompt_tokens: usize,
+    pub answer_tokens: usize,
+    /// How long it took.
+    pub seconds: f64,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    pub identity: Identity,
+    /// The adapter that ran it, or that the CPU did.
+    pub adapter: String,
+    /// When the last example was done, in seconds since 1970.
+    pub finished: u64,
+    pub examples: Vec<Measured>,
+    /// For reading: by file of examples, and over `all` of them. Made anew from `examples` each time.
+    pub summary: BTreeMap<String, Vec<super::summary::Row>>,
+}
+
+impl Identity {
+    pub fn new(
+        arguments: &FidelityArguments,
+        data: &[DataFile],
+        policies: &[Compared],
+    ) -> Result<Self, Failure> {
+        let device = match arguments.device {
+            Place::Cpu => "cpu",
+            Place::Gpu => "gpu",
+        };
+        let data = data.iter().map(|file| (file.name.clone(), file.checksum));
+        Ok(Self {
+            model: model(&arguments.model)?,
+            data: data.collect(),
+            policies: policies.iter().map(|it| it.name.clone()).collect(),
+            prefill_share: arguments.prefill_share.0,
+            recent_share: arguments.recent_share.0,
+            max_answer: arguments.max_answer,
+            raw: arguments.raw,
+            device: device.to_owned(),
+        })
+    }
+
+    /// What of `other` is not as here.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        let fields = [
+            ("another model", self.model == other.model),
+            ("other examples", self.data == other.data),
+            ("other policies", self.policies == other.policies),
+            (
+                "another --prefill-share",
+                self.prefill_share == other.prefill_share,
+            ),
+            (
+                "another --recent-share",
+                self.recent_share == other.recent_share,
+            ),
+            ("another --max-answer", self.max_answer == other.max_answer),
+            ("prompts with or without --raw", self.raw == other.raw),
+            ("another --device", self.device == other.device),
+        ];
+        let different = fields.into_iter().find(|(_, same)| !same);
+        different.map(|(name, _)| name)
+    }
+}
+
+/// The file that `path` is, or all files of the folder that it is.
+fn model(path: &Path) -> Result<Vec<(String, u64, u32)>, Failure> {
+    let unreadable = |error: std::io::Error| Failure::Data {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let mut paths = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = fs::read_dir(path).map_err(unreadable)?;
+        let entries = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths = entries
+            .collect::<Result<Vec<PathBuf>, _>>()
+            .map_err(unreadable)?;
+        paths.retain(|path| path.is_file());
+        paths.sort();
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (bytes, checksum) = checksum(&path).map_err(unreadable)?;
+        files.push((name.into_owned(), bytes, checksum));
+    }
+    Ok(files)
+}
+
+/// A file's bytes and CRC-32, read a piece at a time: it may be larger than the memory.
+fn checksum(path: &Path) -> std::io::Result<(u64, u32)> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = crc32fast::Hasher::new();
+    let mut piece = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let count = std::io::Read::read(&mut file, &mut piece)?;
+        if count == 0 {
+            return Ok((bytes, hasher.finalize()));
+        }
+        hasher.update(&piece[..count]);
+        bytes += count as u64;
+    }
+}
+
+impl Record {
+    /// What is in the file at `path`, if there is one, for a run of `identity`.
+    pub fn open(path: Option<&Path>, identity: Identity) -> Result<Self, Failure> {
+        let new = |identity| Self {
+            identity,
+            adapter: String::new(),
+            finished: 0,
+            examples: Vec::new(),
+            summary: BTreeMap::new(),
+        };
+        let Some(path) = path else {
+            return Ok(new(identity));
+        };
+        let refused = |reason: String| Failure::Resume {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(new(identity)),
+            text => text.map_err(|error| refused(error.to_string()))?,
+        };
+        let record: Self = serde_json::from_slice(&text)
+            .map_err(|error| refused(format!("it is no record of a fidelity run: {error}")))?;
+        if let Some(difference) = identity.difference(&record.identity) {
+            return Err(refused(format!("it is of {difference}")));
+        }
+        let policies = identity.policies.len();
+        if record
+            .examples
+            .iter()
+            .any(|it| it.outcomes.len() != policies)
+        {
+            return Err(refused("an example in it lacks a policy".to_owned()));
+        }
+        Ok(record)
+    }
+
+    pub fn has(&self, data: &str, example: usize) -> bool {
+        let mut examples = self.examples.iter();
+        examples.any(|it| it.data == data && it.example == example)
+    }
+
+    /// Writes it: whatever happens meanwhile, there is the old file or the new one.
+    pub fn write(&self, path: Option<&Path>) -> Result<(), Failure> {
+        let Some(path) = path else {
+            return Ok(());
+        };
+        let mut json =
+            serde_json::to_vec_pretty(self).map_err(|error| Failure::Output(error.into()))?;
+        json.push(b'\n');
+        readme::replace(path, &json)
+    }
+}

@@ -1,0 +1,76 @@
+//! Parts of a Markdown file that a command writes, so that no number in it is copied by hand.
+
+use std::fs;
+use std::path::Path;
+
+use super::failure::Failure;
+
+/// Puts `text` between `<!-- name -->` and `<!-- /name -->` in the file at `path`, in place of what is there.
+pub fn put(path: &Path, name: &str, text: &str) -> Result<(), Failure> {
+    replace(path, opened(path, name, text)?.as_bytes())
+}
+
+/// The file with `text` in its place.
+fn opened(path: &Path, name: &str, text: &str) -> Result<String, Failure> {
+    let unusable = |reason: String| Failure::Readme {
+        path: path.to_owned(),
+        reason,
+    };
+    let old = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    replaced(&old, name, text).map_err(unusable)
+}
+
+/// Whether [`put`] would find its place, for those who work long for what they put there.
+pub fn check(path: &Path, name: &str) -> Result<(), Failure> {
+    opened(path, name, "").map(drop)
+}
+
+/// Writes a file anew: whatever happens meanwhile, there is the old one or the new one.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    written.map_err(Failure::Output)
+}
+
+fn replaced(old: &str, name: &str, text: &str) -> Result<String, String> {
+    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+    for mark in [&begin, &end] {
+        let count = old.matches(mark.as_str()).count();
+        if count != 1 {
+            return Err(format!("it has {mark} {count} times, once is needed"));
+        }
+    }
+    let (before, rest) = old.split_once(&begin).unwrap_or_default();
+    let Some((_, after)) = rest.split_once(&end) else {
+        return Err(format!("{end} comes before {begin}"));
+    };
+    let text = text.trim_matches('\n');
+    Ok(format!("{before}{begin}\n\n{text}\n\n{end}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_replaced() {
+        let old = "a\n<!-- x -->\nold\n<!-- /x -->\nb <!-- y -->\n";
+        let new = replaced(old, "x", "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- x -->\n\nnew\n\n<!-- /x -->\nb <!-- y -->\n");
+        assert_eq!(replaced(&new, "x", "new").unwrap(), new);
+    }
+
+    #[test]
+    fn marks_that_are_not_a_pair_are_refused() {
+        for old in [
+            "",
+            "<!-- x -->",
+            "<!-- /x --> <!-- x -->",
+            "<!-- x --> <!-- x --> <!-- /x -->",
+        ] {
+            assert!(replaced(old, "x", "new").is_err(), "{old}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What one policy came to on one example.
+
+use serde::{Deserialize, Serialize};
+
+use super::divergence::Divergence;
+use crate::cache::MemoryReport;
+
+/// Equal parts of an answer over which the divergence is told, to see whether it grows.
+pub const PARTS: usize = 8;
+
+/// One policy on one example: means over the positions of the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// Positions that were compared.
+    pub positions: usize,
+    /// KL(full ‖ policy), in nats.
+    pub kl: f64,
+    /// The same over the second half of the positions.
+    pub kl_second_half: f64,
+    /// The same over each of [`PARTS`] equal parts.
+    pub kl_by_part: Vec<f64>,
+    /// The share of positions at which the likeliest token is the full cache's.
+    pub agreement: f64,
+    /// The same over the second half of the positions.
+    pub agreement_second_half: f64,
+    /// Nats a token of the gold answer.
+    pub loss: f64,
+    /// The most bytes that the cache held, from the end of the prefill on.
+    pub most_bytes: u64,
+    /// The mean of the bytes that it held after each token.
+    pub mean_bytes: u64,
+    /// The most bytes of a full cache.
+    pub full_bytes: u64,
+}
+
+/// Adds up to an [`Outcome`], position by position.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    all: Vec<Divergence>,
+    most_bytes: u64,
+    sum_bytes: u64,
+    full_bytes: u64,
+}
+
+impl Tally {
+    /// Notes what a cache holds before it has taken a token of the answer.
+    pub fn begin(&mut self, memory: MemoryReport) {
+        self.most_bytes = self.most_bytes.max(memory.held_bytes);
+        self.full_bytes = self.full_bytes.max(memory.full_bytes);
+    }
+
+    /// Notes one position, and what the cache holds then.
+    pub fn add(&mut self, divergence: Divergence, memory: MemoryReport) {
+        self.begin(memory);
+        self.sum_bytes += memory.held_bytes;
+        self.all.push(divergence);
+    }
+
+    /// The means; 0 where there was nothing.
+    pub fn outcome(&self) -> Outcome {
+        let count = self.all.len();
+        let (whole, half) = (&self.all[..], &self.all[count / 2..]);
+        let kl = |part: &[Divergence]| mean(part, |it| it.kl);
+        let agreement = |part: &[Divergence]| mean(part, |it| f64::from(u8::from(it.agrees)));
+        let parts = (0..PARTS).map(|part| part * count / PARTS..(part + 1) * count / PARTS);
+        Outcome {
+            positions: count,
+            kl: kl(whole),
+            kl_second_half: kl(half),
+            kl_by_part: parts.map(|part| kl(&self.all[part])).collect(),
+            agreement: agreement(whole),
+            agreement_second_half: agreement(half),
+            loss: mean(whole, |it| it.loss),
+            most_bytes: self.most_bytes,
+            mean_bytes: self.sum_bytes / count.max(1) as u64,
+            full_bytes: self.full_bytes,
+        }
+    }
+}
+
+fn mean(all: &[Divergence], of: impl Fn(&Divergence) -> f64) -> f64 {
+    all.iter().map(of).sum::<f64>() / all.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_as_by_hand() {
+        let mut tally = Tally::default();
+        let memory = |held_bytes, full_bytes| MemoryReport {
+            held_bytes,
+            full_bytes,
+            ..MemoryReport::default()
+        };
+        tally.begin(memory(50, 60));
+        for (kl, agrees, loss, held) in [
+            (0.0, true, 1.0, 10),
+            (0.5, true, 2.0, 20),
+            (1.0, false, 3.0, 30),
+            (4.5, true, 6.0, 20),
+        ] {
+            tally.add(Divergence { kl, agrees, loss }, memory(held, 100));
+        }
+        let outcome = tally.outcome();
+        assert_eq!(outcome.positions, 4);
+        assert_eq!((outcome.kl, outcome.kl_second_half), (1.5, 2.75));
+        assert_eq!(
+            (outcome.agreement, outcome.agreement_second_half),
+            (0.75, 0.5)
+        );
+        assert_eq!(outcome.loss, 3.0);
+        assert_eq!(
+            (outcome.most_bytes, outcome.mean_bytes, outcome.full_bytes),
+            (50, 20, 100)
+        );
+        assert_eq!(outcome.kl_by_part, [0.0, 0.0, 0.0, 0.5, 0.0, 1.0, 0.0, 4.5]);
+    }
+}
