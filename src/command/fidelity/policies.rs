@@ -1,7 +1,7 @@
 //! The policies that are compared: by short names, and by the cache's own options.
 
 use kvscope::cache::{
-    Budget, CacheError, CacheType, ConfigError, DecodeStrategy, PrefillMethod, ScopeCacheConfig,
+    Budget, CacheError, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig,
 };
 
 use crate::command::arguments::{FidelityArguments, Policy};
@@ -150,7 +150,7 @@ impl Compared {
             let recent = (f64::from(share) * budget as f64) as usize;
             config.recent = recent.min(budget.saturating_sub(1));
         }
-        config.validate().map_err(ConfigError::from)?;
+        config.validate()?;
         Ok(config)
     }
 }
