@@ -3,17 +3,19 @@
 
 mod arguments;
 mod day;
-mod eval;
 mod failure;
 mod fidelity;
 mod generate;
 mod interrupt;
+mod invocation;
 mod log;
 mod open;
 mod output;
+mod policies;
 mod progress;
 mod readme;
 mod summary;
+mod trace;
 mod tunings;
 
 use std::process::ExitCode;
@@ -47,7 +49,7 @@ pub fn main() -> ExitCode {
     let (result, json) = match Command::parse().action {
         Action::Generate(arguments) => (generate::run(&arguments), arguments.json),
         Action::Eval(arguments) => match arguments.measure {
-            Measure::Trace(arguments) => (eval::run(&arguments), false),
+            Measure::Trace(arguments) => (trace::run(&arguments), false),
             Measure::Fidelity(arguments) => (fidelity::run(&arguments), false),
         },
     };

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Place;
-use super::eval::{Policy, policy};
-use crate::command::fidelity::policies::{self, BuiltIn};
+use super::{Place, PoliciesArguments};
 
 /// Fidelity: how far what a model says under a cache policy is from what it says under a full cache
 ///
@@ -40,24 +38,8 @@ pub struct FidelityArguments {
     /// Feed the prompt itself, without the model's chat template
     #[arg(long)]
     pub raw: bool,
-    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or discontinuous alone, on a full
-    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid. The
-    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "paper", value_parser = policies::built_in)]
-    pub policies: Vec<Vec<BuiltIn>>,
-    /// B: decode budgets of the policies by name, as shares of T, the tokens of the answer
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.25", "0.125"], value_parser = Share::parse)]
-    pub decode_ratio: Vec<Share>,
-    /// A: prefill budget of the policies by name, as a share of the prompt
-    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
-    pub prefill_share: Share,
-    /// β2: the newest positions, always kept, as a share of the decode budget, where a policy does not say it
-    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
-    pub recent_share: Share,
-    /// One more policy, by the cache options of `kvscope generate` without their dashes, such as "prefill-method=snapkv
-    /// prefill-budget=30% decode-strategy=slide decode-budget=128 recent=16". May be given several times
-    #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]
-    pub others: Vec<Policy>,
+    #[command(flatten)]
+    pub policies: PoliciesArguments,
     /// Samples of the bootstrap
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub bootstrap: usize,
@@ -71,20 +53,6 @@ pub struct FidelityArguments {
     /// docs/fidelity.svg beside it
     #[arg(long, value_name = "PATH")]
     pub readme: Option<PathBuf>,
-}
-
-/// A share, above 0 and at most 1.
-#[derive(Clone, Copy, PartialEq)]
-pub struct Share(pub f32);
-
-impl Share {
-    fn parse(text: &str) -> Result<Self, String> {
-        let share = text.parse().ok();
-        let share = share.filter(|share: &f32| *share > 0.0 && *share <= 1.0);
-        share
-            .map(Self)
-            .ok_or_else(|| "not above 0 and at most 1".to_owned())
-    }
 }
 
 fn at_least_two(text: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 mod cache;
 mod eval;
 mod fidelity;
+mod policies;
 mod prompt;
 mod sampling;
 
@@ -12,8 +13,9 @@ use clap::{Args, ValueEnum};
 use kvscope::generate::GenerateConfig;
 
 pub use cache::CacheArguments;
-pub use eval::{EvalArguments, Measure, Policy, TraceArguments};
+pub use eval::{EvalArguments, Measure, TraceArguments};
 pub use fidelity::FidelityArguments;
+pub use policies::{PoliciesArguments, Policy};
 pub use prompt::PromptArguments;
 pub use sampling::SamplingArguments;
 

@@ -2,12 +2,10 @@
 
 mod data;
 mod plot;
-pub mod policies;
 mod record;
 mod summary;
 mod table;
 
-use std::env::args;
 use std::fs::create_dir_all;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -16,22 +14,23 @@ use std::time::{Instant, SystemTime};
 
 use burn::tensor::Device;
 use kvscope::Error;
-use kvscope::cache::ScopeCacheConfig;
+use kvscope::cache::{CacheType, ScopeCacheConfig};
 use kvscope::engine::Engine;
 use kvscope::eval::{Example, Fidelity};
 use pollster::block_on;
 
 use self::data::DataFile;
-use self::policies::Compared;
 use self::record::{Identity, Measured, Record};
 use super::arguments::FidelityArguments;
 use super::failure::Failure;
 use super::generate::Ended;
+use super::invocation::invocation;
 use super::open::open;
+use super::policies::{Compared, compared};
 use super::{interrupt, progress, readme};
 
 pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
-    let policies = policies::compared(arguments);
+    let policies = compared(&arguments.policies);
     for policy in &policies {
         // What can't be is refused before a model is loaded for it.
         let config = policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024);
@@ -107,29 +106,13 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
 /// Writes tables and plot.
 fn show(path: &Path, record: &Record) -> Result<(), Failure> {
     const PLOT: &str = "docs/fidelity.svg";
-    // Without the folders that are this machine's own.
-    let words = args()
-        .skip(1)
-        .map(|word| match Path::new(&word).file_name() {
-            Some(name) if word.starts_with(['/', '.', '~']) => name.to_string_lossy().into_owned(),
-            _ => word,
-        });
-    let words: Vec<String> = words.map(quoted).collect();
-    let command = format!("kvscope {}", words.join(" "));
+    let command = invocation();
     let plot = path.with_file_name(PLOT);
     if let Some(folder) = plot.parent() {
         create_dir_all(folder).map_err(Failure::Output)?;
     }
     readme::replace(&plot, plot::svg(&record.summary).as_bytes())?;
     readme::put(path, "fidelity", &table::markdown(record, &command, PLOT))
-}
-
-fn quoted(word: String) -> String {
-    if word.contains(' ') {
-        format!("\"{word}\"")
-    } else {
-        word
-    }
 }
 
 /// File and line of the examples that are not in `record`. The first of each file come first, so that a run that is ended
@@ -168,7 +151,12 @@ fn configs(
 ) -> Result<Vec<ScopeCacheConfig>, Failure> {
     let (prompt, answer) = (example.prompt.len(), example.answer.len());
     let configs = policies.iter().map(|policy| {
-        let model = engine.model().config().cache();
+        // What is compared is the rules, not the rounding of what is kept.
+        let model = engine
+            .model()
+            .config()
+            .cache()
+            .with_cache_type(CacheType::F32);
         policy.config(model, prompt, answer)
     });
     let configs: Result<Vec<_>, _> = configs.collect();

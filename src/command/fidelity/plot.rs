@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::policies::{BuiltIn, named};
 use super::summary::{ALL, Row};
+use crate::command::policies::{BuiltIn, named};
 
 const WIDTH: f64 = 760.0;
 /// Of one panel, and what is around its axes.

@@ -9,9 +9,9 @@ use kvscope::eval::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::data::DataFile;
-use super::policies::Compared;
 use crate::command::arguments::{FidelityArguments, Place};
 use crate::command::failure::Failure;
+use crate::command::policies::Compared;
 use crate::command::readme;
 
 /// What the numbers depend on: results of another identity are not to be put together with these.
@@ -76,8 +76,8 @@ impl Identity {
             model: model(&arguments.model)?,
             data: data.collect(),
             policies: policies.iter().map(|it| it.name.clone()).collect(),
-            prefill_share: arguments.prefill_share.0,
-            recent_share: arguments.recent_share.0,
+            prefill_share: arguments.policies.prefill_share.0,
+            recent_share: arguments.policies.recent_share.0,
             max_answer: arguments.max_answer,
             raw: arguments.raw,
             device: device.to_owned(),

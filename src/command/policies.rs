@@ -1,10 +1,8 @@
 //! The policies that are compared: by short names, and by the cache's own options.
 
-use kvscope::cache::{
-    Budget, CacheError, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig,
-};
+use kvscope::cache::{Budget, CacheError, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
 
-use crate::command::arguments::{FidelityArguments, Policy};
+use super::arguments::{PoliciesArguments, Policy};
 
 /// A policy by its short name, whose budgets are said elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,11 +85,11 @@ enum Rules {
 }
 
 /// All that is asked for, each once, in the order asked for.
-pub fn compared(arguments: &FidelityArguments) -> Vec<Compared> {
+pub fn compared(arguments: &PoliciesArguments) -> Vec<Compared> {
     let recent = Some(arguments.recent_share.0);
     let mut all: Vec<Compared> = Vec::new();
     for ratio in &arguments.decode_ratio {
-        for &built_in in arguments.policies.iter().flatten() {
+        for &built_in in arguments.names.iter().flatten() {
             let name = match built_in.decodes() {
                 true => format!("{} {}%", built_in.name(), ratio.0 * 100.0),
                 false => built_in.name(),
@@ -123,14 +121,14 @@ pub fn compared(arguments: &FidelityArguments) -> Vec<Compared> {
 }
 
 impl Compared {
-    /// Its configuration for a model's cache, a prompt and an answer of so many tokens. Keys and values are f32: what is
-    /// compared is the rules.
+    /// Its configuration for a model's cache, whose type of keys and values stays, a prompt and an answer of so many tokens.
     pub fn config(
         &self,
         model: ScopeCacheConfig,
         prompt: usize,
         answer: usize,
     ) -> Result<ScopeCacheConfig, CacheError> {
+        let cache_type = model.cache_type;
         let base = model.with_max_new_tokens(answer).with_recent(0);
         let config = match &self.rules {
             Rules::BuiltIn(built_in, prefill, decode) => base
@@ -144,7 +142,7 @@ impl Compared {
                 options.apply(base)?
             }
         };
-        let mut config = config.with_cache_type(CacheType::F32);
+        let mut config = config.with_cache_type(cache_type);
         if let Some(share) = self.recent {
             let budget = config.decode_budget.slots(prompt, answer, 1);
             let recent = (f64::from(share) * budget as f64) as usize;

@@ -1,29 +1,35 @@
 //! `kvscope eval trace`: accuracy on the trace task under every policy.
 
+mod table;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Instant;
 
+use burn::tensor::Device;
 use kvscope::Error;
+use kvscope::cache::ScopeCacheConfig;
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::{Cancel, FinishReason, GenerateConfig};
 use kvscope::trace::{Program, Tally};
 use pollster::block_on;
 use serde::Serialize;
 
-use super::arguments::{Policy, TraceArguments};
+use super::arguments::TraceArguments;
 use super::failure::Failure;
 use super::generate::Ended;
 use super::open::open;
-use super::{interrupt, progress};
+use super::policies::{Compared, compared};
+use super::{interrupt, progress, readme};
 
 /// What was measured.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     model: &'a Path,
-    /// The adapter that ran it; `None` for burn's CPU device.
-    adapter: Option<String>,
+    /// What ran it.
+    adapter: String,
     /// The seed of the first program of each length.
     seed: u64,
     results: Vec<Measured<'a>>,
@@ -51,17 +57,29 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
         // Before a model is loaded for it.
         Program::random(lines, arguments.seed)?;
     }
+    let policies = compared(&arguments.policies);
+    for policy in &policies {
+        let config = policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024);
+        config.map_err(Error::from)?;
+    }
+    if let Some(path) = &arguments.readme {
+        readme::check(path, "trace")?;
+    }
+    let begun = Instant::now();
     let cancel = interrupt::cancel_on_interrupt();
     let engine = open(&arguments.model, arguments.device, &cancel)?;
     let mut report = Report {
         model: &arguments.model,
-        adapter: engine.gpu().map(|gpu| gpu.report().name.clone()),
+        adapter: engine.gpu().map_or_else(
+            || "burn's CPU device".to_owned(),
+            |gpu| gpu.report().name.clone(),
+        ),
         seed: arguments.seed,
         results: Vec::new(),
     };
     println!("lines right  held bytes  full bytes  policy");
     for &lines in &arguments.lines {
-        for policy in &arguments.policies {
+        for policy in &policies {
             let Some(measured) = measure(&engine, policy, lines, arguments, &cancel)? else {
                 return Ok(Ended::Cancelled);
             };
@@ -74,13 +92,17 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
             write(arguments, &report)?;
         }
     }
+    if let Some(path) = &arguments.readme {
+        let minutes = begun.elapsed().as_secs_f64() / 60.0;
+        readme::put(path, "trace", &table::markdown(&report, minutes))?;
+    }
     Ok(Ended::Whole)
 }
 
 /// `None` if it was cancelled.
 fn measure<'a>(
     engine: &Engine,
-    policy: &'a Policy,
+    policy: &'a Compared,
     lines: usize,
     arguments: &TraceArguments,
     cancel: &Cancel,
@@ -90,10 +112,17 @@ fn measure<'a>(
     let (mut held, mut full) = (0, 0);
     for number in 0..arguments.programs {
         let program = Program::random(lines, arguments.seed.wrapping_add(number))?;
-        let mut cache = engine.cache(&policy.cache.options())?;
         let prompt = engine.encode(&Prompt::Text(program.prompt()))?;
         // A token a character, and the end: what comes later can't be right.
-        let config = GenerateConfig::default().with_max_new_tokens(program.answer().len() + 1);
+        let tokens = program.answer().len() + 1;
+        let model = engine.model().config().cache();
+        let cache = policy.config(model, prompt.len(), tokens);
+        let device = engine
+            .gpu()
+            .map_or_else(Device::flex, |gpu| gpu.device().clone());
+        let cache = cache.and_then(|cache| Ok(cache.init(&device)?));
+        let mut cache = cache.map_err(Error::from)?;
+        let config = GenerateConfig::default().with_max_new_tokens(tokens);
         let generation = engine.generation(prompt, &mut cache, config)?;
         let mut generation = generation.with_cancel(cancel.clone());
         block_on(async {

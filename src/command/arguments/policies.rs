@@ -1,0 +1,107 @@
+//! Which policies `kvscope eval` compares.
+
+use clap::{Args, Parser};
+
+use super::CacheArguments;
+use crate::command::policies::{self, BuiltIn};
+
+#[derive(Args)]
+#[command(next_help_heading = "Policies")]
+pub struct PoliciesArguments {
+    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or discontinuous alone, on a full
+    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid. The
+    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
+    #[arg(long = "policies", value_name = "NAMES", value_delimiter = ',', default_value = "paper", value_parser = policies::built_in)]
+    pub names: Vec<Vec<BuiltIn>>,
+    /// B: decode budgets of the policies by name, as shares of T, the tokens of the answer
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.25", "0.125"], value_parser = Share::parse)]
+    pub decode_ratio: Vec<Share>,
+    /// A: prefill budget of the policies by name, as a share of the prompt
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
+    pub prefill_share: Share,
+    /// β2: the newest positions, always kept, as a share of the decode budget, where a policy does not say it
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
+    pub recent_share: Share,
+    /// One more policy, by the cache options of `kvscope generate` without their dashes, such as "prefill-method=snapkv
+    /// prefill-budget=30% decode-strategy=slide decode-budget=128 recent=16". May be given several times
+    #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]
+    pub others: Vec<Policy>,
+}
+
+/// A share, above 0 and at most 1.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Share(pub f32);
+
+impl Share {
+    fn parse(text: &str) -> Result<Self, String> {
+        let share = text.parse().ok();
+        let share = share.filter(|share: &f32| *share > 0.0 && *share <= 1.0);
+        share
+            .map(Self)
+            .ok_or_else(|| "not above 0 and at most 1".to_owned())
+    }
+}
+
+/// A cache policy and how it was written.
+#[derive(Clone)]
+pub struct Policy {
+    pub name: String,
+    pub cache: CacheArguments,
+}
+
+/// What a policy is read as.
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Options {
+    #[command(flatten)]
+    cache: CacheArguments,
+}
+
+pub fn policy(text: &str) -> Result<Policy, String> {
+    let words = text.split_whitespace().filter(|word| *word != "full");
+    let options = Options::try_parse_from(words.map(|word| format!("--{word}")));
+    // The last paragraph of clap's message only points at a help that is not there.
+    let options = options.map_err(|error| {
+        let message = error.to_string();
+        let first = message.split("\n\n").next().unwrap_or_default();
+        first.trim_start_matches("error: ").to_owned()
+    })?;
+    options.cache.check().map_err(|error| error.to_string())?;
+    Ok(Policy {
+        name: text.to_owned(),
+        cache: options.cache,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvscope::cache::{DecodeStrategy, PrefillMethod};
+
+    #[test]
+    fn policies_are_read_as_the_options_of_generate() {
+        let full = policy("full").unwrap().cache.options();
+        assert_eq!(full.prefill.method, PrefillMethod::Full);
+        assert_eq!(full.decode.strategy, DecodeStrategy::Full);
+        let text = "prefill-method=snapkv prefill-budget=50% decode-strategy=slide decode-budget=64 recent=16";
+        let given = policy(text).unwrap().cache.options();
+        assert_eq!(given.prefill.method, PrefillMethod::SnapKv);
+        assert_eq!(given.decode.strategy, DecodeStrategy::Slide);
+        assert_eq!(given.decode.recent, Some(16));
+    }
+
+    #[test]
+    fn what_is_no_policy_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("decode-strategy=best", "best"),
+            ("temperature=1", "--temperature"),
+            ("decode-strategy=slide decode-budget=half", "half"),
+            ("slide", "--slide"),
+        ] {
+            let Err(refused) = policy(text) else {
+                panic!("{text} was taken");
+            };
+            assert!(refused.contains(reason), "{refused}");
+        }
+    }
+}
