@@ -63,3 +63,8 @@ fn rope_turns_pairs() {
 fn attention_equals_its_definition() {
     pollster::block_on(kernels::attention_equals_its_definition(&gpu()));
 }
+
+#[test]
+fn prompt_attention_equals_its_definition() {
+    pollster::block_on(kernels::prompt_attention_equals_its_definition(&gpu()));
+}

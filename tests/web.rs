@@ -61,6 +61,11 @@ async fn attention_equals_its_definition() {
 }
 
 #[wasm_bindgen_test]
+async fn prompt_attention_equals_its_definition() {
+    kernels::prompt_attention_equals_its_definition(&gpu().await).await;
+}
+
+#[wasm_bindgen_test]
 async fn static_constructors_run_once() {
     let gpu = gpu().await;
     for _ in 0..10 {

@@ -23,7 +23,7 @@ pub use memory::GpuMemory;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};
 pub use readback::{Pending, Readback};
 pub use report::{GpuLimits, GpuReport};
-pub(crate) use software::is_software;
+pub(crate) use software::{is_software, is_software_with_quads};
 
 use crate::kernels::decode::ShaderAbilities;
 use loss::DeviceWatch;
@@ -103,7 +103,10 @@ impl Gpu {
                 detail: error.to_string(),
             })?;
         if report.is_software() {
-            software::note(&burn_device);
+            software::note(
+                &burn_device,
+                report.features.contains(&GpuFeature::Subgroups),
+            );
         }
         // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
         let watch = DeviceWatch::install(&setup.device);

@@ -4,12 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 
-static SOFTWARE: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+static SOFTWARE: Mutex<Vec<(Device, bool)>> = Mutex::new(Vec::new());
 
-/// Notes that `device` computes on a CPU.
-pub(super) fn note(device: &Device) {
+/// Notes that `device` computes on a CPU, and whether it has subgroups.
+pub(super) fn note(device: &Device, subgroups: bool) {
     let mut software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
-    software.push(device.clone());
+    software.push((device.clone(), subgroups));
 }
 
 /// All devices that were noted.
@@ -18,11 +18,19 @@ pub(super) fn noted() -> Vec<Device> {
     SOFTWARE
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .clone()
+        .iter()
+        .map(|(device, _)| device.clone())
+        .collect()
 }
 
 /// Whether `device` is a software adapter's, opened by [`Gpu::open`](super::Gpu::open).
 pub(crate) fn is_software(device: &Device) -> bool {
     let software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
-    software.contains(device)
+    software.iter().any(|(noted, _)| noted == device)
+}
+
+/// Whether it is one on which lanes can swap values within quads.
+pub(crate) fn is_software_with_quads(device: &Device) -> bool {
+    let software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
+    software.contains(&(device.clone(), true))
 }

@@ -12,7 +12,8 @@ use super::buffer::{BoundBuffer, int_buffer_of};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::float_product::float_product;
 use super::launch::{empty, grid, launch};
-use crate::gpu::is_software;
+use super::quad_product::{quad_product, quad_product_takes};
+use crate::gpu::{is_software, is_software_with_quads};
 use crate::weights::BlockFormat;
 use crate::weights::planes::{PlanePiece, fills_units, plane_words};
 
@@ -22,6 +23,9 @@ const ROWS: &str = "matrix_rows";
 /// On an adapter that runs on a CPU, from so many tokens on a matrix is dequantised first and the product is one of floats:
 /// three times as fast there, with a shader that takes a second to be compiled.
 const FLOAT_TOKENS: usize = 16;
+
+/// With quads, from so many on a product that keeps the weights at hand has the time to fetch them.
+const QUAD_TOKENS: usize = 32;
 
 /// Smaller matrices are not worth that second, larger ones not that memory, in elements.
 const FLOAT_ELEMENTS: std::ops::RangeInclusive<usize> = 1 << 16..=1 << 24;
@@ -48,6 +52,7 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
         matrix: MatrixShape,
         first_row: usize,
         serial: bool,
+        quads: bool,
     ) -> FloatTensor<Self>;
     /// `rows` `[count]`, u32, gives `[count, width]`.
     fn block_rows(
@@ -79,6 +84,9 @@ pub struct BlockMatrix {
     /// Whether its device computes on a CPU.
     #[module(skip)]
     serial: bool,
+    /// Whether that has quads.
+    #[module(skip)]
+    quads: bool,
 }
 
 impl BlockMatrix {
@@ -118,6 +126,7 @@ impl BlockMatrix {
             rows: shape.rows,
             width: shape.width,
             serial: is_software(device),
+            quads: is_software_with_quads(device),
         })
     }
 
@@ -242,6 +251,7 @@ impl BlockMatrix {
                 self.shape(),
                 self.first_row,
                 self.serial,
+                self.quads,
             ),
         ))
     }
@@ -305,6 +315,7 @@ impl BlockMatrixExtension for CubeBackend {
         matrix: MatrixShape,
         first_row: usize,
         serial: bool,
+        quads: bool,
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let tokens = input.meta.shape()[0];
@@ -327,7 +338,11 @@ impl BlockMatrixExtension for CubeBackend {
             && FLOAT_ELEMENTS.contains(&(matrix.rows * matrix.width))
         {
             let weights = dequantised(matrix, first_row, &quants, &scales, None);
-            float_product(&weights, &input, &output);
+            if quads && tokens >= QUAD_TOKENS && quad_product_takes(matrix.rows, matrix.width) {
+                quad_product(&weights, &input, &output);
+            } else {
+                float_product(&weights, &input, &output);
+            }
         } else {
             const ROWS: u32 = 64;
             const TOKENS: u32 = 32;

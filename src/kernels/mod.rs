@@ -11,6 +11,8 @@ mod float_product;
 mod launch;
 mod packed_f16;
 mod prompt_attention;
+mod quad_attention;
+mod quad_product;
 mod rms_norm;
 mod rope;
 mod template;

@@ -10,8 +10,9 @@ use minijinja::context;
 
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
+use super::quad_attention::{Rows, quad_attention_takes};
 use super::template::write_out;
-use crate::gpu::is_software;
+use crate::gpu::{is_software, is_software_with_quads};
 
 const NAME: &str = "prompt_attention";
 
@@ -53,13 +54,15 @@ pub struct Piece {
     pub first: usize,
     /// Whether the device computes on a CPU.
     software: bool,
+    /// Whether the kernels for such devices that have quads take it.
+    quads: bool,
     halves: bool,
 }
 
 /// The operations as burn's extension point takes them; call [`prompt_attention`] and [`prompt_scores`] instead.
 #[backend_extension(Cube)]
 pub trait PromptAttentionExtension: burn::backend::Backend {
-    /// Attention over plain rows; the rows' largest logits and sums `[query_heads, queries, 2]` come with it.
+    /// Attention over plain rows; the rows' largest logits and sums come with it.
     fn attend_plain(
         queries: FloatTensor<Self>,
         keys: FloatTensor<Self>,
@@ -108,7 +111,7 @@ pub fn prompt_attention_takes(dim: usize) -> bool {
 /// - queries: `[query_heads, queries, dim]`, f32
 /// - keys, values: `[kv_heads, capacity, dim]`
 /// - positions: `[kv_heads, capacity]`, i32, below 0 where a slot is empty
-/// - output: `[query_heads, queries, dim]`, f32, and for [`prompt_scores`] `[query_heads, queries, 2]`
+/// - output: `[query_heads, queries, dim]`, f32, and what [`prompt_scores`] needs
 ///
 /// # Errors
 ///
@@ -227,6 +230,8 @@ fn check(
         slots,
         first,
         software: is_software(&device),
+        quads: is_software_with_quads(&device)
+            && quad_attention_takes(query_heads / heads * count, dim),
         halves: keys.halves(),
     })
 }
@@ -292,6 +297,9 @@ fn attend(
     let queries = into_contiguous(queries);
     let (keys, values) = (into_contiguous(keys), into_contiguous(values));
     let positions = into_contiguous(positions);
+    if piece.quads {
+        return rows(&queries, &keys, &positions, piece).attention(&values);
+    }
     let shape = queries.meta.shape().clone();
     let output = empty(&queries, shape.clone(), DType::F32);
     let stats = empty(&queries, Shape::new([shape[0], shape[1], 2]), DType::F32);
@@ -307,6 +315,22 @@ fn attend(
     (output, stats)
 }
 
+fn rows<'a>(
+    queries: &'a CubeTensor,
+    keys: &'a CubeTensor,
+    positions: &'a CubeTensor,
+    piece: Piece,
+) -> Rows<'a> {
+    Rows {
+        queries,
+        keys,
+        positions,
+        slots: piece.slots,
+        first: piece.first,
+        halves: piece.halves,
+    }
+}
+
 fn score(
     queries: CubeTensor,
     keys: CubeTensor,
@@ -318,6 +342,9 @@ fn score(
     let queries = into_contiguous(queries);
     let (keys, positions) = (into_contiguous(keys), into_contiguous(positions));
     let (stats, before) = (into_contiguous(stats), into_contiguous(before));
+    if piece.quads {
+        return rows(&queries, &keys, &positions, piece).scores(&stats, before);
+    }
     let scores = empty(&before, before.meta.shape().clone(), DType::F32);
     let kernel = kernel(true, &queries, piece);
     let [_, slots, threads] = kernel.cut();

@@ -3,6 +3,14 @@
 
 use minijinja::{Environment, Value};
 
+/// What a shader that uses subgroups has to say first in a browser; naga, which reads shaders elsewhere, has no such line.
+/// Browsers can't see that a loop's condition is the same for a whole quad where it was made so by swaps.
+pub(super) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
+    "enable subgroups;\ndiagnostic(off, subgroup_uniformity);"
+} else {
+    ""
+};
+
 /// Writes `texts` out, one after the other.
 pub(super) fn write_out(texts: &[&str], values: &Value) -> String {
     let environment = Environment::new();

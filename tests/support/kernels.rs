@@ -3,8 +3,8 @@
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use kvscope::gpu::Gpu;
 use kvscope::kernels::{
-    BlockMatrix, KernelError, MatrixShape, attention_output, attention_probabilities, pack_f16,
-    rms_norm, rope, unpack_f16,
+    BlockMatrix, CacheRows, KernelError, MatrixShape, attention_output, attention_probabilities,
+    pack_f16, prompt_attention, prompt_scores, rms_norm, rope, unpack_f16,
 };
 use kvscope::weights::BlockFormat;
 use kvscope::weights::planes::PlaneSplitter;
@@ -211,7 +211,8 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
 pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
     for format in BlockFormat::ALL {
         let width = 3 * format.block_elements().max(32);
-        // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix first.
+        // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix first; from 32 tokens on,
+        // where rows come in eights, there is a product of its own for those with quads.
         let large = (1 << 16) / width + 5;
         for (rows, tokens) in [
             (1, 1),
@@ -221,6 +222,7 @@ pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
             (33, 31),
             (64, 33),
             (large, 29),
+            (large.next_multiple_of(8), 37),
         ] {
             let shape = MatrixShape {
                 format,
@@ -385,5 +387,149 @@ pub async fn attention_equals_its_definition(gpu: &Gpu) {
                 assert!(off < 1e-5, "row {row}: {got}, not {expected}");
             }
         }
+    }
+}
+
+/// A piece of a prompt, with or without slots before it.
+struct PromptPiece {
+    heads: usize,
+    group: usize,
+    queries: usize,
+    slots: usize,
+    capacity: usize,
+    dim: usize,
+    packed: bool,
+}
+
+/// Pieces at the start and in the middle of a prompt, of too few rows for the kernels that keep keys at hand, of just
+/// enough and of more than one block of them, odd lengths, grouped heads, empty slots, slots in no order and slots beyond
+/// those in use, in f32 and packed f16: against the definition in f64.
+pub async fn prompt_attention_equals_its_definition(gpu: &Gpu) {
+    for (heads, group, queries, slots, capacity, dim, packed) in [
+        (2, 1, 5, 21, 24, 8, false),
+        (1, 1, 48, 48, 48, 32, false),
+        (3, 3, 37, 101, 130, 64, true),
+        (2, 2, 65, 65, 70, 96, false),
+        (1, 4, 33, 200, 200, 128, true),
+        (2, 3, 64, 300, 333, 24, true),
+        (1, 1, 60, 70_001, 70_016, 32, false),
+    ] {
+        prompt_piece_equals_its_definition(
+            gpu,
+            PromptPiece {
+                heads,
+                group,
+                queries,
+                slots,
+                capacity,
+                dim,
+                packed,
+            },
+        )
+        .await;
+    }
+}
+
+async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
+    let PromptPiece {
+        heads,
+        group,
+        queries: count,
+        slots,
+        capacity,
+        dim,
+        packed,
+    } = piece;
+    let rows = group * count;
+    let queries: Vec<f32> = numbers(heads * rows * dim, 1)
+        .iter()
+        .map(|query| query * 4.0)
+        .collect();
+    let keys = numbers(heads * capacity * dim, 2);
+    let values = numbers(heads * capacity * dim, 3);
+    // The piece stands at the end; of what was there before it, one in five is missing and the rest is in no order.
+    let before = slots - count;
+    let positions: Vec<i32> = (0..heads * capacity)
+        .map(|at| match at % capacity {
+            slot if slot >= before => slot as i32,
+            slot if slot % 5 == 3 => -1,
+            slot => (before - 1 - slot) as i32,
+        })
+        .collect();
+    let scored = numbers(heads * capacity, 4);
+
+    let device = gpu.device();
+    let tensor = |values: &[f32], shape: [usize; 3]| {
+        Tensor::<3>::from_data(TensorData::new(values.to_vec(), shape), device)
+    };
+    let stored = |values: &[f32]| match tensor(values, [heads, capacity, dim]) {
+        rows if packed => CacheRows::Packed(pack_f16(rows).unwrap()),
+        rows => CacheRows::Plain(rows),
+    };
+    let places = TensorData::new(positions.clone(), [heads, capacity]);
+    let places = Tensor::<2, Int>::from_data(places, (device, DType::I32));
+    let asked = tensor(&queries, [heads * group, count, dim]);
+    let (output, stats) = prompt_attention(
+        asked.clone(),
+        stored(&keys),
+        stored(&values),
+        places.clone(),
+        slots,
+        before,
+    )
+    .unwrap();
+    let scores = Tensor::<2>::from_data(TensorData::new(scored.clone(), [heads, capacity]), device);
+    let scores = prompt_scores(asked, stored(&keys), places, stats, scores, (slots, before));
+    let output = gpu.read(output).await.unwrap().try_to_vec::<f32>().unwrap();
+    let scores = gpu.read(scores.unwrap()).await.unwrap();
+    let scores = scores.try_to_vec::<f32>().unwrap();
+
+    let as_stored = |value: f32| match packed {
+        true => half::f16::from_f32(value).to_f64(),
+        false => f64::from(value),
+    };
+    let mut sums: Vec<f64> = scored.iter().copied().map(f64::from).collect();
+    for row in 0..heads * rows {
+        let head = row / rows;
+        let own = &queries[row * dim..][..dim];
+        let weights: Vec<f64> = (0..slots)
+            .map(|slot| {
+                let position = positions[head * capacity + slot];
+                if position < 0 || position > (before + row % count) as i32 {
+                    return 0.0;
+                }
+                let key = &keys[(head * capacity + slot) * dim..][..dim];
+                let pairs = own.iter().zip(key);
+                let dot: f64 = pairs.map(|(q, k)| f64::from(*q) * as_stored(*k)).sum();
+                (dot / (dim as f64).sqrt()).exp()
+            })
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        let mut expected = vec![0.0; dim];
+        for (slot, weight) in weights
+            .iter()
+            .enumerate()
+            .filter(|(_, weight)| **weight > 0.0)
+        {
+            let at = head * capacity + slot;
+            sums[at] += weight / sum / group as f64;
+            for (sum_of_values, value) in expected.iter_mut().zip(&values[at * dim..]) {
+                *sum_of_values += weight / sum * as_stored(*value);
+            }
+        }
+        for (got, expected) in output[row * dim..][..dim].iter().zip(&expected) {
+            let off = (f64::from(*got) - expected).abs();
+            assert!(
+                off < 1e-4,
+                "{slots} slots, row {row}: {got}, not {expected}"
+            );
+        }
+    }
+    for (slot, (got, expected)) in scores.iter().zip(&sums).enumerate() {
+        let off = (f64::from(*got) - expected).abs();
+        assert!(
+            off < 1e-4,
+            "{slots} slots, score {slot}: {got}, not {expected}"
+        );
     }
 }
