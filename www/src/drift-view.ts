@@ -12,8 +12,8 @@ import type { MeasureSetting } from "./measure-setting.ts";
 import { RunControls } from "./run-controls.ts";
 import type { Setting } from "./setting.ts";
 
-/** Steps that are looked at, at most: reading every layer back takes the GPU's time. */
-const MOST_STEPS = 512;
+/** Layers that are read back, at most, over all steps: each takes the GPU's time. */
+const MOST_READINGS = 2048;
 /** Rows of the table. */
 const ROWS = 8;
 
@@ -64,7 +64,7 @@ export class DriftView {
     this.#draw();
     await this.#host.occupy(async (model, signal) => {
       const { prompt, tokens } = model.readsPrograms ? await programOf(model, setting) : this.#setting();
-      const wish = { prompt, tokens, share: setting.chosen, every: Math.ceil(tokens / MOST_STEPS) };
+      const wish = { prompt, tokens, share: setting.chosen, every: Math.ceil((tokens * model.layers) / MOST_READINGS) };
       const ran = { wish, setting, model: this.#host.modelName(), promptTokens: 0, chosen: 0 };
       this.#tokens = tokens;
       this.#controls.progress(0, "Reading the prompt.");

@@ -120,6 +120,8 @@ export class LoadedModel {
   readonly device: string;
   /** Whether the processor stands in for a GPU. */
   readonly slow: boolean;
+  /** Its layers. */
+  readonly layers: number;
   /** Whether it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
   readonly #engine: Engine;
@@ -130,6 +132,7 @@ export class LoadedModel {
     this.lost = engine.lost;
     this.device = `${engine.gpu.name} ${engine.gpu.driver}`.trim();
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
+    this.layers = layers;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
     const where = this.slow ? "; no real GPU, so slow" : "";
     this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
