@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 
 const here = (path: string): URL => new URL(path, import.meta.url);
@@ -12,7 +14,11 @@ export function offlineFiles(): Plugin {
     enforce: "post", // after everything that adds files
     async generateBundle(_, bundle) {
       const version = createHash("sha256");
-      const open = await readdir(here("public"));
+      const entries = await readdir(here("public"), { recursive: true, withFileTypes: true });
+      const root = fileURLToPath(here("public"));
+      const open = entries
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll("\\", "/"));
       for (const contents of await Promise.all(open.map((file) => readFile(here(`public/${file}`))))) {
         version.update(contents);
       }

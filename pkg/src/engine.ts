@@ -25,6 +25,7 @@ import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
 import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
 import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
+import { TraceTask } from "./trace.js";
 
 /** What {@link Engine.load} takes. Every field has a default. */
 export interface LoadOptions {
@@ -97,6 +98,8 @@ export class Engine implements Disposable {
   readonly chat: { readonly completions: ChatCompletions };
   /** As OpenAI's `client.completions`. */
   readonly completions: Completions;
+  /** Programs of the trace task, and their grading. */
+  readonly trace: TraceTask;
   /** As {@link dispose}, for `using`, in browsers that know `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
@@ -122,6 +125,7 @@ export class Engine implements Disposable {
     this.chat = { completions: { create: chat } };
     this.completions = { create: this.#createText.bind(this) as Completions["create"] };
     /* oxlint-enable typescript/no-unsafe-type-assertion */
+    this.trace = new TraceTask((call, argument, options) => this.#ask(call, argument, options));
   }
 
   /**

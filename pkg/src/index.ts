@@ -31,6 +31,7 @@ export type { LoadProgress } from "./protocol.js";
 export type { HubFile, ModelSource } from "./source.js";
 export type { StoredModel } from "./store.js";
 export { requireWebGpu } from "./support.js";
+export type { TraceTask } from "./trace.js";
 export {
   CreateMLCEngine,
   MLCEngine,
@@ -68,4 +69,5 @@ export type {
   RetainedSlots,
   Step,
   Summary,
+  TraceProgram,
 } from "../wasm/kvscope.js";

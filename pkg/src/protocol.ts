@@ -11,6 +11,8 @@ import type {
   PromptTokens,
   RetainedLayer,
   Step,
+  TraceGrades,
+  TraceProgram,
 } from "../wasm/kvscope.js";
 import type { ErrorRecord } from "./error.js";
 import type { Model } from "./source.js";
@@ -76,6 +78,12 @@ export interface Calls {
   memory: { argument: undefined; event: never; result: MemoryReport };
   retained: { argument: number; event: never; result: RetainedLayer };
   tokens: { argument: Prompt; event: never; result: PromptTokens };
+  traceProgram: { argument: { readonly lines: number; readonly seed: number }; event: never; result: TraceProgram };
+  gradeTrace: {
+    argument: { readonly lines: number; readonly seed: number; readonly answer: string };
+    event: never;
+    result: TraceGrades;
+  };
   stats: { argument: undefined; event: never; result: WorkerStats };
   forget: { argument: undefined; event: never; result: undefined };
   dispose: { argument: undefined; event: never; result: undefined };

@@ -1,4 +1,4 @@
-import type { RetainedLayers, WasmEngine, WasmGpu } from "../wasm/kvscope.js";
+import { grade_trace, trace_program, type RetainedLayers, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
 import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, KvscopeError, toErrorRecord } from "./error.js";
 import { requestGpu } from "./gpu.js";
@@ -77,6 +77,8 @@ const handlers: Handlers = {
   memory: () => loadedEngine().memory(),
   retained: (layer) => loadedEngine().retained(layer),
   tokens: (prompt) => loadedEngine().tokens(prompt),
+  traceProgram: ({ lines, seed }) => trace_program(lines, seed),
+  gradeTrace: ({ lines, seed, answer: given }) => grade_trace(lines, seed, given),
   stats() {
     if (gpu === undefined) {
       throw notLoaded();

@@ -8,6 +8,7 @@ mod error;
 mod gpu;
 mod loader;
 mod report;
+mod trace;
 
 pub use cache::WasmCache;
 pub use constructors::constructor_runs;
@@ -17,6 +18,7 @@ pub use loader::WasmLoader;
 pub use report::{
     ModelReport, Observe, PromptTokens, RetainedLayer, RetainedLayers, RetainedSlots,
 };
+pub use trace::{TraceGrades, TraceProgram, grade_trace, trace_program};
 
 use wasm_bindgen::JsValue;
 

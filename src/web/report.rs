@@ -25,6 +25,8 @@ pub struct ModelReport {
     pub context: usize,
     /// Tokens that it knows.
     pub vocabulary: usize,
+    /// Whether it has a chat template that can be used: without one it takes texts, but no conversations.
+    pub chat_template: bool,
     /// Bytes of its matrices on the GPU.
     pub matrix_bytes: u64,
 }
@@ -41,6 +43,7 @@ impl ModelReport {
             head_dim: config.head_dim,
             context: config.context,
             vocabulary: config.vocabulary,
+            chat_template: engine.tokenizer().chat_template().is_ok(),
             matrix_bytes: model.matrix_bytes(),
         }
     }

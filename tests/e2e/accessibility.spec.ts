@@ -60,6 +60,27 @@ for (const colorScheme of ["light", "dark"] as const) {
         await check(page, info.outputPath("done.png"));
       });
 
+      // Half of the four will do: what differs between them is the same for all of the page.
+      if ((colorScheme === "light") === (width === 360)) {
+        test("the views that measure are accessible and fit, before and after a run", async ({ page }, info) => {
+          await offerTiny(page);
+          await page.goto(`/${shortRun({ tokens: "8" })}`);
+          await reach(page, "ready");
+          for (const [view, heading] of [
+            ["Compare policies", "What does each policy cost?"],
+            ["Prefill too tight", "What does the prompt's compression cost?"],
+            ["Heavy-hitter drift", "Does what mattered at prefill go on to matter?"],
+          ] as const) {
+            await page.getByRole("tab", { name: view }).click();
+            await expect(page.getByRole("heading", { name: heading })).toBeVisible();
+            await check(page, info.outputPath(`${view}.png`));
+          }
+          await page.getByRole("button", { name: "Run", exact: true }).click();
+          await expect(page.locator("#drift-status")).toHaveText("Looked at 7 steps.");
+          await check(page, info.outputPath("drift.png"));
+        });
+      }
+
       test("the page is accessible and fits when something is in the way", async ({ page }, info) => {
         await offerTiny(page, Buffer.from("no model at all"));
         await page.goto("/");

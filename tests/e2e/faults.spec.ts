@@ -172,7 +172,7 @@ test("loading can be cancelled, and begun again", async ({ page }) => {
   await page.getByRole("button", { name: "Cancel" }).click();
   await reach(page, "empty");
   held = false;
-  await page.getByRole("button", { name: "Page's default" }).click();
+  await page.getByRole("button", { name: "Use the page's Slow" }).click();
   await reach(page, "ready");
 });
 

@@ -13,7 +13,10 @@ test("after the first visit the page opens and runs without a network", async ({
   await context.setOffline(true);
   await page.unrouteAll();
   await page.reload();
-  await reach(page, "empty"); // the test's default is the route's; the host behind it has none
+  // The test's default was the route's; the host behind it has the page's own, which comes with the page.
+  await reach(page, "ready");
+  await expect(page.locator("#model-name")).toContainText("Trace");
+  await page.getByText("Use another model").click();
   await page.getByRole("button", { name: "Use tiny.gguf" }).click();
   await reach(page, "ready");
   await runToEnd(page);

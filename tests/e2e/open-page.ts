@@ -15,9 +15,10 @@ export interface Offered {
   readonly bytes?: number;
 }
 
-/** Has the page's server offer `model`, or none, as the default. */
-export async function offer(page: Page, model: Offered | null): Promise<void> {
-  await page.route("**/models.json", (route) => route.fulfill({ json: { default: model } }));
+/** Has the page's server offer `models`, or none, the default first. */
+export async function offer(page: Page, ...models: readonly (Offered | null)[]): Promise<void> {
+  const json = { models: models.filter((model) => model !== null) };
+  await page.route("**/models.json", (route) => route.fulfill({ json }));
 }
 
 /** Has the page's server offer a model small enough for a test, and counts how often it is fetched. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
-import { tinyModel } from "./tiny-gguf.ts";
+import { tinyModel, tinyModelOfTexts } from "./tiny-gguf.ts";
 
 /** Random weights go on for long after this one. */
 const LONG = { tokens: "4000", prompt: "A seal slept on the landing." };
@@ -321,6 +321,18 @@ test("what is retained can be hovered for token and score", async ({ page }) => 
   await expect(readout).toContainText(/^Layer 0, position 0 · .*prompt · /);
   await picture.hover({ position: { x: width - 2, y: 0.75 * height } });
   await expect(readout).toContainText(/^Layer 1, position \d+ · “.+” · output · held by \d of \d heads, score \d/);
+});
+
+test("a model without a chat template takes the prompt as it is", async ({ page }) => {
+  await offerTiny(page, Buffer.from(tinyModelOfTexts()));
+  await page.goto(`/${shortRun({ full: "false", tokens: "8" })}`);
+  await reach(page, "ready");
+  await runToEnd(page);
+  await expect(outputOf(page, /SCOPE adaptive/)).toHaveText(/\S/);
+  const picture = page.getByRole("application");
+  await picture.focus();
+  await page.keyboard.press("ArrowLeft");
+  await expect(page.locator("#picture-readout")).toContainText("Layer 0, position 0 · “T” · prompt");
 });
 
 test("what is retained can be read by keyboard and scrubbed back", async ({ page }) => {

@@ -36,6 +36,14 @@ export function tinyModel(seed = 1): Uint8Array {
   return gguf(metadata(), tensors(seed));
 }
 
+/** The same model without a chat template. */
+export function tinyModelOfTexts(): Uint8Array {
+  return gguf(
+    metadata().filter(([key]) => key !== "tokenizer.chat_template"),
+    tensors(1),
+  );
+}
+
 /** The same model as a split set of `count` files, as llama.cpp's gguf-split makes them: metadata in the first. */
 export function tinyModelParts(count: number, seed = 1): Uint8Array[] {
   const all = tensors(seed);

@@ -1,4 +1,4 @@
-import type { LoadedModel } from "./engine.ts";
+import type { LoadedModel, TraceProgram } from "./engine.ts";
 import { policiesOf } from "./policy.ts";
 import { describeError } from "./problem.ts";
 import { observeEvery, snapshotOf } from "./retained-history.ts";
@@ -10,13 +10,14 @@ export const plan = (setting: Setting): Run[] =>
   policiesOf(setting).map((policy) => new Run(policy, setting.tokens));
 
 /**
- * Runs `runs` over the setting's prompt, one after the other on the model's one device. `onChange` is called whenever
- * there is something new to show. What was generated before `signal` or an error ended a run stays in it.
+ * Runs `runs` over the setting's prompt, one after the other on the model's one device, and grades what ends by itself if
+ * that prompt is `program`'s. `onChange` is called whenever there is something new to show. What was generated before `signal` or an error ended a run stays in it.
  */
 export async function runInTurn(
   model: LoadedModel,
   setting: Setting,
   runs: readonly Run[],
+  program: TraceProgram | undefined,
   signal: AbortSignal,
   onChange: () => void,
 ): Promise<void> {
@@ -39,6 +40,10 @@ export async function runInTurn(
         return true;
       },
     );
+    if (program !== undefined && run.finish !== undefined && run.finish !== "abort") {
+      // oxlint-disable-next-line no-await-in-loop
+      run.grades = await model.grade(program, run.text);
+    }
     onChange();
     if (failed) {
       break;

@@ -9,6 +9,7 @@ import {
   type HubFile,
   type LoadProgress,
   type StoredModel,
+  type TraceProgram,
 } from "kvscope";
 import { bytes, count } from "./format.ts";
 
@@ -22,6 +23,7 @@ export type {
   LoadProgress,
   PrefillMethod,
   StoredModel,
+  TraceProgram,
 } from "kvscope";
 export { requireWebGpu };
 /** Where a reader's model is: an address, a file on the hub, or files at hand. */
@@ -90,6 +92,19 @@ export interface LoadHandlers {
   readonly onWarning: (warning: KvscopeError) => void;
 }
 
+/** A whole answer, and the most that its cache held. */
+export interface Answer {
+  readonly text: string;
+  readonly finish: FinishReason;
+  /** Bytes. */
+  readonly held: number;
+  /** Bytes that a full cache would have held. */
+  readonly full: number;
+}
+
+/** Fewer tokens than this are single characters: programs can be written with them, and no prose. */
+const LEAST_FOR_PROSE = 128;
+
 /** Adapters that compute on the processor, by what they call themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
@@ -105,14 +120,20 @@ export class LoadedModel {
   readonly device: string;
   /** Whether the processor stands in for a GPU. */
   readonly slow: boolean;
+  /** Its layers. */
+  readonly layers: number;
+  /** Whether it was made for programs of the trace task, and for nothing else. */
+  readonly readsPrograms: boolean;
   readonly #engine: Engine;
 
   private constructor(engine: Engine) {
-    const { layers, kvHeads, headDim, context, fromStore, stored } = engine.model;
+    const { layers, kvHeads, headDim, context, vocabulary, fromStore, stored } = engine.model;
     this.#engine = engine;
     this.lost = engine.lost;
     this.device = `${engine.gpu.name} ${engine.gpu.driver}`.trim();
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
+    this.layers = layers;
+    this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
     const where = this.slow ? "; no real GPU, so slow" : "";
     this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
     const kept = fromStore ? "; it was kept here, nothing was fetched" : stored ? "; kept for your next visit" : "";
@@ -124,39 +145,66 @@ export class LoadedModel {
     return new LoadedModel(await Engine.load(source, handlers));
   }
 
-  /** The text of each token that the prompt becomes, the chat template's own included. */
+  /** The text of each token that the prompt becomes, the chat template's own included, if the model has one. */
   async promptTokens(prompt: string): Promise<readonly string[]> {
-    return (await this.#engine.tokens([{ role: "user", content: prompt }])).texts;
+    const chat = this.#engine.model.chatTemplate;
+    return (await this.#engine.tokens(chat ? [{ role: "user", content: prompt }] : prompt)).texts;
+  }
+
+  /** The program of a seed. @throws {KvscopeError} as `trace.program` does */
+  program(lines: number, seed: number): Promise<TraceProgram> {
+    return this.#engine.trace.program(lines, seed);
+  }
+
+  /** Whether each line of an answer to `program` is right. */
+  grade(program: TraceProgram, answer: string): Promise<readonly boolean[]> {
+    return this.#engine.trace.grade(program, answer);
+  }
+
+  /**
+   * Goes on from a text as it is, by the likeliest tokens.
+   *
+   * @throws {KvscopeError} as `completions.create` does
+   */
+  async complete(prompt: string, tokens: number, cache: CacheOptions, signal: AbortSignal): Promise<Answer> {
+    const { choices } = await this.#engine.completions.create(
+      { prompt, max_tokens: tokens, temperature: 0, cache },
+      { signal },
+    );
+    const { heldHighWater, fullHighWater } = await this.#engine.memory();
+    const [choice] = choices;
+    return { text: choice?.text ?? "", finish: choice?.finish_reason ?? "abort", held: heldHighWater, full: fullHighWater };
   }
 
   /** @throws {KvscopeError} as `chat.completions.create` does */
   async generate(wish: GenerateWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
     const { prompt, tokens, temperature, topP, seed, cache, observeEvery } = wish;
-    const stream = await this.#engine.chat.completions.create(
-      {
-        messages: [{ role: "user", content: prompt }],
-        stream: true,
-        stream_options: { include_usage: true },
-        max_tokens: tokens,
-        temperature,
-        top_p: topP,
-        seed,
-        cache,
-        ...(observeEvery !== undefined && { observe: { every: observeEvery } }),
-      },
-      { signal, onPrefill },
-    );
+    const wanted = {
+      stream: true,
+      stream_options: { include_usage: true },
+      max_tokens: tokens,
+      temperature,
+      top_p: topP,
+      seed,
+      cache,
+      ...(observeEvery !== undefined && { observe: { every: observeEvery } }),
+    } as const;
+    const { chat, completions, model } = this.#engine;
+    const stream = model.chatTemplate
+      ? await chat.completions.create({ ...wanted, messages: [{ role: "user", content: prompt }] }, { signal, onPrefill })
+      : await completions.create({ ...wanted, prompt }, { signal, onPrefill });
     let finish: FinishReason = "abort";
     let rest = "";
     let usage: RunUsage | undefined;
     for await (const { choices, step, kv, retained, usage: told } of stream) {
       const [choice] = choices;
+      const text = (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
       finish = choice?.finish_reason ?? finish;
       if (step === undefined) {
-        rest += choice?.delta.content ?? "";
+        rest += text;
       } else {
         const layers = retained?.map(({ heads }) => heads);
-        onToken({ text: choice?.delta.content ?? "", kv, ...(layers !== undefined && { retained: layers }) });
+        onToken({ text, kv, ...(layers !== undefined && { retained: layers }) });
       }
       if (told !== undefined) {
         usage = {

@@ -1,7 +1,6 @@
 import { currentAddress, writeFragment } from "./address.ts";
 import { plan, runInTurn } from "./comparison-run.ts";
 import { codeFor } from "./code-panel.ts";
-import { findDefaultModel, type DefaultModel } from "./default-model.ts";
 import { element } from "./dom.ts";
 import {
   LoadedModel,
@@ -13,23 +12,28 @@ import {
   type ModelSource,
 } from "./engine.ts";
 import { count, percent, rate } from "./format.ts";
+import { fromMeasureFragment } from "./measure-setting.ts";
 import * as panel from "./model-panel.ts";
 import { readModelSource } from "./model-source.ts";
+import { findOfferedModels, type OfferedModel } from "./offered-models.ts";
 import { keepForOffline } from "./offline.ts";
 import { paceOf, type Pace } from "./pace.ts";
 import { describeError, describeLoss } from "./problem.ts";
 import { hideProblem, showProblem } from "./problem-card.ts";
+import { ProgramPrompts, programSetting, withProgram } from "./program-prompts.ts";
 import { showPlan, wireShorten } from "./run-plan.ts";
 import type { Run } from "./run.ts";
-import { QUICK_SETTING, type Setting } from "./setting.ts";
+import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "./setting.ts";
 import { SettingForm } from "./setting-form.ts";
 import { fromFragment, toFragment } from "./setting-link.ts";
 import { Stage, copy } from "./stage.ts";
+import { Views } from "./views.ts";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import "./controls.css";
 import "./model.css";
 import "./result.css";
+import "./measure.css";
 
 /** What the page is doing, as `html[data-state]` says for its style and its tests. */
 type State = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";
@@ -40,9 +44,10 @@ const runStatus = element("run-status", HTMLElement);
 const code = element("code", HTMLElement);
 
 const stage = new Stage();
-const form = new SettingForm(fromFragment(location.hash), onSetting);
+const programs = new ProgramPrompts((lines) => void showProgram(lines));
+const form = new SettingForm(fromFragment(location.hash), onSetting, (lines) => void showProgram(lines));
 
-let defaultModel: DefaultModel | undefined;
+let defaultModel: OfferedModel | undefined;
 let model: LoadedModel | undefined;
 let source: ModelSource | undefined;
 let loading: AbortController | undefined;
@@ -50,6 +55,20 @@ let generating: AbortController | undefined;
 let runs: readonly Run[] = [];
 /** Of the loaded model, once it has run. */
 let pace: Pace | undefined;
+/** The setting that this page itself made, to fit the model, as an address has it. */
+let fitted = "";
+
+const views = new Views(
+  {
+    modelName: () => element("model-name", HTMLElement).textContent ?? "",
+    model: () => model,
+    occupy,
+    stop: () => generating?.abort(),
+  },
+  fromMeasureFragment(location.hash),
+  () => form.setting,
+  writeLink,
+);
 
 async function start(): Promise<void> {
   onSetting(form.setting);
@@ -60,8 +79,9 @@ async function start(): Promise<void> {
     showProblem(describeError(error));
     return;
   }
-  defaultModel = await findDefaultModel();
-  panel.offerDefault(defaultModel);
+  const offered = await findOfferedModels();
+  [defaultModel] = offered;
+  panel.showOffered(offered);
   void listStored();
   const wanted = readModelSource(form.setting.model, document.baseURI);
   if (wanted !== undefined && form.setting.model !== "") {
@@ -79,8 +99,13 @@ async function loadDefault(): Promise<void> {
     panel.askForModel();
     setState("empty", "Choose a model to begin.");
   } else {
-    await load(defaultModel.url, "", defaultModel.name);
+    await loadOffered(defaultModel);
   }
+}
+
+/** The page's own models need no address in a link, if they are its default. */
+async function loadOffered(offered: OfferedModel): Promise<void> {
+  await load(offered.url, offered === defaultModel ? "" : offered.url, offered.name);
 }
 
 async function load(from: ModelSource, written: string, name = nameOf(from)): Promise<void> {
@@ -121,8 +146,11 @@ async function load(from: ModelSource, written: string, name = nameOf(from)): Pr
         showProblem(describeLoss(loss), () => void load(from, written, name));
       }
     });
+    await fitToModel(loaded);
+    if (loading !== controller || model !== loaded) {
+      return;
+    }
     setState("ready", `Ready: ${loaded.summary}`);
-    fitToDevice();
   } catch (error) {
     if (loading === controller) {
       onLoadFailed(error, () => void load(from, written, name));
@@ -140,10 +168,39 @@ async function load(from: ModelSource, written: string, name = nameOf(from)): Pr
 /** Whether the loaded model runs on no real GPU. */
 const isSlow = (): boolean => model?.slow ?? false;
 
-/** A setting that nobody has touched is made one that this device is done with soon. */
-function fitToDevice(): void {
-  const untouched = toFragment({ ...form.setting, model: "" }) === "";
-  onSetting(isSlow() && untouched ? { ...form.setting, ...QUICK_SETTING } : form.setting);
+/** A setting that nobody has touched is made one that suits the model, and that this device is done with soon. */
+async function fitToModel(loaded: LoadedModel): Promise<void> {
+  const { readsPrograms } = loaded;
+  const untouched = ["", fitted].includes(fragmentOf(form.setting));
+  programs.offer(readsPrograms);
+  if (readsPrograms) {
+    await (untouched ? programs.next(loaded, 16) : programs.recognise(loaded, form.setting.prompt));
+  }
+  if (model !== loaded) {
+    return;
+  }
+  views.fitToDevice(loaded.slow);
+  form.offerPrograms(readsPrograms ? (prompt) => programs.matching(prompt)?.lines : undefined);
+  if (!untouched) {
+    onSetting(form.setting);
+    return;
+  }
+  const base = { ...DEFAULT_SETTING, model: form.setting.model };
+  const program = programs.current;
+  const setting = program !== undefined ? programSetting(base, program) : isSlow() ? { ...base, ...QUICK_SETTING } : base;
+  fitted = fragmentOf(setting);
+  onSetting(setting);
+}
+
+/** A setting as an address has it, whatever the model. */
+const fragmentOf = (setting: Setting): string => toFragment({ ...setting, model: "" });
+
+/** Makes another program of so many lines the prompt. */
+async function showProgram(lines: number): Promise<void> {
+  if (model !== undefined) {
+    const program = await programs.next(model, lines);
+    onSetting(withProgram(form.setting, program));
+  }
 }
 
 function onLoadFailed(error: unknown, retry: () => void): void {
@@ -168,7 +225,7 @@ async function run(): Promise<void> {
   setState("generating");
   stop.focus();
   try {
-    await runInTurn(model, setting, runs, controller.signal, () => {
+    await runInTurn(model, setting, runs, programs.matching(setting.prompt), controller.signal, () => {
       sayRun();
       stage.update();
     });
@@ -195,6 +252,30 @@ async function run(): Promise<void> {
   }
 }
 
+/** Has `work` done for another view than that of one prompt. */
+async function occupy(work: (model: LoadedModel, signal: AbortSignal) => Promise<void>): Promise<void> {
+  if (model === undefined || generating !== undefined) {
+    return;
+  }
+  hideProblem();
+  const controller = new AbortController();
+  generating = controller;
+  setState("generating");
+  try {
+    await work(model, controller.signal);
+  } catch (error) {
+    // Of a lost device, and of a model that another took the place of, the page tells by itself.
+    if (!isDeviceLost(error) && !controller.signal.aborted) {
+      showProblem(describeError(error));
+    }
+  } finally {
+    generating = undefined;
+    if (model !== undefined) {
+      setState("ready");
+    }
+  }
+}
+
 /** Empty columns, chart and picture for the runs that the setting asks for. */
 function prepareRuns(): void {
   runs = plan(form.setting);
@@ -206,13 +287,18 @@ function onSetting(setting: Setting): void {
   if (setting !== form.setting) {
     form.show(setting);
   }
-  writeFragment(toFragment(setting));
+  writeLink();
   code.textContent = codeFor(setting, source, true);
   showPlan(setting, isSlow(), pace);
   const untouched = runs.every(({ state }) => state === "waiting");
   if (generating === undefined && untouched) {
     prepareRuns();
   }
+}
+
+/** Puts all that is set into the page's address. */
+function writeLink(): void {
+  writeFragment([toFragment(form.setting), views.fragment].filter((part) => part !== "").join("&"));
 }
 
 /** Tells how the runs stand: a line that changes with each phase, not with each token. */
@@ -243,6 +329,7 @@ function setState(state: State, line?: string): void {
   document.documentElement.dataset["state"] = state;
   generate.disabled = state !== "ready";
   stop.disabled = state !== "generating";
+  views.follow(state === "ready");
   if (line !== undefined) {
     panel.showStatus(line);
     sayRun();
@@ -262,7 +349,7 @@ function nameOf(from: ModelSource): string {
 
 panel.wireModelPanel({
   load: (from, written) => void load(from, written),
-  loadDefault: () => void loadDefault(),
+  loadOffered: (offered) => void loadOffered(offered),
   cancel: () => loading?.abort(),
   remove: (stored) =>
     void deleteModel(stored)
@@ -276,7 +363,11 @@ wireShorten(() => {
 // Followed, the link would take the place of the setting in the page's address.
 element("skip-link", HTMLAnchorElement).addEventListener("click", (event) => {
   event.preventDefault();
-  element("prompt", HTMLTextAreaElement).focus();
+  if (views.view === "prompt") {
+    element("prompt", HTMLTextAreaElement).focus();
+  } else {
+    views.focus();
+  }
 });
 generate.addEventListener("click", () => void run());
 stop.addEventListener("click", () => generating?.abort());
@@ -288,11 +379,17 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
 for (const [id, text] of [
   ["copy-code", () => codeFor(form.setting, source)],
   ["copy-link", currentAddress],
+  ["compare-link", currentAddress],
+  ["tight-link", currentAddress],
+  ["drift-link", currentAddress],
 ] as const) {
   const button = element(id, HTMLButtonElement);
   button.addEventListener("click", () => void copy(text(), button));
 }
-addEventListener("hashchange", () => onSetting(fromFragment(location.hash)));
+addEventListener("hashchange", () => {
+  views.show(fromMeasureFragment(location.hash));
+  onSetting(fromFragment(location.hash));
+});
 
 keepForOffline();
 void start();

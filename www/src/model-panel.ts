@@ -1,8 +1,8 @@
-import type { DefaultModel } from "./default-model.ts";
 import { create, element } from "./dom.ts";
 import type { LoadProgress, ModelSource, StoredModel } from "./engine.ts";
 import { bytes } from "./format.ts";
 import { readModelSource } from "./model-source.ts";
+import type { OfferedModel } from "./offered-models.ts";
 
 const name = element("model-name", HTMLElement);
 const status = element("status", HTMLElement);
@@ -14,14 +14,15 @@ const choice = element("model-choice", HTMLDetailsElement);
 const form = element("model-form", HTMLFormElement);
 const written = element("model-source", HTMLInputElement);
 const files = element("model-file", HTMLInputElement);
-const loadDefault = element("load-default", HTMLButtonElement);
+const offered = element("offered", HTMLElement);
+const offeredList = element("offered-models", HTMLUListElement);
 const stored = element("stored", HTMLElement);
 const storedList = element("stored-models", HTMLUListElement);
 
 /** What the reader asks of the panel. */
 export interface ModelWishes {
   readonly load: (source: ModelSource, written: string) => void;
-  readonly loadDefault: () => void;
+  readonly loadOffered: (model: OfferedModel) => void;
   readonly cancel: () => void;
   readonly remove: (model: StoredModel) => void;
 }
@@ -46,18 +47,27 @@ export function wireModelPanel(wishes: ModelWishes): void {
       files.value = "";
     }
   });
-  loadDefault.addEventListener("click", () => wishes.loadDefault());
   cancel.addEventListener("click", () => wishes.cancel());
   wireDrop((dropped) => wishes.load(dropped, ""));
-  storedWishes = wishes;
+  listWishes = wishes;
 }
 
-let storedWishes: ModelWishes | undefined;
+let listWishes: ModelWishes | undefined;
 
-/** Offers the page's default model, if it has one. */
-export function offerDefault(model: DefaultModel | undefined): void {
-  loadDefault.disabled = model === undefined;
-  loadDefault.textContent = model?.bytes === undefined ? "Page's default" : `Page's default, ${bytes(model.bytes)}`;
+/** Lists the models that come with the page. */
+export function showOffered(models: readonly OfferedModel[]): void {
+  offered.hidden = models.length === 0;
+  offeredList.replaceChildren(
+    ...models.map((model) => {
+      const item = create("li");
+      const use = create("button", "small", "Use");
+      use.type = "button";
+      use.setAttribute("aria-label", `Use the page's ${model.name}`);
+      use.addEventListener("click", () => listWishes?.loadOffered(model));
+      item.append(create("span", "", model.bytes === undefined ? model.name : `${model.name} (${bytes(model.bytes)})`), use);
+      return item;
+    }),
+  );
 }
 
 /** Opens the ways to a model, where none loads by itself. */
@@ -130,8 +140,8 @@ export function showStored(models: readonly StoredModel[]): void {
       remove.type = "button";
       use.setAttribute("aria-label", `Use ${model.name}`);
       remove.setAttribute("aria-label", `Delete ${model.name}`);
-      use.addEventListener("click", () => storedWishes?.load(model.urls[0] ?? "", model.urls[0] ?? ""));
-      remove.addEventListener("click", () => storedWishes?.remove(model));
+      use.addEventListener("click", () => listWishes?.load(model.urls[0] ?? "", model.urls[0] ?? ""));
+      remove.addEventListener("click", () => listWishes?.remove(model));
       const buttons = create("div", "buttons");
       buttons.append(use, remove);
       item.append(create("span", "", `${model.name} (${bytes(model.bytes)}${part})`), buttons);

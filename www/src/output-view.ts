@@ -63,7 +63,7 @@ export class OutputView {
     const run = this.#run;
     // Every column is asked at every token, of which most change one column: reading its size would lay out the page again.
     const versions = [run, reference, first].map((of) => `${of?.state} ${of?.pieces.length}`);
-    const shown = [...versions, run.prefilled, run.usage === undefined, begun].join(" ");
+    const shown = [...versions, run.prefilled, run.usage === undefined, run.grades?.length, begun].join(" ");
     if (shown === this.#shown) {
       return;
     }
@@ -125,6 +125,10 @@ function setText(node: Text, text: string): void {
   }
 }
 
+function gradesOf({ grades }: Run): string {
+  return grades === undefined ? "" : `${count(grades.filter(Boolean).length)} of ${count(grades.length)} lines right. `;
+}
+
 function stateOf(run: Run): string {
   const [done, of] = run.prefilled;
   const times =
@@ -139,7 +143,7 @@ function stateOf(run: Run): string {
     case "decode":
       return "Writes.";
     case "done":
-      return (run.finish === "length" ? "Ended at the longest output." : "Ended by itself.") + times;
+      return gradesOf(run) + (run.finish === "length" ? "Ended at the longest output." : "Ended by itself.") + times;
     case "stopped":
       return `Stopped; what came stays.${times}`;
     default:

@@ -28,6 +28,8 @@ export class Run {
   kv: KvReport | undefined;
   usage: RunUsage | undefined;
   finish: FinishReason | undefined;
+  /** Which lines are right, where the prompt was a program. */
+  grades: readonly boolean[] | undefined;
   problem: ProblemText | undefined;
   /** New tokens a second, measured here while the run goes on. */
   tokensPerSecond = 0;

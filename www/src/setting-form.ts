@@ -1,5 +1,7 @@
 import { element } from "./dom.ts";
 import { keysOf } from "./keys.ts";
+import { openWhereThereIsRoom } from "./settings-card.ts";
+import { LENGTHS } from "./measure-setting.ts";
 import { EXAMPLES } from "./prompts.ts";
 import {
   DECODE_STRATEGIES,
@@ -11,6 +13,9 @@ import {
   policiesOf,
 } from "./policy.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
+
+/** What a program's value among the examples begins with. */
+const PROGRAM = "program-";
 
 const form = element("setting-form", HTMLFormElement);
 const prompt = element("prompt", HTMLTextAreaElement);
@@ -27,23 +32,26 @@ const PRESET_HINTS: Record<Preset, string> = {
 export class SettingForm {
   #setting: Setting;
   readonly #onChange: (setting: Setting) => void;
+  /** How many lines a prompt has that is a program, as far as that is known. */
+  #linesOf: ((prompt: string) => number | undefined) | undefined;
 
-  constructor(setting: Setting, onChange: (setting: Setting) => void) {
+  /** `onProgram` is asked for a program of so many lines. */
+  constructor(setting: Setting, onChange: (setting: Setting) => void, onProgram: (lines: number) => void) {
     this.#setting = setting;
     this.#onChange = onChange;
     fill(control("prefill"), PREFILL_METHODS);
     fill(control("decode"), DECODE_STRATEGIES);
     fill(control("third"), THIRD_POLICIES, { none: "nothing", ...THIRD_NAMES });
-    example.replaceChildren(
-      ...EXAMPLES.map(({ name }, index) => new Option(name, String(index))),
-      new Option("Your own", "", false, false),
-    );
+    this.offerPrograms(undefined);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", (event) => this.#onInput(event.target));
     prompt.addEventListener("input", () => this.#onInput(prompt));
     example.addEventListener("change", () => {
       const chosen = EXAMPLES[Number(example.value)];
-      if (example.value === "" || chosen === undefined) {
+      const lines = LENGTHS.find((length) => example.value === `${PROGRAM}${length}`);
+      if (lines !== undefined) {
+        onProgram(lines);
+      } else if (example.value === "" || chosen === undefined) {
         prompt.select();
       } else {
         this.show({ ...this.#setting, prompt: chosen.prompt });
@@ -51,11 +59,22 @@ export class SettingForm {
       }
     });
     this.show(setting);
-    openWhereThereIsRoom();
+    openWhereThereIsRoom(element("settings", HTMLDetailsElement));
   }
 
   get setting(): Setting {
     return this.#setting;
+  }
+
+  /** Offers programs in place of texts, where `linesOf` tells which is which; without it, texts. */
+  offerPrograms(linesOf: ((prompt: string) => number | undefined) | undefined): void {
+    this.#linesOf = linesOf;
+    const offered =
+      linesOf === undefined
+        ? EXAMPLES.map(({ name }, index) => new Option(name, String(index)))
+        : LENGTHS.map((length) => new Option(`Program of ${length} lines`, `${PROGRAM}${length}`));
+    example.replaceChildren(...offered, new Option("Your own", "", false, false));
+    this.#explain();
   }
 
   /** Whether everything in the form can be run. Points the reader to what can't. */
@@ -103,12 +122,15 @@ export class SettingForm {
     element("third-hint", HTMLElement).textContent = explainThird(setting.third);
     element("settings-summary", HTMLElement).textContent = policiesOf(setting)[0]?.rule ?? "";
     const preset = presetOf(setting);
-    element("preset-hint", HTMLElement).textContent = preset === undefined ? "Values of your own." : PRESET_HINTS[preset];
+    element("preset-hint", HTMLElement).textContent = preset === undefined ? (this.#linesOf === undefined ? "Values of your own." : "Values for programs, or of your own.") : PRESET_HINTS[preset];
     for (const radio of form.querySelectorAll<HTMLInputElement>("[name=preset]")) {
       radio.checked = radio.value === preset;
     }
     const index = EXAMPLES.findIndex((known) => known.prompt === setting.prompt);
-    example.value = index < 0 ? "" : String(index);
+    const lines = this.#linesOf?.(setting.prompt);
+    example.value = lines !== undefined ? `${PROGRAM}${lines}` : index < 0 ? "" : String(index);
+    // An example that is not among those offered now.
+    example.value = example.selectedIndex < 0 ? "" : example.value;
   }
 }
 
@@ -159,19 +181,4 @@ function fits(budgetName: string, partName: string, message: string): void {
     const slots = Number(budget.value); // NaN for a share, which only the run can check
     part.setCustomValidity(part.valueAsNumber >= slots ? message : "");
   }
-}
-
-/** On wide screens the settings stand beside the stage and are always open. */
-function openWhereThereIsRoom(): void {
-  const wide = matchMedia("(min-width: 62rem)");
-  const settings = element("settings", HTMLDetailsElement);
-  const summary = settings.querySelector("summary");
-  const follow = (): void => {
-    settings.open = wide.matches;
-    if (summary !== null) {
-      summary.tabIndex = wide.matches ? -1 : 0;
-    }
-  };
-  wide.addEventListener("change", follow);
-  follow();
 }

@@ -7,15 +7,15 @@ const LONGEST_PROMPT = 4000;
 const BUDGET = /^(?:[1-9]\d{0,6}|(?:100|[1-9]?\d)(?:\.\d{1,3})?%)$/;
 
 /** How a field is read from a link: what it can't be is left at its default, since anyone can write a link. */
-type Reader<T> = (text: string) => T | undefined;
+export type Reader<T> = (text: string) => T | undefined;
 
 const text: Reader<string> = (value) => value;
 const budget: Reader<string> = (value) => (BUDGET.test(value) ? value : undefined);
-const oneOf =
+export const oneOf =
   <T extends string>(names: readonly T[]): Reader<T> =>
   (value) =>
     names.find((name) => name === value);
-const within =
+export const within =
   (least: number, most: number, whole: boolean): Reader<number> =>
   (value) => {
     const number = Number(value);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::child;
 use crate::module::{self, Profile};
@@ -29,8 +29,8 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     module::build(kit, Profile::Release, |_| Ok(()))?;
     child::run(&mut kit.npm_script("build")?)?;
     if let Err(error) = offer_model(kit) {
-        // The page goes without: it asks for a model then.
-        eprintln!("kvscope: no default model beside the page: {error:#}");
+        // The page goes without: it has a small model of its own.
+        eprintln!("kvscope: no larger model beside the page: {error:#}");
     }
     let listener = listen(options.port)?;
     let address = listener.local_addr()?;
@@ -46,7 +46,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     serve::serve(listener, &kit.workspace.page())
 }
 
-/// Puts the model that the tests run beside the page, and the file by which the page finds it.
+/// Puts the model that the tests run beside the page, and names it after those that the page has of its own.
 fn offer_model(kit: &Kit) -> Result<()> {
     let model = &kit.model()?.file;
     let name = model.file_name().context("the model has no name")?;
@@ -56,15 +56,22 @@ fn offer_model(kit: &Kit) -> Result<()> {
     if fs::hard_link(model, &place).is_err() {
         fs::copy(model, &place).with_context(|| format!("{} can't be copied", model.display()))?;
     }
-    let offer = json!({
-        "default": {
-            "name": "SmolLM2-135M-Instruct, Q4_1",
-            "url": format!("model/{}", name.to_string_lossy()),
-            "bytes": fs::metadata(&place)?.len(),
-        },
+    let larger = json!({
+        "name": "SmolLM2-135M-Instruct, Q4_1",
+        "url": format!("model/{}", name.to_string_lossy()),
+        "bytes": fs::metadata(&place)?.len(),
     });
-    fs::write(kit.workspace.page().join("models.json"), offer.to_string())?;
+    let list = kit.workspace.page().join("models.json");
+    let built = serde_json::from_slice(&fs::read(&list)?)?;
+    fs::write(&list, with_model(&built, larger).to_string())?;
     Ok(())
+}
+
+/// What a page offers with another model at the end of its list: the first one is its default.
+fn with_model(offer: &Value, model: Value) -> Value {
+    let mut models = offer["models"].as_array().cloned().unwrap_or_default();
+    models.push(model);
+    json!({ "models": models })
 }
 
 /// The first free port from `first` on.
@@ -86,6 +93,21 @@ mod tests {
         let port = taken.local_addr().expect("it is bound").port();
         let other = listen(port).expect("another is free");
         assert!(other.local_addr().expect("it is bound").port() > port);
+    }
+
+    #[test]
+    fn the_page_s_own_models_come_first() {
+        let own = json!({ "models": [{ "url": "models/own.gguf" }] });
+        let larger = json!({ "url": "model/larger.gguf" });
+        let offered = with_model(&own, larger.clone());
+        assert_eq!(
+            offered,
+            json!({ "models": [{ "url": "models/own.gguf" }, larger] })
+        );
+        assert_eq!(
+            with_model(&json!({ "models": [] }), larger.clone()),
+            json!({ "models": [larger] })
+        );
     }
 
     #[test]
