@@ -113,7 +113,12 @@ impl<'a> Fidelity<'a> {
             let row = |row: usize| &logits[row * vocabulary..(row + 1) * vocabulary];
             let full = Reference::new(row(0).to_vec());
             for (tally, &own) in tallies.iter_mut().zip(&rows) {
-                tally.add(full.compare(row(own), pair[1]), caches[own].memory());
+                let divergence = full.compare(row(own), pair[1]);
+                if !(divergence.kl + divergence.loss).is_finite() {
+                    let detail = format!("at position {} of the answer", done + 1);
+                    return Err(GenerateError::Logits { detail }.into());
+                }
+                tally.add(divergence, caches[own].memory());
             }
             if progress(example.prompt.len() + done + 1).is_break() {
                 return Ok(None);

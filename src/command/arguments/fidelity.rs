@@ -20,8 +20,8 @@ pub struct FidelityArguments {
     /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Where the model runs. The CPU is the default as there the matrices are gone through once for all policies; a GPU
-    /// that is none but emulated is far slower
+    /// Where the model runs. The CPU is the default as there the matrices are gone through once for all policies; an
+    /// emulated GPU is far slower
     #[arg(long, value_enum, default_value_t = Place::Cpu)]
     pub device: Place,
     /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A line has a `prompt` and
