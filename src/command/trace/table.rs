@@ -40,7 +40,10 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
         "| --- | ---: |{} --- |",
         " ---: |".repeat(lengths.len())
     );
-    for row in report.results.iter().filter(|it| it.lines == longest) {
+    let rows = || report.results.iter().filter(|it| it.lines == longest);
+    // Where a text ends early, so would its own full cache.
+    let full = rows().map(|it| it.full_bytes).max().unwrap_or(0).max(1);
+    for row in rows() {
         let same = |lines| {
             let mut all = report.results.iter();
             all.find(|it| it.lines == lines && it.policy == row.policy)
@@ -54,7 +57,7 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
                 )
             })
             .collect();
-        let held = row.held_bytes as f64 / row.full_bytes.max(1) as f64;
+        let held = row.held_bytes as f64 / full as f64;
         let name = row.policy.replace('|', "\\|");
         let _ = writeln!(
             text,
