@@ -19,6 +19,8 @@ export const COMPARED_FAMILIES = [
   { id: "tova", name: "tova", kind: "third", marker: "diamond", prefill: "full", decode: "tova" },
   { id: "snapkv-slide", name: "snapkv 50% + slide", kind: "prefill", marker: "circle", prefill: "snapkv", decode: "slide" },
   { id: "h2o-slide", name: "h2o 50% + slide", kind: "prefill", marker: "square", prefill: "h2o", decode: "slide" },
+  { id: "decayed-slide", name: "decayed-slide", kind: "decode", marker: "circle", prefill: "full", decode: "decayed-slide" },
+  { id: "decayed-h2o", name: "decayed-h2o", kind: "decode", marker: "square", prefill: "full", decode: "decayed-h2o" },
 ] as const satisfies readonly ComparedFamily[];
 
 export type FamilyId = (typeof COMPARED_FAMILIES)[number]["id"];
@@ -28,6 +30,7 @@ export const KIND_NAMES = {
   scope: "SCOPE: whole prompt, the output in a budget of its own",
   third: "Unified: prompt and output share the same slots",
   prefill: "Half the prompt, then SCOPE",
+  decode: "Not the paper's: slide and h2o, by the attention of all steps",
 } as const;
 
 export const DECODE_BUDGETS = ["50%", "25%", "12.5%", "6.25%"] as const satisfies readonly Share[];
