@@ -102,7 +102,7 @@ export class MemoryChart {
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { time: false, range: (_, __, most) => [0, Math.max(most, wanted(runs), 16)] },
-        y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] },
+        y: { range: (_, __, most) => [0, Math.max(0.1, most * 1.08)] },
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(count) },
