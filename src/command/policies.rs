@@ -34,9 +34,14 @@ const PAPER: [&str; 16] = [
 /// One short name, or `paper` for many.
 pub fn built_in(text: &str) -> Result<Vec<BuiltIn>, String> {
     match text {
-        "paper" => PAPER.iter().map(|name| named(name)).collect(),
+        "paper" => Ok(paper()),
         _ => Ok(vec![named(text)?]),
     }
+}
+
+fn paper() -> Vec<BuiltIn> {
+    // A test reads every one of these names.
+    PAPER.iter().filter_map(|name| named(name).ok()).collect()
 }
 
 /// The policy of one short name.
@@ -88,8 +93,12 @@ enum Rules {
 pub fn compared(arguments: &PoliciesArguments) -> Vec<Compared> {
     let recent = Some(arguments.recent_share.0);
     let mut all: Vec<Compared> = Vec::new();
+    let mut named: Vec<BuiltIn> = arguments.names.iter().flatten().copied().collect();
+    if named.is_empty() && arguments.others.is_empty() {
+        named = paper();
+    }
     for ratio in &arguments.decode_ratio {
-        for &built_in in arguments.names.iter().flatten() {
+        for &built_in in &named {
             let name = match built_in.decodes() {
                 true => format!("{} {}%", built_in.name(), ratio.0 * 100.0),
                 false => built_in.name(),
@@ -121,16 +130,15 @@ pub fn compared(arguments: &PoliciesArguments) -> Vec<Compared> {
 }
 
 impl Compared {
-    /// Its configuration for a model's cache, whose type of keys and values stays, a prompt and an answer of so many tokens.
+    /// Its configuration for a model's cache, a prompt and an answer of so many tokens.
     pub fn config(
         &self,
         model: ScopeCacheConfig,
         prompt: usize,
         answer: usize,
     ) -> Result<ScopeCacheConfig, CacheError> {
-        let cache_type = model.cache_type;
         let base = model.with_max_new_tokens(answer).with_recent(0);
-        let config = match &self.rules {
+        let mut config = match &self.rules {
             Rules::BuiltIn(built_in, prefill, decode) => base
                 .with_prefill(built_in.prefill)
                 .with_prefill_budget(*prefill)
@@ -142,7 +150,6 @@ impl Compared {
                 options.apply(base)?
             }
         };
-        let mut config = config.with_cache_type(cache_type);
         if let Some(share) = self.recent {
             let budget = config.decode_budget.slots(prompt, answer, 1);
             let recent = (f64::from(share) * budget as f64) as usize;

@@ -9,9 +9,10 @@ use crate::command::policies::{self, BuiltIn};
 #[command(next_help_heading = "Policies")]
 pub struct PoliciesArguments {
     /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or discontinuous alone, on a full
-    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid. The
-    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
-    #[arg(long = "policies", value_name = "NAMES", value_delimiter = ',', default_value = "paper", value_parser = policies::built_in)]
+    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid, which
+    /// is what is compared if neither this nor --policy is given. The prefill budget is --prefill-share of the prompt, the
+    /// decode budget each --decode-ratio of the answer
+    #[arg(long = "policies", value_name = "NAMES", value_delimiter = ',', value_parser = policies::built_in)]
     pub names: Vec<Vec<BuiltIn>>,
     /// B: decode budgets of the policies by name, as shares of T, the tokens of the answer
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.25", "0.125"], value_parser = Share::parse)]

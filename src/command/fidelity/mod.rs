@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime};
 
 use burn::tensor::Device;
 use kvscope::Error;
-use kvscope::cache::{CacheType, ScopeCacheConfig};
+use kvscope::cache::{CacheError, CacheType, ScopeCacheConfig};
 use kvscope::engine::Engine;
 use kvscope::eval::{Example, Fidelity};
 use pollster::block_on;
@@ -151,13 +151,10 @@ fn configs(
 ) -> Result<Vec<ScopeCacheConfig>, Failure> {
     let (prompt, answer) = (example.prompt.len(), example.answer.len());
     let configs = policies.iter().map(|policy| {
+        let model = engine.model().config().cache();
         // What is compared is the rules, not the rounding of what is kept.
-        let model = engine
-            .model()
-            .config()
-            .cache()
-            .with_cache_type(CacheType::F32);
-        policy.config(model, prompt, answer)
+        let config = policy.config(model, prompt, answer)?;
+        Ok::<_, CacheError>(config.with_cache_type(CacheType::F32))
     });
     let configs: Result<Vec<_>, _> = configs.collect();
     Ok(configs.map_err(Error::from)?)
