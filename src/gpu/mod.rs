@@ -103,10 +103,11 @@ impl Gpu {
                 detail: error.to_string(),
             })?;
         if report.is_software() {
-            software::note(
-                &burn_device,
-                report.features.contains(&GpuFeature::Subgroups),
-            );
+            // Other such adapters compile the kernels that use quads for minutes: lavapipe's compiler optimises all that is
+            // unrolled in them.
+            let quick = report.name.to_lowercase().contains("swiftshader");
+            let quads = quick && report.features.contains(&GpuFeature::Subgroups);
+            software::note(&burn_device, quads);
         }
         // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
         let watch = DeviceWatch::install(&setup.device);

@@ -6,10 +6,10 @@ use burn::tensor::Device;
 
 static SOFTWARE: Mutex<Vec<(Device, bool)>> = Mutex::new(Vec::new());
 
-/// Notes that `device` computes on a CPU, and whether it has subgroups.
-pub(super) fn note(device: &Device, subgroups: bool) {
+/// Notes that `device` computes on a CPU, and whether kernels that swap values within quads suit it.
+pub(super) fn note(device: &Device, quads: bool) {
     let mut software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
-    software.push((device.clone(), subgroups));
+    software.push((device.clone(), quads));
 }
 
 /// All devices that were noted.
@@ -29,7 +29,7 @@ pub(crate) fn is_software(device: &Device) -> bool {
     software.iter().any(|(noted, _)| noted == device)
 }
 
-/// Whether it is one on which lanes can swap values within quads.
+/// Whether it is one that kernels suit whose lanes swap values within quads.
 pub(crate) fn is_software_with_quads(device: &Device) -> bool {
     let software = SOFTWARE.lock().unwrap_or_else(PoisonError::into_inner);
     software.contains(&(device.clone(), true))
