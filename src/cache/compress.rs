@@ -54,13 +54,8 @@ impl LayerCache {
         self.store = Some(if dropped {
             let (store, kept) = choice.make(store, queries);
             store.keep(kept, capacity)
-        } else if capacity < had {
-            let held = store.positions.clone().greater_equal_elem(0);
-            store.keep(held, capacity)
-        } else if capacity > had {
-            store.grow(capacity)
         } else {
-            store
+            store.resized(capacity)
         });
         dropped || capacity != had
     }

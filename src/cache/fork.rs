@@ -40,7 +40,8 @@ impl ScopeCache {
         if open {
             fixed.extend(self.seen_by(&config));
         } else {
-            fixed.extend(self.kept_by(&config));
+            let own = self.config.keeping().into_iter().zip(config.keeping());
+            fixed.extend(own.map(|((name, own), (_, asked))| (name, own, asked)));
             if self.layers.iter().any(decoded) {
                 let (own, asked) = (&self.config, &config);
                 fixed.push(("decode", own.decode.to_string(), asked.decode.to_string()));
@@ -101,24 +102,24 @@ impl ScopeCache {
         }
         fixed
     }
+}
 
-    /// What can't change because a finished prompt has been compressed by it.
-    fn kept_by(&self, asked: &ScopeCacheConfig) -> Vec<(&'static str, String, String)> {
-        let own = &self.config;
-        let shown = |config: &ScopeCacheConfig| {
-            [
-                ("prefill", config.prefill.to_string()),
-                ("prefill_budget", config.prefill_budget.to_string()),
-                ("observation_window", config.observation_window.to_string()),
-                ("pooling", format!("{:?}", config.pooling)),
-                ("kernel", config.kernel.to_string()),
-                ("pyramid_beta", config.pyramid_beta.to_string()),
-            ]
-        };
-        let pairs = shown(own).into_iter().zip(shown(asked));
-        pairs
-            .map(|((name, own), (_, asked))| (name, own, asked))
-            .collect()
+impl ScopeCacheConfig {
+    /// Whether a finished prompt is the same under both.
+    pub(crate) fn keeps_as(&self, other: &Self) -> bool {
+        self.keeping() == other.keeping()
+    }
+
+    /// All that a prompt is compressed by: name, value.
+    fn keeping(&self) -> [(&'static str, String); 6] {
+        [
+            ("prefill", self.prefill.to_string()),
+            ("prefill_budget", self.prefill_budget.to_string()),
+            ("observation_window", self.observation_window.to_string()),
+            ("pooling", format!("{:?}", self.pooling)),
+            ("kernel", self.kernel.to_string()),
+            ("pyramid_beta", self.pyramid_beta.to_string()),
+        ]
     }
 }
 
@@ -140,14 +141,7 @@ impl LayerCache {
         state.budgets = TurnBudgets::resolve(config, state.seen, config.max_new_tokens);
         let capacity = state.decode_capacity(state.settled + 1, config, layer);
         let had = store.capacity();
-        self.store = Some(if capacity < had {
-            let held = store.positions.clone().greater_equal_elem(0);
-            store.keep(held, capacity)
-        } else if capacity > had {
-            store.grow(capacity)
-        } else {
-            store
-        });
+        self.store = Some(store.resized(capacity));
         capacity != had
     }
 }

@@ -204,6 +204,19 @@ impl SlotStore {
         self.arrange(places, capacity)
     }
 
+    /// With `capacity` slots, at least as many as are held by any head.
+    pub fn resized(self, capacity: usize) -> Self {
+        let had = self.capacity();
+        if capacity < had {
+            let held = self.positions.clone().greater_equal_elem(0);
+            self.keep(held, capacity)
+        } else if capacity > had {
+            self.grow(capacity)
+        } else {
+            self
+        }
+    }
+
     /// More slots, which are empty.
     pub fn grow(self, capacity: usize) -> Self {
         exactly(&self.device(), self, |store| store.grown(capacity))

@@ -205,7 +205,7 @@ fn full(policy: &ScopeCacheConfig) -> ScopeCacheConfig {
 fn fork(prompt: &ScopeCache, policies: &[ScopeCacheConfig]) -> Result<Vec<ScopeCache>, Error> {
     let mut caches: Vec<ScopeCache> = Vec::with_capacity(policies.len());
     for policy in policies {
-        let kept = |cache: &&ScopeCache| same_prefill(cache.config(), policy);
+        let kept = |cache: &&ScopeCache| cache.config().keeps_as(policy);
         caches.push(match caches.iter().find(kept) {
             Some(finished) => finished.fork(policy.clone())?,
             None => {
@@ -218,18 +218,4 @@ fn fork(prompt: &ScopeCache, policies: &[ScopeCacheConfig]) -> Result<Vec<ScopeC
         });
     }
     Ok(caches)
-}
-
-fn same_prefill(a: &ScopeCacheConfig, b: &ScopeCacheConfig) -> bool {
-    let of = |config: &ScopeCacheConfig| {
-        (
-            config.prefill,
-            config.prefill_budget,
-            config.observation_window,
-            config.pooling,
-            config.kernel,
-            config.pyramid_beta,
-        )
-    };
-    of(a) == of(b)
 }
