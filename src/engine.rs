@@ -82,6 +82,11 @@ impl Engine {
         &self.model
     }
 
+    /// The device that the model is on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The GPU that it is on, if it was [named](Self::with_gpu).
     pub fn gpu(&self) -> Option<&Gpu> {
         self.gpu.as_ref()

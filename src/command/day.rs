@@ -1,4 +1,12 @@
-//! A day's date.
+//! The clock, and a day's date.
+
+use std::time::SystemTime;
+
+/// Seconds since 1970; 0 where the clock is before that.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
 
 /// The day, in UTC, of a time in seconds since 1970, as `2026-11-25`.
 ///

@@ -5,6 +5,7 @@ mod arguments;
 mod day;
 mod failure;
 mod fidelity;
+mod file;
 mod generate;
 mod interrupt;
 mod invocation;

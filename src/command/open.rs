@@ -55,6 +55,14 @@ pub fn open(model: &Path, place: Place, cancel: &Cancel) -> Result<Engine, Failu
     })
 }
 
+/// What runs `engine`, by name.
+pub fn adapter(engine: &Engine) -> String {
+    match engine.gpu() {
+        Some(gpu) => gpu.report().name.clone(),
+        None => "burn's CPU device".to_owned(),
+    }
+}
+
 /// As was found out before, or is found out now and kept.
 fn tune(engine: &Engine) -> Result<(), Error> {
     let folder = tunings::folder();

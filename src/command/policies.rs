@@ -1,5 +1,6 @@
 //! The policies that are compared: by short names, and by the cache's own options.
 
+use kvscope::Error;
 use kvscope::cache::{Budget, CacheError, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
 
 use super::arguments::{PoliciesArguments, Policy};
@@ -89,8 +90,8 @@ enum Rules {
     Options(Box<Policy>),
 }
 
-/// All that is asked for, each once, in the order asked for.
-pub fn compared(arguments: &PoliciesArguments) -> Vec<Compared> {
+/// All that is asked for, each once, in the order asked for. What can't be is refused before a model is loaded for it.
+pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
     let recent = Some(arguments.recent_share.0);
     let mut all: Vec<Compared> = Vec::new();
     let mut named: Vec<BuiltIn> = arguments.names.iter().flatten().copied().collect();
@@ -126,7 +127,10 @@ pub fn compared(arguments: &PoliciesArguments) -> Vec<Compared> {
         names.push(policy.name.clone());
         first
     });
-    all
+    for policy in &all {
+        policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024)?;
+    }
+    Ok(all)
 }
 
 impl Compared {

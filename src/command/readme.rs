@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::failure::Failure;
+use super::file;
 
 /// Puts `text` between `<!-- name -->` and `<!-- /name -->` in the file at `path`, in place of what is there.
 pub fn put(path: &Path, name: &str, text: &str) -> Result<(), Failure> {
-    replace(path, opened(path, name, text)?.as_bytes())
+    let text = opened(path, name, text)?;
+    file::replace(path, text.as_bytes()).map_err(Failure::Output)
 }
 
 /// The file with `text` in its place.
@@ -25,13 +27,14 @@ pub fn check(path: &Path, name: &str) -> Result<(), Failure> {
     opened(path, name, "").map(drop)
 }
 
-/// Writes a file anew: whatever happens meanwhile, there is the old one or the new one.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    written.map_err(Failure::Output)
+/// A name as a cell of a table, where a bar would end it.
+pub fn cell(name: &str) -> String {
+    name.replace('|', "\\|")
+}
+
+/// A share of 1 as a cell of a table.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
 
 fn replaced(old: &str, name: &str, text: &str) -> Result<String, String> {

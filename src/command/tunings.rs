@@ -3,9 +3,11 @@
 //! nothing that is wrong with it is a failure.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::{env, fs};
 
 use kvscope::model::KnownTunings;
+
+use super::file;
 
 const FILE: &str = "tunings.json";
 
@@ -24,18 +26,18 @@ pub fn read(folder: &Path) -> KnownTunings {
 
 /// Keeps `known` in `folder`, as a whole or not at all.
 pub fn write(folder: &Path, known: &KnownTunings) {
-    let new = folder.join(format!("{FILE}.{}", process::id()));
-    let written = fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&new, known.to_json()))
-        .and_then(|()| fs::rename(&new, folder.join(FILE)));
+    let path = folder.join(FILE);
+    let written =
+        fs::create_dir_all(folder).and_then(|()| file::replace(&path, known.to_json().as_bytes()));
     if let Err(error) = written {
-        let _ = fs::remove_file(&new);
-        log::debug!("{} is not kept: {error}", folder.join(FILE).display());
+        log::debug!("{} is not kept: {error}", path.display());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process;
+
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {

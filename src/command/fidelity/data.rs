@@ -40,13 +40,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<DataFile>, Failure> {
             files.push(read_file(path)?);
             continue;
         }
-        let entries = fs::read_dir(path).and_then(|entries| {
-            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-            paths.collect::<Result<Vec<_>, _>>()
-        });
-        let mut entries = entries.map_err(|error| unusable(path, error))?;
+        let mut entries = entries(path)?;
         entries.retain(|path| path.extension().is_some_and(|it| it == "jsonl"));
-        entries.sort();
         if entries.is_empty() {
             return Err(unusable(path, "there is no .jsonl file in this folder"));
         }
@@ -60,6 +55,17 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<DataFile>, Failure> {
         }
     }
     Ok(files)
+}
+
+/// What is in a folder, by name.
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(folder).and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect::<Result<Vec<_>, _>>()
+    });
+    let mut entries = entries.map_err(|error| unusable(folder, error))?;
+    entries.sort();
+    Ok(entries)
 }
 
 fn read_file(path: &Path) -> Result<DataFile, Failure> {
@@ -86,7 +92,7 @@ fn read_file(path: &Path) -> Result<DataFile, Failure> {
     })
 }
 
-fn unusable(path: &Path, reason: impl ToString) -> Failure {
+pub fn unusable(path: &Path, reason: impl ToString) -> Failure {
     Failure::Data {
         path: path.to_owned(),
         reason: reason.to_string(),

@@ -10,9 +10,8 @@ use std::fs::create_dir_all;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread::available_parallelism;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use burn::tensor::Device;
 use kvscope::Error;
 use kvscope::cache::{CacheError, CacheType, ScopeCacheConfig};
 use kvscope::engine::Engine;
@@ -22,20 +21,16 @@ use pollster::block_on;
 use self::data::DataFile;
 use self::record::{Identity, Measured, Record};
 use super::arguments::FidelityArguments;
+use super::day::now;
 use super::failure::Failure;
 use super::generate::Ended;
 use super::invocation::invocation;
-use super::open::open;
+use super::open::{adapter, open};
 use super::policies::{Compared, compared};
-use super::{interrupt, progress, readme};
+use super::{file, interrupt, progress, readme};
 
 pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
-    let policies = compared(&arguments.policies);
-    for policy in &policies {
-        // What can't be is refused before a model is loaded for it.
-        let config = policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024);
-        config.map_err(Error::from)?;
-    }
+    let policies = compared(&arguments.policies)?;
     if let Some(path) = &arguments.readme {
         readme::check(path, "fidelity")?;
     }
@@ -48,12 +43,8 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
         let cancel = interrupt::cancel_on_interrupt();
         let engine = open(&arguments.model, arguments.device, &cancel)?;
         let gpu = engine.gpu();
-        record.adapter = match gpu {
-            Some(gpu) => gpu.report().name.clone(),
-            None => "burn's CPU device".to_owned(),
-        };
-        let device = gpu.map_or_else(Device::flex, |gpu| gpu.device().clone());
-        let fidelity = Fidelity::new(engine.model(), &device)
+        record.adapter = adapter(&engine);
+        let fidelity = Fidelity::new(engine.model(), engine.device())
             .with_gpu(gpu)
             .with_workers(gpu.map_or_else(workers, |_| 1));
 
@@ -111,7 +102,7 @@ fn show(path: &Path, record: &Record) -> Result<(), Failure> {
     if let Some(folder) = plot.parent() {
         create_dir_all(folder).map_err(Failure::Output)?;
     }
-    readme::replace(&plot, plot::svg(&record.summary).as_bytes())?;
+    file::replace(&plot, plot::svg(&record.summary).as_bytes()).map_err(Failure::Output)?;
     readme::put(path, "fidelity", &table::markdown(record, &command, PLOT))
 }
 
@@ -162,11 +153,6 @@ fn configs(
 
 fn workers() -> usize {
     available_parallelism().map_or(1, usize::from)
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
 
 fn print(record: &Record) {

@@ -14,17 +14,18 @@ const RIGHT: f64 = 190.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
-/// The page's decode strategies and a colour each that stands out on either ground.
-const STRATEGIES: [(&str, &str); 8] = [
+/// Decode strategies and a colour each that stands out on either ground.
+const STRATEGIES: [(&str, &str); 6] = [
     ("slide", "#2f81f7"),
     ("adaptive", "#d9730d"),
     ("discontinuous", "#2da44e"),
     ("h2o", "#cf3f6b"),
     ("pyramidinfer", "#9a6ee0"),
     ("streamingllm", "#a08a2c"),
-    ("full", "#7d8590"),
-    ("other", "#7d8590"),
 ];
+
+/// The colour of all others.
+const QUIET: &str = "#7d8590";
 
 /// Prefill methods and the shape of their marks.
 const SHAPES: [(&str, Shape); 5] = [
@@ -178,12 +179,11 @@ fn legend(svg: &mut String) {
         );
         y += 19.0;
     };
-    for (name, colour) in &STRATEGIES[..6] {
+    for (name, colour) in &STRATEGIES {
         line(svg, Shape::Circle, colour, name);
     }
-    let quiet = colour("other");
     for (name, shape) in SHAPES {
-        line(svg, shape, quiet, &format!("{name} prefill"));
+        line(svg, shape, QUIET, &format!("{name} prefill"));
     }
     let _ = writeln!(
         svg,
@@ -210,7 +210,7 @@ fn kind(policy: &str) -> (&str, &str, bool) {
 
 fn colour(strategy: &str) -> &'static str {
     let found = STRATEGIES.iter().find(|(name, _)| *name == strategy);
-    found.map_or("#7d8590", |(_, colour)| colour)
+    found.map_or(QUIET, |(_, colour)| colour)
 }
 
 fn shape(prefill: &str) -> Shape {

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kvscope::eval::Outcome;
 use serde::{Deserialize, Serialize};
 
-use super::data::DataFile;
+use super::data::{DataFile, entries, unusable};
 use crate::command::arguments::{FidelityArguments, Place};
 use crate::command::failure::Failure;
+use crate::command::file;
 use crate::command::policies::Compared;
-use crate::command::readme;
 
 /// What the numbers depend on: results of another identity are not to be put together with these.
 #[derive(Serialize, Deserialize, PartialEq)]
@@ -109,24 +109,15 @@ impl Identity {
 
 /// The file that `path` is, or all files of the folder that it is.
 fn model(path: &Path) -> Result<Vec<(String, u64, u32)>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::Data {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
     let mut paths = vec![path.to_owned()];
     if path.is_dir() {
-        let entries = fs::read_dir(path).map_err(unreadable)?;
-        let entries = entries.map(|entry| entry.map(|entry| entry.path()));
-        paths = entries
-            .collect::<Result<Vec<PathBuf>, _>>()
-            .map_err(unreadable)?;
+        paths = entries(path)?;
         paths.retain(|path| path.is_file());
-        paths.sort();
     }
     let mut files = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let (bytes, checksum) = checksum(&path).map_err(unreadable)?;
+        let (bytes, checksum) = checksum(&path).map_err(|error| unusable(&path, error))?;
         files.push((name.into_owned(), bytes, checksum));
     }
     Ok(files)
@@ -195,9 +186,6 @@ impl Record {
         let Some(path) = path else {
             return Ok(());
         };
-        let mut json =
-            serde_json::to_vec_pretty(self).map_err(|error| Failure::Output(error.into()))?;
-        json.push(b'\n');
-        readme::replace(path, &json)
+        file::replace_json(path, self).map_err(Failure::Output)
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::record::Record;
 use super::summary::{ALL, Row};
 use crate::command::day::day;
+use crate::command::readme::{cell, percent};
 
 /// What was measured and how, the plot, and a table over all examples; where there are several files, one for each too.
 pub fn markdown(record: &Record, command: &str, plot: &str) -> String {
@@ -48,12 +49,10 @@ fn table(rows: &[Row]) -> String {
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in rows {
-        let percent = |share: f64| format!("{:.1} %", share * 100.0);
         let _ = writeln!(
             text,
             "| {} | {} | {:.4} | {:.4} | {} | {} | {:.4} |",
-            // A policy by its options may have anything in its name.
-            row.policy.replace('|', "\\|"),
+            cell(&row.policy),
             percent(row.share()),
             row.kl,
             row.kl_second_half.mean,

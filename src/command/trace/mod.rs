@@ -2,14 +2,11 @@
 
 mod table;
 
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use kvscope::Error;
-use kvscope::cache::ScopeCacheConfig;
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::{Cancel, FinishReason, GenerateConfig};
 use kvscope::trace::{Program, Tally};
@@ -19,9 +16,9 @@ use serde::Serialize;
 use super::arguments::TraceArguments;
 use super::failure::Failure;
 use super::generate::Ended;
-use super::open::open;
+use super::open::{adapter, open};
 use super::policies::{Compared, compared};
-use super::{interrupt, progress, readme};
+use super::{file, interrupt, progress, readme};
 
 /// What was measured.
 #[derive(Serialize)]
@@ -57,11 +54,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
         // Before a model is loaded for it.
         Program::random(lines, arguments.seed)?;
     }
-    let policies = compared(&arguments.policies);
-    for policy in &policies {
-        let config = policy.config(ScopeCacheConfig::new(1, 1, 1, 1), 1024, 1024);
-        config.map_err(Error::from)?;
-    }
+    let policies = compared(&arguments.policies)?;
     if let Some(path) = &arguments.readme {
         readme::check(path, "trace")?;
     }
@@ -70,10 +63,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
     let engine = open(&arguments.model, arguments.device, &cancel)?;
     let mut report = Report {
         model: &arguments.model,
-        adapter: engine.gpu().map_or_else(
-            || "burn's CPU device".to_owned(),
-            |gpu| gpu.report().name.clone(),
-        ),
+        adapter: adapter(&engine),
         seed: arguments.seed,
         results: Vec::new(),
     };
@@ -89,7 +79,9 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
             );
             report.results.push(measured);
             // At once, so that what has been measured is there even if the rest is not.
-            write(arguments, &report)?;
+            if let Some(path) = &arguments.output {
+                file::replace_json(path, &report).map_err(Failure::Output)?;
+            }
         }
     }
     if let Some(path) = &arguments.readme {
@@ -117,10 +109,7 @@ fn measure<'a>(
         let tokens = program.answer().len() + 1;
         let model = engine.model().config().cache();
         let cache = policy.config(model, prompt.len(), tokens);
-        let device = engine
-            .gpu()
-            .map_or_else(Device::flex, |gpu| gpu.device().clone());
-        let cache = cache.and_then(|cache| Ok(cache.init(&device)?));
+        let cache = cache.and_then(|cache| Ok(cache.init(engine.device())?));
         let mut cache = cache.map_err(Error::from)?;
         let config = GenerateConfig::default().with_max_new_tokens(tokens);
         let generation = engine.generation(prompt, &mut cache, config)?;
@@ -153,14 +142,4 @@ fn measure<'a>(
         held_bytes: held / programs,
         full_bytes: full / programs,
     }))
-}
-
-fn write(arguments: &TraceArguments, report: &Report<'_>) -> Result<(), Failure> {
-    let Some(path) = &arguments.output else {
-        return Ok(());
-    };
-    let mut json =
-        serde_json::to_vec_pretty(report).map_err(|error| Failure::Output(error.into()))?;
-    json.push(b'\n');
-    fs::write(path, json).map_err(Failure::Output)
 }

@@ -1,11 +1,11 @@
 //! What was measured, in Markdown.
 
 use std::fmt::Write;
-use std::time::SystemTime;
 
 use super::{Measured, Report};
-use crate::command::day::day;
+use crate::command::day::{day, now};
 use crate::command::invocation::invocation;
+use crate::command::readme::{cell, percent};
 
 /// How it was measured, and a row a policy: the share of right lines for each length of programs, for the longest also by
 /// where in the output a line is, and what the cache held then.
@@ -18,13 +18,12 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
         return text;
     };
     let programs = report.results.first().map_or(0, |it| it.programs);
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     // Writing to a string can't fail.
     let _ = writeln!(
         text,
         "Written by `{}` on {}, on {}, in {minutes:.0} minutes: {programs} programs of each length.\n",
         invocation(),
-        day(since.map_or(0, |since| since.as_secs())),
+        day(now()),
         report.adapter,
     );
     let columns: String = lengths
@@ -58,7 +57,7 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
             })
             .collect();
         let held = row.held_bytes as f64 / full as f64;
-        let name = row.policy.replace('|', "\\|");
+        let name = cell(row.policy);
         let _ = writeln!(
             text,
             "| {name} | {} |{exact} {} |",
@@ -75,10 +74,6 @@ fn thirds(row: &Measured<'_>) -> String {
     let thirds = lines.chunks(lines.len().div_ceil(3).max(1));
     let thirds = thirds.map(|third| percent(third.iter().sum::<f64>() / third.len() as f64));
     thirds.collect::<Vec<_>>().join(", ")
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 #[cfg(test)]
