@@ -70,17 +70,7 @@ fn main(
                 let x{{ 4 * quad }} = exp(logits[begin + {{ 4 * quad }}u] - most);
                 sum += x{{ 4 * quad }};
 {%- endfor %}
-{%- for r in range(rows) %}
-                var s{{ r }} = 0.0;
-{%- endfor %}
-{%- for quad in range(chunk // 4) %}
-                let x{{ 4 * quad + 1 }} = quadSwapX(x{{ 4 * quad }});
-                let x{{ 4 * quad + 2 }} = quadSwapY(x{{ 4 * quad }});
-                let x{{ 4 * quad + 3 }} = quadSwapDiagonal(x{{ 4 * quad }});
-{%- for r in range(rows) %}
-                s{{ r }} += ((held[{{ 4 * quad * rows + r }}] * x{{ 4 * quad }} + held[{{ (4 * quad + 1) * rows + r }}] * x{{ 4 * quad + 1 }}) + held[{{ (4 * quad + 2) * rows + r }}] * x{{ 4 * quad + 2 }}) + held[{{ (4 * quad + 3) * rows + r }}] * x{{ 4 * quad + 3 }};
-{%- endfor %}
-{%- endfor %}
+                {{ sums }}
                 sum += quadSwapX(sum);
                 sum += quadSwapY(sum);
                 stats[stat + 1u] += sum;

@@ -55,17 +55,7 @@ fn main(
 {%- for quad in range(dim // 4) %}
             let x{{ 4 * quad }} = queries[begin + {{ 4 * quad }}u];
 {%- endfor %}
-{%- for s in range(slots) %}
-            var s{{ s }} = 0.0;
-{%- endfor %}
-{%- for quad in range(dim // 4) %}
-            let x{{ 4 * quad + 1 }} = quadSwapX(x{{ 4 * quad }});
-            let x{{ 4 * quad + 2 }} = quadSwapY(x{{ 4 * quad }});
-            let x{{ 4 * quad + 3 }} = quadSwapDiagonal(x{{ 4 * quad }});
-{%- for s in range(slots) %}
-            s{{ s }} += ((held[{{ 4 * quad * slots + s }}] * x{{ 4 * quad }} + held[{{ (4 * quad + 1) * slots + s }}] * x{{ 4 * quad + 1 }}) + held[{{ (4 * quad + 2) * slots + s }}] * x{{ 4 * quad + 2 }}) + held[{{ (4 * quad + 3) * slots + s }}] * x{{ 4 * quad + 3 }};
-{%- endfor %}
-{%- endfor %}
+            {{ sums }}
             let line = (kv * shape.count + row) * shape.tiles * TILE + slot;
 {%- for s in range(slots) %}
             let l{{ s }} = select(HIDDEN, s{{ s }} * {{ scale }}, place{{ s }} <= own);

@@ -8,7 +8,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use minijinja::context;
 
 use super::launch::{empty, grid, launch};
-use super::template::{ENABLE_SUBGROUPS, write_out};
+use super::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
 /// Slots, or elements of a head, of a lane.
 const HELD: usize = 8;
@@ -49,10 +49,10 @@ struct QuadKernel {
 
 impl KernelSource for QuadKernel {
     fn source(&self) -> SourceTemplate {
-        let step = match self.step {
-            Step::Logits => include_str!("../../shaders/quad_logits.wgsl"),
-            Step::Attention => include_str!("../../shaders/quad_attention.wgsl"),
-            Step::Scores => include_str!("../../shaders/quad_scores.wgsl"),
+        let (step, elements) = match self.step {
+            Step::Logits => (include_str!("../../shaders/quad_logits.wgsl"), self.dim),
+            Step::Attention => (include_str!("../../shaders/quad_attention.wgsl"), CHUNK),
+            Step::Scores => (include_str!("../../shaders/quad_scores.wgsl"), 0),
         };
         SourceTemplate::new(write_out(
             &[
@@ -65,6 +65,7 @@ impl KernelSource for QuadKernel {
                 packed => self.halves,
                 slots => HELD,
                 rows => HELD,
+                sums => quad_sums(HELD, elements),
                 tile => TILE,
                 chunk => CHUNK,
                 scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),

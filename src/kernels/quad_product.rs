@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use minijinja::context;
 
 use super::launch::{grid, launch};
-use super::template::{ENABLE_SUBGROUPS, write_out};
+use super::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
 /// Rows of a lane. What a lane does for a token should just fit into a CPU's cache of instructions.
 const ROWS: u32 = 8;
@@ -26,7 +26,11 @@ impl KernelSource for QuadProduct {
         let text = include_str!("../../shaders/quad_product.wgsl");
         SourceTemplate::new(write_out(
             &[ENABLE_SUBGROUPS, text],
-            &context! { rows => ROWS, inner => self.inner },
+            &context! {
+                rows => ROWS,
+                inner => self.inner,
+                sums => quad_sums(ROWS as usize, self.inner as usize),
+            },
         ))
     }
 

@@ -1,7 +1,7 @@
 //! Shaders that are templates: written out for sizes that are known when they are compiled, since loops whose bounds are
 //! known are what shader compilers unroll.
 
-use minijinja::{Environment, Value};
+use minijinja::{Environment, Value, context};
 
 /// What a shader that uses subgroups has to say first in a browser; naga, which reads shaders elsewhere, has no such line.
 /// Browsers can't see that a loop's condition is the same for a whole quad where it was made so by swaps.
@@ -10,6 +10,13 @@ pub(super) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
 } else {
     ""
 };
+
+/// `shaders/quad_sums.wgsl` for so many sums a lane, of products of so many elements: what the kernels that use quads have in
+/// their midst.
+pub(super) fn quad_sums(sums: usize, elements: usize) -> String {
+    let text = include_str!("../../shaders/quad_sums.wgsl");
+    write_out(&[text], &context! { sums, elements })
+}
 
 /// Writes `texts` out, one after the other.
 pub(super) fn write_out(texts: &[&str], values: &Value) -> String {
