@@ -19,7 +19,9 @@ test("the page's own model is there at the first visit, with programs as prompts
   await expect(example.locator("option:checked")).toHaveText("Program of 16 lines");
   const program = await prompt.inputValue();
 
-  // A link brings the program back, and the page knows it for one.
+  // A link brings the program back, and the page knows it for one. The address follows the setting within half a second.
+  const inLink = (): string | null => new URLSearchParams(new URL(page.url()).hash.slice(1)).get("prompt");
+  await expect.poll(inLink).toBe(program);
   await page.reload();
   await reach(page, "ready");
   await expect(prompt).toHaveValue(program);
