@@ -11,6 +11,20 @@ const DASHES: Partial<Record<Kind, string>> = { third: "6 4", prefill: "2 3" };
 /** The view that draws accuracy against bytes. */
 export const COMPARE: MeasureKind = {
   prefix: "compare",
+  texts: {
+    title: "What does each policy cost?",
+    about:
+      "Every policy runs the same programs. The higher a point, the more of the lines are right; the further left, the less the cache holds. The paper keeps the prompt and gives the output a budget of its own; policies that rank both together let new tokens push the prompt out.",
+    result: "Accuracy against bytes held",
+    budget: "Decode budget",
+    legend: [
+      { kind: "full", name: "full cache" },
+      { kind: "scope", name: "SCOPE" },
+      { kind: "third", name: "unified" },
+      { kind: "prefill", name: "half the prompt, then SCOPE" },
+      { kind: "decode", name: "not the paper's" },
+    ],
+  },
   policies: ({ families, budgets }) => comparedPolicies(families, budgets),
   figure,
   finding,

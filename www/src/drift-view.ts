@@ -1,6 +1,5 @@
 import { create, element } from "./dom.ts";
 import { measureDrift, type DriftStep, type DriftWish } from "./drift-run.ts";
-import { download } from "./export.ts";
 import { FigureView } from "./figure.ts";
 import { shareTicks, type Figure } from "./figure-svg.ts";
 import { count, percent } from "./format.ts";
@@ -9,6 +8,8 @@ import { LayerMap } from "./layer-map.ts";
 import type { Host } from "./host.ts";
 import type { MeasureForm } from "./measure-form.ts";
 import type { MeasureSetting } from "./measure-setting.ts";
+import { withProgram } from "./program-prompts.ts";
+import { ResultExports } from "./result-exports.ts";
 import { RunControls } from "./run-controls.ts";
 import type { Setting } from "./setting.ts";
 
@@ -25,7 +26,7 @@ export class DriftView {
   readonly #controls: RunControls;
   readonly #figure = new FigureView(element("drift-chart", HTMLElement));
   readonly #map = new LayerMap(element("drift-map", HTMLCanvasElement));
-  readonly #exports: readonly HTMLButtonElement[];
+  readonly #exports: ResultExports;
   #steps: DriftStep[] = [];
   #tokens = 0;
   #ran:
@@ -38,10 +39,10 @@ export class DriftView {
     this.#form = form;
     this.#setting = setting;
     this.#controls = new RunControls("drift", () => this.#run(), host.stop);
-    this.#exports = (["json", "csv", "svg"] as const).map((type) => {
-      const button = element(`drift-${type}`, HTMLButtonElement);
-      button.addEventListener("click", () => this.#export(type));
-      return button;
+    this.#exports = new ResultExports("drift", {
+      json: () => this.#record(),
+      csv: () => toCsv(this.#steps),
+      svg: () => this.#figure.toSvg(),
     });
     this.#draw();
   }
@@ -63,7 +64,9 @@ export class DriftView {
     this.#ran = undefined;
     this.#draw();
     await this.#host.occupy(async (model, signal) => {
-      const { prompt, tokens } = model.readsPrograms ? await programOf(model, setting) : this.#setting();
+      const { prompt, tokens } = model.readsPrograms
+        ? withProgram(this.#setting(), await model.program(setting.lines, setting.firstSeed))
+        : this.#setting();
       const wish = { prompt, tokens, share: setting.chosen, every: Math.ceil((tokens * model.layers) / MOST_READINGS) };
       const ran = { wish, setting, model: this.#host.modelName(), promptTokens: 0, chosen: 0 };
       this.#tokens = tokens;
@@ -100,34 +103,13 @@ export class DriftView {
       ? `Layer 0 at the top, layer ${(this.#steps[0]?.layers.length ?? 1) - 1} at the bottom; a column a step.`
       : "It fills as the model writes.";
     element("drift-rows", HTMLElement).replaceChildren(...rowsOf(this.#steps));
-    for (const button of this.#exports) {
-      button.disabled = !any;
-    }
-  }
-
-  #export(type: "json" | "csv" | "svg"): void {
-    const blob =
-      type === "svg"
-        ? this.#figure.toSvg()
-        : type === "csv"
-          ? new Blob([toCsv(this.#steps)], { type: "text/csv" })
-          : new Blob([this.#record()], { type: "application/json" });
-    download(`kvscope-drift.${type}`, blob);
+    this.#exports.enable(any);
   }
 
   #record(): string {
     const createdAt = new Date().toISOString();
     return JSON.stringify({ program: "kvscope", format: 1, createdAt, view: "drift", ...this.#ran, steps: this.#steps });
   }
-}
-
-/** The program of the setting, and what its answer takes. */
-async function programOf(
-  model: { program: (lines: number, seed: number) => Promise<{ prompt: string; answer: string }> },
-  { lines, firstSeed }: MeasureSetting,
-): Promise<{ prompt: string; tokens: number }> {
-  const { prompt, answer } = await model.program(lines, firstSeed);
-  return { prompt, tokens: answer.length + 1 };
 }
 
 function figureOf(steps: readonly DriftStep[], tokens: number): Figure {

@@ -1,6 +1,6 @@
 import { COMPARED_FAMILIES, DECODE_BUDGETS, type FamilyId } from "./compared-policies.ts";
+import { oneOf, readFields, within, writeFields, type Reader, type Readers } from "./fragment.ts";
 import type { Share } from "./measured-policy.ts";
-import { oneOf, within, type Reader } from "./setting-link.ts";
 import type { Programs } from "./trace-run.ts";
 
 /** What the page can show, each in a tab. */
@@ -50,7 +50,7 @@ const listOf =
     return found.length === 0 ? undefined : found;
   };
 
-const READERS: { readonly [Field in keyof MeasureSetting]: Reader<MeasureSetting[Field]> } = {
+const READERS: Readers<MeasureSetting> = {
   view: oneOf(VIEWS),
   lines: (value) => LENGTHS.find((lines) => String(lines) === value),
   programs: within(1, MOST_PROGRAMS, true),
@@ -62,24 +62,8 @@ const READERS: { readonly [Field in keyof MeasureSetting]: Reader<MeasureSetting
 const FIELDS = ["view", "lines", "programs", "firstSeed", "families", "budgets", "chosen"] as const;
 
 /** `setting` as a part of an address's fragment: only what differs from the default. */
-export function toMeasureFragment(setting: MeasureSetting): string {
-  const link = new URLSearchParams();
-  for (const field of FIELDS) {
-    const value = String(setting[field]);
-    if (value !== String(DEFAULT_MEASURE[field])) {
-      link.set(field, value);
-    }
-  }
-  return link.toString();
-}
+export const toMeasureFragment = (setting: MeasureSetting): string => writeFields(setting, DEFAULT_MEASURE, FIELDS);
 
 /** The setting of an address's fragment. What a field can't be is left at its default. */
-export function fromMeasureFragment(fragment: string): MeasureSetting {
-  const link = new URLSearchParams(fragment.replace(/^#/, ""));
-  const given = FIELDS.flatMap((field) => {
-    const value = link.get(field);
-    const read = value === null ? undefined : READERS[field](value);
-    return read === undefined ? [] : [[field, read] as const];
-  });
-  return { ...DEFAULT_MEASURE, ...Object.fromEntries(given) };
-}
+export const fromMeasureFragment = (fragment: string): MeasureSetting =>
+  readFields(fragment, DEFAULT_MEASURE, FIELDS, READERS);

@@ -1,14 +1,15 @@
 import { create, element } from "./dom.ts";
-import { download } from "./export.ts";
 import { FigureView, markerIcon } from "./figure.ts";
 import type { Figure } from "./figure-svg.ts";
 import { bytes, count, duration, percent, roughly } from "./format.ts";
 import { oncePerFrame } from "./frame-loop.ts";
 import type { Host } from "./host.ts";
 import type { MeasureForm } from "./measure-form.ts";
-import { toMeasuredCsv, toMeasuredRecord } from "./measured-export.ts";
+import { fillPanel, type PanelTexts } from "./measure-panel.ts";
+import { toMeasuredCsv, toMeasuredRecord, type Ran } from "./measured-export.ts";
 import { shareName, type MeasuredPolicy } from "./measured-policy.ts";
 import type { MeasureSetting } from "./measure-setting.ts";
+import { ResultExports } from "./result-exports.ts";
 import { RunControls } from "./run-controls.ts";
 import { Measured, measureAll } from "./trace-run.ts";
 
@@ -16,6 +17,7 @@ import { Measured, measureAll } from "./trace-run.ts";
 export interface MeasureKind {
   /** What its elements' ids and its files' names begin with. */
   readonly prefix: "compare" | "tight";
+  readonly texts: PanelTexts;
   readonly policies: (setting: MeasureSetting) => MeasuredPolicy[];
   readonly figure: (measured: readonly Measured[]) => Figure;
   /** What came out, in a sentence or two. */
@@ -29,11 +31,10 @@ export class MeasureView {
   readonly #form: MeasureForm;
   readonly #controls: RunControls;
   readonly #figure: FigureView;
-  readonly #exports: readonly HTMLButtonElement[];
+  readonly #exports: ResultExports;
   #measured: readonly Measured[] = [];
   #rows: readonly Row[] = [];
-  /** What was measured, by which setting and on what. */
-  #ran: { readonly setting: MeasureSetting; readonly model: string; readonly device: string | undefined } | undefined;
+  #ran: Ran | undefined;
   #msPerRun: number | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
@@ -41,12 +42,13 @@ export class MeasureView {
     this.#kind = kind;
     this.#host = host;
     this.#form = form;
+    fillPanel(kind.prefix, kind.texts);
     this.#controls = new RunControls(kind.prefix, () => this.#run(), host.stop);
     this.#figure = new FigureView(this.#element("chart", HTMLElement));
-    this.#exports = (["json", "csv", "svg"] as const).map((type) => {
-      const button = this.#element(type, HTMLButtonElement);
-      button.addEventListener("click", () => this.#export(type));
-      return button;
+    this.#exports = new ResultExports(kind.prefix, {
+      json: () => this.#ran && toMeasuredRecord(kind.prefix, this.#ran, this.#measured),
+      csv: () => toMeasuredCsv(this.#measured),
+      svg: () => this.#figure.toSvg(),
     });
   }
 
@@ -134,22 +136,7 @@ export class MeasureView {
     const any = this.#measured.some(({ answers }) => answers > 0);
     const figure = this.#kind.figure(this.#measured);
     this.#figure.show(figure, any ? `Chart: ${figure.title}. ${finding} The table has every number.` : "Chart: nothing has run yet");
-    for (const button of this.#exports) {
-      button.disabled = !any;
-    }
-  }
-
-  #export(type: "json" | "csv" | "svg"): void {
-    if (this.#ran === undefined) {
-      return;
-    }
-    const blob =
-      type === "svg"
-        ? this.#figure.toSvg()
-        : type === "csv"
-          ? new Blob([toMeasuredCsv(this.#measured)], { type: "text/csv" })
-          : new Blob([toMeasuredRecord(this.#kind.prefix, this.#ran, this.#measured)], { type: "application/json" });
-    download(`kvscope-${this.#kind.prefix}.${type}`, blob);
+    this.#exports.enable(any);
   }
 
   #element<T extends Element>(name: string, kind: abstract new () => T): T {

@@ -3,7 +3,7 @@ import { argumentOf } from "./measured-policy.ts";
 import type { Measured } from "./trace-run.ts";
 
 /** What was measured, by which setting and on what. */
-interface Ran {
+export interface Ran {
   readonly setting: MeasureSetting;
   readonly model: string;
   readonly device: string | undefined;

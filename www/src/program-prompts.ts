@@ -2,6 +2,7 @@ import { element } from "./dom.ts";
 import type { LoadedModel, TraceProgram } from "./engine.ts";
 import { LENGTHS } from "./measure-setting.ts";
 import type { Setting } from "./setting.ts";
+import { answerTokens } from "./trace-run.ts";
 
 /** Seeds under which a prompt is looked for; "Another program" seldom gets further. */
 const LOOKED_THROUGH = 16;
@@ -63,9 +64,11 @@ export class ProgramPrompts {
 }
 
 /** `setting` with a program as its prompt, and as many tokens as its answer takes. */
-export function withProgram(setting: Setting, { prompt, answer }: TraceProgram): Setting {
-  return { ...setting, prompt, tokens: answer.length + 1 };
-}
+export const withProgram = (setting: Setting, program: TraceProgram): Setting => ({
+  ...setting,
+  prompt: program.prompt,
+  tokens: answerTokens(program),
+});
 
 /** The setting that a model of programs begins with. */
 export const programSetting = (setting: Setting, program: TraceProgram): Setting =>

@@ -1,3 +1,4 @@
+import { oneOf, readFields, within, writeFields, type Reader, type Readers } from "./fragment.ts";
 import { keysOf } from "./keys.ts";
 import { DECODE_STRATEGIES, PREFILL_METHODS } from "./policy.ts";
 import { DEFAULT_SETTING, THIRD_POLICIES, type Setting } from "./setting.ts";
@@ -6,24 +7,10 @@ import { DEFAULT_SETTING, THIRD_POLICIES, type Setting } from "./setting.ts";
 const LONGEST_PROMPT = 4000;
 const BUDGET = /^(?:[1-9]\d{0,6}|(?:100|[1-9]?\d)(?:\.\d{1,3})?%)$/;
 
-/** How a field is read from a link: what it can't be is left at its default, since anyone can write a link. */
-export type Reader<T> = (text: string) => T | undefined;
-
 const text: Reader<string> = (value) => value;
 const budget: Reader<string> = (value) => (BUDGET.test(value) ? value : undefined);
-export const oneOf =
-  <T extends string>(names: readonly T[]): Reader<T> =>
-  (value) =>
-    names.find((name) => name === value);
-export const within =
-  (least: number, most: number, whole: boolean): Reader<number> =>
-  (value) => {
-    const number = Number(value);
-    const fits = value.trim() !== "" && number >= least && number <= most && (!whole || Number.isInteger(number));
-    return fits ? number : undefined;
-  };
 
-const READERS: { readonly [Field in keyof Setting]: Reader<Setting[Field]> } = {
+const READERS: Readers<Setting> = {
   model: text,
   prompt: text,
   prefill: oneOf(PREFILL_METHODS),
@@ -43,24 +30,7 @@ const READERS: { readonly [Field in keyof Setting]: Reader<Setting[Field]> } = {
 const FIELDS = keysOf(READERS);
 
 /** `setting` as an address's fragment: only what differs from the default. */
-export function toFragment(setting: Setting): string {
-  const link = new URLSearchParams();
-  for (const field of FIELDS) {
-    const value = String(setting[field]);
-    if (setting[field] !== DEFAULT_SETTING[field] && value.length <= LONGEST_PROMPT) {
-      link.set(field, value);
-    }
-  }
-  return link.toString();
-}
+export const toFragment = (setting: Setting): string => writeFields(setting, DEFAULT_SETTING, FIELDS, LONGEST_PROMPT);
 
 /** The setting of an address's fragment, with or without its `#`. */
-export function fromFragment(fragment: string): Setting {
-  const link = new URLSearchParams(fragment.replace(/^#/, ""));
-  const given = FIELDS.flatMap((field) => {
-    const value = link.get(field);
-    const read = value === null ? undefined : READERS[field](value);
-    return read === undefined ? [] : [[field, read] as const];
-  });
-  return { ...DEFAULT_SETTING, ...Object.fromEntries(given) };
-}
+export const fromFragment = (fragment: string): Setting => readFields(fragment, DEFAULT_SETTING, FIELDS, READERS);

@@ -6,7 +6,20 @@ import { PREFILL_BUDGETS, TIGHT_FAMILIES, tightPolicies } from "./tight-policies
 import type { Measured } from "./trace-run.ts";
 
 /** The view that draws accuracy against the share of the prompt that is kept. */
-export const TIGHT: MeasureKind = { prefix: "tight", policies: tightPolicies, figure, finding };
+export const TIGHT: MeasureKind = {
+  prefix: "tight",
+  texts: {
+    title: "What does the prompt's compression cost?",
+    about:
+      "The paper's first observation: tasks that reason over all of a long prompt suffer when prefill keeps too little of it. Here all of the output is kept, and less and less of the prompt.",
+    result: "Accuracy against the prefill budget",
+    budget: "Prefill budget",
+    legend: [{ kind: "full", name: "full cache" }, ...TIGHT_FAMILIES],
+  },
+  policies: tightPolicies,
+  figure,
+  finding,
+};
 
 function pointsOf(ones: readonly Measured[]): { x: number; y: number }[] {
   return ones.flatMap(({ policy: { budget = "100%" }, exact }) =>

@@ -1,4 +1,4 @@
-import type { LoadedModel } from "./engine.ts";
+import type { LoadedModel, TraceProgram } from "./engine.ts";
 import { cacheOf, type MeasuredPolicy, type Rules } from "./measured-policy.ts";
 
 /** Which programs to run: so many of one length, of seeds from the first on. */
@@ -7,6 +7,9 @@ export interface Programs {
   readonly programs: number;
   readonly firstSeed: number;
 }
+
+/** What the answer to `program` takes: a token a character, and the end. What comes later can't be right. */
+export const answerTokens = ({ answer }: TraceProgram): number => answer.length + 1;
 
 /** What one policy has come to, over the programs so far. As `kvscope eval trace` counts it. */
 export class Measured {
@@ -81,8 +84,7 @@ export async function measureAll(
   /* oxlint-disable no-await-in-loop -- one GPU: a run waits for the one before it */
   for (let number = 0; number < programs; number += 1) {
     const program = await model.program(lines, firstSeed + number);
-    // A token a character, and the end: what comes later can't be right.
-    const expected = program.answer.length + 1;
+    const expected = answerTokens(program);
     for (const one of measured) {
       if (signal.aborted) {
         return;
