@@ -7,7 +7,7 @@ use crate::Error;
 use crate::cache::ScopeCache;
 use crate::generate::{Chosen, Fed, StepDecoder, Wanted};
 use crate::gpu::Gpu;
-use crate::model::{Decoder, Llama};
+use crate::model::{Decoder, Llama, StepCounts};
 
 /// What of a step is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct TimedStep {
     pub position: usize,
     /// Milliseconds from its recording to its result.
     pub ms: f64,
+    /// What it asked of the device, by the decoder's own count; nothing for [`Work::Bare`].
+    pub counts: StepCounts,
 }
 
 /// Does `count` steps with `cache`, one after the other, and tells `on_step` of each. Returns how many there were: none
@@ -65,7 +67,15 @@ pub async fn steps(
             gpu.release_unused().await?;
         }
         let ms = start.elapsed().as_secs_f64() * 1000.0;
-        on_step(TimedStep { position, ms });
+        let counts = match work {
+            Work::Whole => decoder.counts(),
+            Work::Bare => StepCounts::default(),
+        };
+        on_step(TimedStep {
+            position,
+            ms,
+            counts,
+        });
     }
     Ok(count)
 }

@@ -41,7 +41,7 @@ fn main() -> Outcome<()> {
     if plan.browser {
         write(&spots, &engine, &folder)?;
     }
-    let prefill = prefill::run(&plan, &engine)?;
+    let prefill = prefill::run(&plan, &engine, &gpu)?;
     let spots = run::all(&spots, &engine, &gpu)?;
     let products = products::run(plan.products, &engine, &gpu)?;
     let measured = json!({

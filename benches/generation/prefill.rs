@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::GenerateConfig;
+use kvscope::gpu::Gpu;
 use pollster::block_on;
 use serde::Serialize;
 
@@ -16,36 +17,47 @@ pub struct Taken {
     context: usize,
     method: String,
     ms: Vec<f64>,
+    /// The most bytes that burn had reserved on the device after any chunk but the last, whose working space is given back
+    /// before anyone can look: model, cache and working space. `None` for a prompt of one chunk.
+    peak_gpu_bytes: Option<u64>,
 }
 
 /// Every prompt of `plan`, after one that does not count.
-pub fn run(plan: &Plan, engine: &Engine) -> Outcome<Vec<Taken>> {
+pub fn run(plan: &Plan, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Taken>> {
     if let Some(first) = plan.prefill.first() {
-        take(first, engine)?;
+        take(first, engine, gpu)?;
     }
     let mut taken = Vec::new();
     for prefill in &plan.prefill {
         eprintln!("native: prompt of {}, {}", prefill.context, prefill.method);
         let repeats = 0..prefill.repeats;
+        let taken_each: Vec<_> = repeats
+            .map(|_| take(prefill, engine, gpu))
+            .collect::<Outcome<_>>()?;
         taken.push(Taken {
             context: prefill.context,
             method: prefill.method.clone(),
-            ms: repeats
-                .map(|_| take(prefill, engine))
-                .collect::<Outcome<_>>()?,
+            ms: taken_each.iter().map(|(ms, _)| *ms).collect(),
+            peak_gpu_bytes: taken_each.iter().filter_map(|(_, bytes)| *bytes).max(),
         });
     }
     Ok(taken)
 }
 
-/// Milliseconds to the logits of the first new token.
-fn take(prefill: &Prefill, engine: &Engine) -> Outcome<f64> {
+/// Milliseconds to the logits of the first new token, and the most bytes reserved meanwhile.
+fn take(prefill: &Prefill, engine: &Engine, gpu: &Gpu) -> Outcome<(f64, Option<u64>)> {
     let mut cache = engine.cache(&prefill.cache)?;
     let config = GenerateConfig::default().with_max_new_tokens(1);
     let prompt = prompt(prefill.context, engine)?;
     let mut generation = engine.generation(prompt, &mut cache, config)?;
-    block_on(generation.prefill(|_, _| ControlFlow::Continue(())))?;
-    Ok(generation.summary().prefill_ms)
+    let mut most_bytes = None;
+    block_on(generation.prefill(|done, total| {
+        if done < total {
+            most_bytes = most_bytes.max(Some(gpu.memory().bytes_reserved));
+        }
+        ControlFlow::Continue(())
+    }))?;
+    Ok((generation.summary().prefill_ms, most_bytes))
 }
 
 /// A text of just so many tokens.

@@ -3,7 +3,8 @@
 use kvscope::cache::ScopeCache;
 use kvscope::engine::Engine;
 use kvscope::gpu::Gpu;
-use kvscope::measure::{self, Work};
+use kvscope::measure::{self, TimedStep, Work};
+use kvscope::model::StepCounts;
 use pollster::block_on;
 use serde::Serialize;
 
@@ -22,6 +23,10 @@ pub struct Measured<'a> {
     ms: Vec<Vec<f64>>,
     /// The same of bare steps.
     bare_ms: Vec<Vec<f64>>,
+    /// What each step that counts asked of the device, in the last round.
+    step_counts: Vec<StepCounts>,
+    /// The most bytes that burn had reserved on the device during these steps: model and cache.
+    gpu_bytes: u64,
 }
 
 pub fn all<'a>(spots: &'a [Spot], engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Measured<'a>>> {
@@ -47,6 +52,8 @@ impl<'a> Measured<'a> {
             cache_bytes: 0,
             ms: Vec::new(),
             bare_ms: Vec::new(),
+            step_counts: Vec::new(),
+            gpu_bytes: 0,
         }
     }
 
@@ -62,19 +69,25 @@ impl<'a> Measured<'a> {
         let mut cache = ScopeCache::load(&saved, gpu.device())?;
         drop(saved);
         self.cache_bytes = cache.memory().held_bytes;
-        let mut timed = |work| -> Outcome<Vec<f64>> {
-            let mut ms = Vec::new();
+        let mut most_bytes = 0;
+        let mut timed = |work| -> Outcome<Vec<TimedStep>> {
+            let mut all = Vec::new();
             let count = self.spot.warm + self.spot.steps;
             let steps = measure::steps(engine.model(), gpu, &mut cache, work, count, |step| {
-                ms.push(step.ms);
+                all.push(step);
+                most_bytes = gpu.memory().bytes_reserved.max(most_bytes);
             });
             block_on(steps)?;
-            Ok(ms.split_off(self.spot.warm.min(ms.len())))
+            Ok(all.split_off(self.spot.warm.min(all.len())))
         };
-        self.ms.push(timed(Work::Whole)?);
+        let ms = |steps: &[TimedStep]| steps.iter().map(|step| step.ms).collect();
+        let whole = timed(Work::Whole)?;
+        self.ms.push(ms(&whole));
+        self.step_counts = whole.iter().map(|step| step.counts).collect();
         if self.spot.kind == Kind::Decode {
-            self.bare_ms.push(timed(Work::Bare)?);
+            self.bare_ms.push(ms(&timed(Work::Bare)?));
         }
+        self.gpu_bytes = self.gpu_bytes.max(most_bytes);
         drop(cache);
         block_on(gpu.release_unused())?;
         Ok(())

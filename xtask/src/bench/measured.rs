@@ -24,7 +24,7 @@ pub struct Prefill {
     pub context: u32,
     pub method: String,
     pub ms: Vec<f64>,
-    /// The most bytes of GPU buffers that existed at once meanwhile, in the browser.
+    /// The most bytes of GPU buffers that existed at once meanwhile; natively those of burn, after any chunk but the last.
     pub peak_gpu_bytes: Option<u64>,
     /// The module's own memory afterwards.
     pub wasm_bytes: Option<u64>,
@@ -52,7 +52,10 @@ pub struct Spot {
     /// Over all of these steps, by the pipeline's label.
     #[serde(default)]
     pub kernels: BTreeMap<String, Kernel>,
-    /// Bytes of the GPU buffers that existed during these steps.
+    /// What each step that counts asked of the device by the decoder's own count; the native half's only.
+    #[serde(default)]
+    pub step_counts: Vec<StepCounts>,
+    /// Bytes of the GPU buffers that existed during these steps; natively those of burn.
     pub gpu_bytes: Option<u64>,
 }
 
@@ -79,19 +82,41 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// By the names under which they are shown.
-    pub fn named(&self) -> [(&'static str, u64); 8] {
-        [
-            ("dispatches", self.dispatches),
-            ("submissions", self.submissions),
-            ("bytes uploaded", self.bytes_uploaded),
-            ("bytes read back", self.bytes_read_back),
-            ("buffers", self.buffers),
-            ("bind groups", self.bind_groups),
-            ("shader modules", self.shader_modules),
-            ("pipelines", self.pipelines),
+    /// In the order of the table.
+    pub fn columns(&self) -> Vec<u64> {
+        vec![
+            self.dispatches,
+            self.submissions,
+            self.bytes_uploaded,
+            self.bytes_read_back,
+            self.buffers,
+            self.bind_groups,
+            self.shader_modules,
+            self.pipelines,
         ]
     }
+}
+
+impl StepCounts {
+    /// The first columns of the same table; objects that are made are not counted natively.
+    pub fn columns(&self) -> Vec<u64> {
+        vec![
+            self.dispatches,
+            self.submissions,
+            self.uploaded_bytes,
+            self.read_bytes,
+        ]
+    }
+}
+
+/// What the decoder asked of the device.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCounts {
+    pub dispatches: u64,
+    pub submissions: u64,
+    pub uploaded_bytes: u64,
+    pub read_bytes: u64,
 }
 
 /// The dispatches of one kernel.

@@ -19,10 +19,8 @@ pub struct Section {
 pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
     let mut sections = vec![prefill(native, browser), decode(native, browser)];
     sections.push(limit(native, browser));
-    if let Some(browser) = browser {
-        sections.push(counts(browser));
-        sections.push(memory(browser));
-    }
+    sections.push(counts(native, browser));
+    sections.push(memory(native, browser));
     sections.push(selection(native, browser));
     sections.push(curve(native, browser));
     sections.push(products(native));
@@ -171,64 +169,86 @@ fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
     }
 }
 
-fn counts(browser: &Measured) -> Section {
-    let rows = of_kind(browser, Kind::Decode).map(|spot| {
-        let mut row = vec![json!(spot.context), json!(spot.policy)];
-        let named: Vec<_> = spot.counts.iter().map(|step| step.named()).collect();
-        let columns = named.first().map_or(0, |first| first.len());
-        row.extend((0..columns).map(|column| {
-            let mut values: Vec<u64> = named.iter().map(|step| step[column].1).collect();
-            values.sort_unstable();
-            let (least, most) = (values[0], values[values.len() - 1]);
-            if least == most {
-                json!(least)
-            } else {
-                json!(format!("{least}..{most}"))
+fn counts(native: &Measured, browser: Option<&Measured>) -> Section {
+    let here = of_kind(native, Kind::Decode).map(|spot| {
+        let steps = spot.step_counts.iter().map(|step| step.columns());
+        ("native", spot, steps.collect::<Vec<_>>())
+    });
+    let there = browser.into_iter().flat_map(|it| of_kind(it, Kind::Decode));
+    let there = there.map(|spot| {
+        let steps = spot.counts.iter().map(|step| step.columns());
+        ("browser", spot, steps.collect::<Vec<_>>())
+    });
+    let columns = vec![
+        "where",
+        "context",
+        "policy",
+        "dispatches",
+        "submissions",
+        "bytes uploaded",
+        "bytes read back",
+        "buffers made",
+        "bind groups made",
+        "shader modules made",
+        "pipelines made",
+    ];
+    let counted = here.chain(there).filter(|(_, _, steps)| !steps.is_empty());
+    let rows = counted.map(|(place, spot, steps)| {
+        let mut row = vec![json!(place), json!(spot.context), json!(spot.policy)];
+        let count = columns.len() - row.len();
+        row.extend((0..count).map(|column| {
+            let values = steps.iter().filter_map(|step| step.get(column));
+            match (values.clone().min(), values.max()) {
+                (Some(least), Some(most)) if least < most => json!(format!("{least}..{most}")),
+                (least, _) => json!(least),
             }
         }));
         row
     });
     Section {
         title: "what a step asks of WebGPU",
-        about: "counted at the browser's own objects, a token in the steady state; least and most where steps differ",
-        columns: vec![
-            "context",
-            "policy",
-            "dispatches",
-            "submissions",
-            "bytes uploaded",
-            "bytes read back",
-            "buffers made",
-            "bind groups made",
-            "shader modules made",
-            "pipelines made",
-        ],
+        about: "a token in the steady state, least and most where steps differ; in the browser counted at its own objects, \
+                natively by the decoder at what it records, where objects are not counted",
         rows: rows.collect(),
+        columns,
     }
 }
 
-fn memory(browser: &Measured) -> Section {
+fn memory(native: &Measured, browser: Option<&Measured>) -> Section {
     let mega = |bytes: Option<u64>| json!(bytes.map(|bytes| bytes as f64 / 1e6));
-    let prefill = browser.prefill.iter().map(|prefill| {
+    let mut others = browser.into_iter().flat_map(|it| &it.prefill);
+    let prefill = native.prefill.iter().map(|here| {
+        let there = others.next();
         vec![
-            json!(format!("prompt of {}", prefill.context)),
-            json!(prefill.method),
-            mega(prefill.peak_gpu_bytes),
-            mega(prefill.wasm_bytes),
+            json!(format!("prompt of {}", here.context)),
+            json!(here.method),
+            mega(here.peak_gpu_bytes),
+            mega(there.and_then(|it| it.peak_gpu_bytes)),
+            mega(there.and_then(|it| it.wasm_bytes)),
         ]
     });
-    let decode = of_kind(browser, Kind::Decode).map(|spot| {
+    let decode = pairs(native, browser, Kind::Decode);
+    let decode = decode.into_iter().map(|(here, there)| {
         vec![
-            json!(format!("decoding at {}", spot.context)),
-            json!(spot.policy),
-            mega(spot.gpu_bytes),
+            json!(format!("decoding at {}", here.context)),
+            json!(here.policy),
+            mega(here.gpu_bytes),
+            mega(there.and_then(|it| it.gpu_bytes)),
             Value::Null,
         ]
     });
     Section {
-        title: "memory in the browser, MB",
-        about: "the most bytes of GPU buffers that existed at once, model and cache included, and the module's own memory",
-        columns: vec!["while", "method or policy", "GPU", "wasm"],
+        title: "peak memory, MB",
+        about: "the most bytes of GPU buffers at once, model and cache included: in the browser all that existed, natively what \
+                burn had reserved, looked at after each step and after each chunk of a prompt but the last; and the module's \
+                own memory",
+        columns: vec![
+            "while",
+            "method or policy",
+            "native GPU",
+            "browser GPU",
+            "wasm",
+        ],
         rows: prefill.chain(decode).collect(),
     }
 }
@@ -446,8 +466,18 @@ mod tests {
             })
         };
         let browser = half(json!({ "counts": [counts(243), counts(213)] }));
-        let sections = of(&half(json!({})), Some(&browser));
-        let counted = row(&sections, "what a step asks");
-        assert_eq!(counted[2..4], [json!("213..243"), json!(1)]);
+        let native = half(json!({ "stepCounts": [
+            { "dispatches": 213, "submissions": 1, "uploadedBytes": 20, "readBytes": 16 },
+        ] }));
+        let sections = of(&native, Some(&browser));
+        let section = sections
+            .iter()
+            .find(|it| it.title.starts_with("what a step asks"));
+        let rows = &section.expect("a section").rows;
+        assert_eq!(rows[0][0], json!("native"));
+        assert_eq!(rows[0][3..5], [json!(213), json!(1)]);
+        assert_eq!(rows[0][7], Value::Null);
+        assert_eq!(rows[1][0], json!("browser"));
+        assert_eq!(rows[1][3..5], [json!("213..243"), json!(1)]);
     }
 }
