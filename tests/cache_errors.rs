@@ -79,6 +79,8 @@ fn invalid_fields_are_named_with_their_value() {
         ),
         (small().with_max_new_tokens(0), "max_new_tokens", "0"),
         (small().with_block(0), "block", "0"),
+        (small().with_decay(-0.5), "decay", "-0.5"),
+        (small().with_decay(f32::NAN), "decay", "NaN"),
     ];
     for (config, field, value) in cases {
         let error = config.init(&Device::flex()).expect_err(field);

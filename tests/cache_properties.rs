@@ -20,7 +20,7 @@ fn any_rules() -> impl Strategy<Value = PlainRules> {
         prop::sample::select(PREFILL.to_vec()),
         (1..7_usize, 1..12_usize, 0..3_usize, 1..9_usize),
         prop::sample::select(decode),
-        (0..7_usize, 1..12_usize, 1..40_usize),
+        (0..7_usize, 1..12_usize, 1..40_usize, 0.0..=1.0_f64),
         prop::bool::ANY,
     )
         .prop_map(
@@ -29,7 +29,7 @@ fn any_rules() -> impl Strategy<Value = PlainRules> {
                 prefill,
                 (window, more, kernel, beta),
                 decode,
-                (recent, heavy, max_new_tokens),
+                (recent, heavy, max_new_tokens, decay),
                 average,
             )| PlainRules {
                 layers,
@@ -46,6 +46,7 @@ fn any_rules() -> impl Strategy<Value = PlainRules> {
                 decode_budget: recent + heavy,
                 recent,
                 max_new_tokens,
+                decay,
             },
         )
 }

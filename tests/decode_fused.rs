@@ -267,6 +267,7 @@ fn shapes_by_chance() {
         let config = config(&model, cache_type)
             .with_prefill(prefill)
             .with_decode(decode)
+            .with_decay(any(0, 100) as f32 / 100.0)
             .with_block(any(1, 40));
         let name = format!("{sizes:?}, {prefill}, {decode}, {cache_type:?}");
         agrees(

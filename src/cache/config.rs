@@ -103,6 +103,9 @@ pub struct ScopeCacheConfig {
     /// T: how many tokens are expected to be decoded; the adaptive strategies pace their budget by it.
     #[serde(default = "defaults::max_new_tokens")]
     pub max_new_tokens: usize,
+    /// What a step's attention counts at the next one, from 0 to 1, in the strategies that rank by that of all steps.
+    #[serde(default = "defaults::decay")]
+    pub decay: f32,
     /// Keeps `adaptive` and `discontinuous` within β1. Their published code lets β1(t) = t div δ grow past it near the
     /// end of a generation, because δ is rounded down; `false` is exact to that.
     #[serde(default)]
@@ -132,6 +135,9 @@ mod defaults {
     }
     pub fn recent() -> usize {
         256
+    }
+    pub fn decay() -> f32 {
+        0.99
     }
     pub fn max_new_tokens() -> usize {
         4096
@@ -172,6 +178,7 @@ impl ScopeCacheConfig {
             decode_budget: defaults::decode_budget(),
             recent: defaults::recent(),
             max_new_tokens: defaults::max_new_tokens(),
+            decay: defaults::decay(),
             strict_budget: false,
             block: defaults::block(),
         }
@@ -200,6 +207,8 @@ impl ScopeCacheConfig {
         with_recent: recent, usize;
         /// Sets [`max_new_tokens`](Self::max_new_tokens).
         with_max_new_tokens: max_new_tokens, usize;
+        /// Sets [`decay`](Self::decay).
+        with_decay: decay, f32;
         /// Sets [`strict_budget`](Self::strict_budget).
         with_strict_budget: strict_budget, bool;
         /// Sets [`block`](Self::block).

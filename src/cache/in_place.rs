@@ -74,9 +74,9 @@ impl ScopeCache {
             let cache = &mut self.layers[layer];
             let capacity = cache.store.as_ref().map_or(0, |store| store.capacity());
             let ranked_by = self.config.decode.rule().scope().ranked_by;
-            let decay = ranked_by.decay(cache.state.step());
+            let decay = ranked_by.decay(cache.state.step(), self.config.decay);
             // Scores that add up have to be computed at every step.
-            let scored = scored || matches!(ranked_by, RankedBy::DecayedAttention(_));
+            let scored = scored || ranked_by == RankedBy::DecayedAttention;
             let eviction = cache.state.advance(&self.config, layer);
             steps.push(LayerStep {
                 decay,

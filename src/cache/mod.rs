@@ -31,7 +31,8 @@
 //! | `decayed-h2o` | as `h2o` | as `h2o`, by decayed scores |
 //!
 //! Those of the paper rank by the attention of one step. The last two, which are not the paper's, rank by that of every step
-//! since the prompt: s(t) = 0.99 · s(t − 1) + a(t), with a(t) the scores of step t alone and s(0) = a(0).
+//! since the prompt: s(t) = γ · s(t − 1) + a(t), with a(t) the scores of step t alone, s(0) = a(0), and γ
+//! [`ScopeCacheConfig::decay`].
 //!
 //! # Later turns
 //!

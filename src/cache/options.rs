@@ -69,6 +69,9 @@ pub struct DecodeOptions {
     /// β2: the newest positions, always kept.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub recent: Option<usize>,
+    /// What a step's attention counts at the next one in `decayed-slide` and `decayed-h2o`, from 0 to 1.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub decay: Option<f32>,
     /// Keeps `adaptive` and `discontinuous` within the budget, where their published code passes it.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub strict_budget: Option<bool>,
@@ -101,6 +104,7 @@ impl CacheOptions {
         set(&mut config.kernel, prefill.kernel);
         set(&mut config.recent, decode.recent);
         set(&mut config.strict_budget, decode.strict_budget);
+        set(&mut config.decay, decode.decay);
         if let Some(budget) = &prefill.budget {
             config.prefill_budget = budget.resolve("prefill.budget", Budget::OfPrompt)?;
         }

@@ -43,7 +43,8 @@ impl LayerCache {
         let keys = store.keys.read(slots);
         let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
         let device = store.device();
-        let decay = config.decode.rule().scope().ranked_by.decay(state.step());
+        let ranked_by = config.decode.rule().scope().ranked_by;
+        let decay = ranked_by.decay(state.step(), config.decay);
         let before = (decay > 0.0).then(|| store.scores_but(newest));
         let evidence = (probabilities.clone(), before);
         store.scores = exactly(&device, evidence, |(probabilities, before)| {
@@ -176,7 +177,7 @@ impl Eviction {
     fn apply(&self, store: &SlotStore) -> Tensor<2, Int> {
         let most = self.evicted.iter().copied().max().unwrap_or(0);
         let scores = match self.ranked_by {
-            RankedBy::Attention | RankedBy::DecayedAttention(_) => Some(&store.scores),
+            RankedBy::Attention | RankedBy::DecayedAttention => Some(&store.scores),
             RankedBy::Position => None,
         };
         let barred = self.barred(&store.positions);

@@ -41,6 +41,9 @@ impl ScopeCacheConfig {
         within("recent", self.recent, 0, MOST_TOKENS)?;
         within("max_new_tokens", self.max_new_tokens, 1, MOST_TOKENS)?;
         within("block", self.block, 1, MOST_TOKENS)?;
+        if !(0.0..=1.0).contains(&self.decay) {
+            return Err(ConfigError::new("decay", self.decay, "from 0 to 1"));
+        }
         self.validate_prefill_budget()?;
         self.validate_decode_budget()
     }

@@ -77,6 +77,7 @@ pub fn config(rules: &PlainRules, cache_type: CacheType) -> ScopeCacheConfig {
     .with_decode(strategy(&rules.decode))
     .with_decode_budget(Budget::Slots(rules.decode_budget))
     .with_recent(rules.recent)
+    .with_decay(rules.decay as f32)
     .with_max_new_tokens(rules.max_new_tokens)
     .with_block(16)
 }

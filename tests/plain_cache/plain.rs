@@ -18,6 +18,8 @@ pub struct PlainRules {
     pub decode_budget: usize,
     pub recent: usize,
     pub max_new_tokens: usize,
+    /// What a step's attention still counts at the next step, where that of all counts.
+    pub decay: f64,
 }
 
 /// What one head holds of one token.
@@ -29,9 +31,6 @@ struct Entry {
     /// The attention of the turn's steps so far, the older the less.
     attention: f64,
 }
-
-/// What a step's attention still counts at the next step.
-const DECAY: f64 = 0.99;
 
 #[derive(Debug, Clone, Default)]
 struct Layer {
@@ -183,7 +182,7 @@ impl PlainCache {
             }
             for (entry, score) in state.heads[head].iter_mut().zip(&mut score) {
                 let before = if step == 0 { 0.0 } else { entry.attention };
-                entry.attention = DECAY * before + *score;
+                entry.attention = rules.decay * before + *score;
                 if rules.decode.starts_with("decayed-") {
                     *score = entry.attention;
                 }

@@ -23,6 +23,7 @@ pub fn rules(prefill: &str, decode: &str) -> PlainRules {
         decode_budget: 9,
         recent: 3,
         max_new_tokens: 24,
+        decay: 0.99,
     }
 }
 
@@ -155,6 +156,17 @@ pub async fn smallest_budgets(device: &Device) {
         (rules.prefill_budget, rules.window, rules.kernel) = (2, 1, 1);
         (rules.decode_budget, rules.recent) = (1, 0);
         run(&rules, device, 12, 60).await;
+    }
+}
+
+/// From one step's attention alone to all of it for good.
+pub async fn any_decay(device: &Device) {
+    for decode in ["decayed-slide", "decayed-h2o"] {
+        for decay in [0.0, 0.5, 0.9, 1.0] {
+            let mut rules = rules("snapkv", decode);
+            rules.decay = decay;
+            run(&rules, device, 31, 65).await;
+        }
     }
 }
 

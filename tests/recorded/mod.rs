@@ -66,6 +66,8 @@ impl Record {
                 decode_budget: number("decode_budget"),
                 recent: number("recent"),
                 max_new_tokens: number("max_new_tokens"),
+                // Of no strategy that is recorded.
+                decay: 0.0,
             },
             tensors,
             kept: file.tensor("kept").expect("kept").data().to_vec(),

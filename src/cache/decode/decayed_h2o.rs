@@ -2,14 +2,14 @@
 //! where attention goes.
 
 use super::h2o::H2o;
-use super::{DECAY, DecodeRule, HeadSlots, RankedBy, Scope, Step, TurnBudgets, UNIFIED};
+use super::{DecodeRule, HeadSlots, RankedBy, Scope, Step, TurnBudgets, UNIFIED};
 
 pub(super) struct DecayedH2o;
 
 impl DecodeRule for DecayedH2o {
     fn scope(&self) -> Scope {
         Scope {
-            ranked_by: RankedBy::DecayedAttention(DECAY),
+            ranked_by: RankedBy::DecayedAttention,
             ..UNIFIED
         }
     }

@@ -2,14 +2,14 @@
 //! at the steps that don't.
 
 use super::slide::Slide;
-use super::{DECAY, DecodeRule, HeadSlots, RankedBy, SPLIT, Scope, Step, TurnBudgets};
+use super::{DecodeRule, HeadSlots, RankedBy, SPLIT, Scope, Step, TurnBudgets};
 
 pub(super) struct DecayedSlide;
 
 impl DecodeRule for DecayedSlide {
     fn scope(&self) -> Scope {
         Scope {
-            ranked_by: RankedBy::DecayedAttention(DECAY),
+            ranked_by: RankedBy::DecayedAttention,
             ..SPLIT
         }
     }

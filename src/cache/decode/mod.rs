@@ -61,19 +61,20 @@ pub struct Scope {
 pub enum RankedBy {
     /// This step's attention, largest first.
     Attention,
-    /// The attention of this step and all before it since the prompt, each step's counting this much of the next one's;
-    /// largest first.
-    DecayedAttention(f32),
+    /// The attention of this step and all before it since the prompt, each step's counting
+    /// [`ScopeCacheConfig::decay`](super::ScopeCacheConfig::decay) of the next one's; largest first.
+    DecayedAttention,
     /// The position itself, earliest first.
     Position,
 }
 
 impl RankedBy {
-    /// How much of the scores of the step before goes into those of a step, `step` being those since the prompt.
-    pub fn decay(self, step: usize) -> f32 {
+    /// How much of the scores of the step before goes into those of a step, `step` being those since the prompt, where
+    /// `decay` is the cache's.
+    pub fn decay(self, step: usize, decay: f32) -> f32 {
         match self {
             // What the prompt's own selection was made by is another measure.
-            Self::DecayedAttention(decay) if step > 0 => decay,
+            Self::DecayedAttention if step > 0 => decay,
             _ => 0.0,
         }
     }
@@ -109,9 +110,6 @@ const SPLIT: Scope = Scope {
     keeps_recent: true,
     ranked_by: RankedBy::Attention,
 };
-
-/// What a step's attention counts at the next step in [`RankedBy::DecayedAttention`].
-const DECAY: f32 = 0.99;
 
 /// Strategies that treat prompt and decode positions alike.
 const UNIFIED: Scope = Scope {

@@ -37,6 +37,9 @@ pub struct CacheArguments {
     /// β2: the newest positions, which are always kept
     #[arg(long, value_name = "TOKENS", default_value_t = defaults().recent)]
     recent: usize,
+    /// What a step's attention counts at the next one in decayed-slide and decayed-h2o, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = defaults().decay)]
+    decay: f32,
     /// Keep adaptive and discontinuous within the decode budget, which their published code passes near the end
     #[arg(long)]
     strict_budget: bool,
@@ -99,6 +102,7 @@ impl CacheArguments {
                 strategy: self.decode_strategy,
                 budget: Some(self.decode_budget.clone()),
                 recent: Some(self.recent),
+                decay: Some(self.decay),
                 strict_budget: Some(self.strict_budget),
             },
         }
