@@ -71,10 +71,6 @@ impl BuiltIn {
         let found = short.find(|name| named(name) == Ok(self));
         found.unwrap_or_default()
     }
-
-    fn decodes(self) -> bool {
-        self.decode != DecodeStrategy::Full
-    }
 }
 
 /// A policy that is compared.
@@ -86,33 +82,74 @@ pub struct Compared {
 }
 
 enum Rules {
-    BuiltIn(BuiltIn, Budget, Budget),
+    BuiltIn(BuiltIn, Shares),
     Options(Box<Policy>),
+}
+
+/// Budgets of a policy by name.
+#[derive(Clone, Copy)]
+struct Shares {
+    /// A, of the prompt.
+    prefill: f32,
+    /// B, of the answer.
+    decode: f32,
+    /// A, of what both make together; as they are, if `None`.
+    split: Option<f32>,
+}
+
+impl Shares {
+    /// A and B for a prompt and an answer of so many tokens. A has room for the observation window and one more, and is no
+    /// more than the prompt.
+    fn budgets(self, prompt: usize, answer: usize, window: usize) -> (Budget, Budget) {
+        let (prefill, decode) = (
+            Budget::OfPrompt(self.prefill),
+            Budget::OfExpected(self.decode),
+        );
+        let Some(split) = self.split else {
+            return (prefill, decode);
+        };
+        let slots = |budget: Budget, least| budget.slots(prompt, answer, least);
+        let all = slots(prefill, window + 1) + slots(decode, 1);
+        let of_prompt = (f64::from(split) * all as f64).round() as usize;
+        let of_prompt = of_prompt.min(prompt).max(window + 1);
+        let rest = all.saturating_sub(of_prompt).max(1);
+        (Budget::Slots(of_prompt), Budget::Slots(rest))
+    }
 }
 
 /// All that is asked for, each once, in the order asked for. What can't be is refused before a model is loaded for it.
 pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
-    let recent = Some(arguments.recent_share.0);
-    let mut all: Vec<Compared> = Vec::new();
     let mut named: Vec<BuiltIn> = arguments.names.iter().flatten().copied().collect();
     if named.is_empty() && arguments.others.is_empty() {
         named = paper();
     }
-    for ratio in &arguments.decode_ratio {
+    let splits: Vec<Option<f32>> = match arguments.split.as_slice() {
+        [] => vec![None],
+        splits => splits.iter().map(|split| Some(split.0)).collect(),
+    };
+    let mut all: Vec<Compared> = Vec::new();
+    for decode in arguments.decode_ratio.iter().map(|ratio| ratio.0) {
         for &built_in in &named {
-            let name = match built_in.decodes() {
-                true => format!("{} {}%", built_in.name(), ratio.0 * 100.0),
-                false => built_in.name(),
-            };
-            let prefill = Budget::OfPrompt(arguments.prefill_share.0);
-            let rules = Rules::BuiltIn(built_in, prefill, Budget::OfExpected(ratio.0));
-            all.push(Compared {
-                name,
-                rules,
-                recent,
-            });
+            for recent in arguments.recent_share.iter().map(|share| share.0) {
+                for &split in &splits {
+                    let prefill = arguments.prefill_share.0;
+                    let split = split.filter(|_| built_in.compresses());
+                    let shares = Shares {
+                        prefill,
+                        decode,
+                        split,
+                    };
+                    let several = arguments.recent_share.len() > 1;
+                    all.push(Compared {
+                        name: built_in.title(shares, several.then_some(recent)),
+                        rules: Rules::BuiltIn(built_in, shares),
+                        recent: Some(recent),
+                    });
+                }
+            }
         }
     }
+    let recent = arguments.recent_share.first().map(|share| share.0);
     for policy in &arguments.others {
         let said = policy.name.contains("recent=");
         all.push(Compared {
@@ -133,6 +170,31 @@ pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
     Ok(all)
 }
 
+impl BuiltIn {
+    fn decodes(self) -> bool {
+        self.decode != DecodeStrategy::Full
+    }
+
+    fn compresses(self) -> bool {
+        self.prefill != PrefillMethod::Full
+    }
+
+    /// Its name with all that tells it apart from others of the same run.
+    fn title(self, shares: Shares, recent: Option<f32>) -> String {
+        let mut title = self.name();
+        if self.decodes() {
+            title += &format!(" {}%", shares.decode * 100.0);
+            if let Some(recent) = recent {
+                title += &format!(" recent {}%", recent * 100.0);
+            }
+        }
+        if let Some(split) = shares.split {
+            title += &format!(" split {}%", split * 100.0);
+        }
+        title
+    }
+}
+
 impl Compared {
     /// Its configuration for a model's cache, a prompt and an answer of so many tokens.
     pub fn config(
@@ -143,11 +205,13 @@ impl Compared {
     ) -> Result<ScopeCacheConfig, CacheError> {
         let base = model.with_max_new_tokens(answer).with_recent(0);
         let mut config = match &self.rules {
-            Rules::BuiltIn(built_in, prefill, decode) => base
-                .with_prefill(built_in.prefill)
-                .with_prefill_budget(*prefill)
-                .with_decode(built_in.decode)
-                .with_decode_budget(*decode),
+            Rules::BuiltIn(built_in, shares) => {
+                let (prefill, decode) = shares.budgets(prompt, answer, base.observation_window);
+                base.with_prefill(built_in.prefill)
+                    .with_prefill_budget(prefill)
+                    .with_decode(built_in.decode)
+                    .with_decode_budget(decode)
+            }
             Rules::Options(policy) => {
                 let mut options = policy.cache.options();
                 options.decode.recent = options.decode.recent.filter(|_| self.recent.is_none());
@@ -182,5 +246,47 @@ mod tests {
         for wrong in ["", "snapkv", "best+slide", "snapkv+best", "tova"] {
             assert!(built_in(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_split_divides_the_same_slots_anew() {
+        let shares = |split| Shares {
+            prefill: 0.5,
+            decode: 0.25,
+            split,
+        };
+        // Half of 800 and a quarter of 200 are 450.
+        let (prefill, decode) = shares(Some(0.8)).budgets(800, 200, 8);
+        assert_eq!((prefill, decode), (Budget::Slots(360), Budget::Slots(90)));
+        let (prefill, decode) = shares(None).budgets(800, 200, 8);
+        assert_eq!(
+            [prefill.slots(800, 200, 1), decode.slots(800, 200, 1)],
+            [400, 50]
+        );
+        // Never more than there is of the prompt, never less than its window and one more.
+        let (prefill, decode) = shares(Some(1.0)).budgets(20, 1000, 8);
+        assert_eq!((prefill, decode), (Budget::Slots(20), Budget::Slots(240)));
+        let (prefill, decode) = shares(Some(0.001)).budgets(800, 200, 8);
+        assert_eq!((prefill, decode), (Budget::Slots(9), Budget::Slots(441)));
+    }
+
+    #[test]
+    fn names_say_what_tells_policies_apart() {
+        let title = |name, split, recent| {
+            let shares = Shares {
+                prefill: 0.5,
+                decode: 0.25,
+                split,
+            };
+            named(name).unwrap().title(shares, recent)
+        };
+        assert_eq!(title("full", None, Some(0.5)), "full");
+        assert_eq!(title("slide", None, None), "slide 25%");
+        assert_eq!(title("slide", None, Some(0.5)), "slide 25% recent 50%");
+        assert_eq!(title("h2o", Some(0.75), None), "h2o 25% split 75%");
+        assert_eq!(
+            title("snapkv+full", Some(0.75), Some(0.5)),
+            "snapkv+full split 75%"
+        );
     }
 }

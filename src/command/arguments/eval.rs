@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{FidelityArguments, Place, PoliciesArguments};
+use super::{FidelityArguments, Place, PoliciesArguments, ReadmeArguments};
 
 /// Measure what cache policies cost in quality
 #[derive(Args)]
@@ -45,7 +45,6 @@ pub struct TraceArguments {
     /// Write everything that was measured to this file
     #[arg(long = "json", value_name = "PATH")]
     pub output: Option<PathBuf>,
-    /// Write a table between <!-- trace --> and <!-- /trace --> in this Markdown file
-    #[arg(long, value_name = "PATH")]
-    pub readme: Option<PathBuf>,
+    #[command(flatten)]
+    pub readme: ReadmeArguments,
 }

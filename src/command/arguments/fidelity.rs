@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Place, PoliciesArguments};
+use super::{Place, PoliciesArguments, ReadmeArguments};
 
 /// Fidelity: how far what a model says under a cache policy is from what it says under a full cache
 ///
@@ -49,10 +49,8 @@ pub struct FidelityArguments {
     /// Write everything that was measured to this file, after each example, and go on from what is there
     #[arg(long = "json", value_name = "PATH")]
     pub output: Option<PathBuf>,
-    /// Write tables between <!-- fidelity --> and <!-- /fidelity --> in this Markdown file, and the plot that they show to
-    /// docs/fidelity.svg beside it
-    #[arg(long, value_name = "PATH")]
-    pub readme: Option<PathBuf>,
+    #[command(flatten)]
+    pub readme: ReadmeArguments,
 }
 
 fn at_least_two(text: &str) -> Result<usize, String> {

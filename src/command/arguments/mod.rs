@@ -5,6 +5,7 @@ mod eval;
 mod fidelity;
 mod policies;
 mod prompt;
+mod readme;
 mod sampling;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use eval::{EvalArguments, Measure, TraceArguments};
 pub use fidelity::FidelityArguments;
 pub use policies::{PoliciesArguments, Policy};
 pub use prompt::PromptArguments;
+pub use readme::ReadmeArguments;
 pub use sampling::SamplingArguments;
 
 /// Continue a prompt under a cache policy

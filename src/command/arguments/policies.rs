@@ -20,9 +20,14 @@ pub struct PoliciesArguments {
     /// A: prefill budget of the policies by name, as a share of the prompt
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
     pub prefill_share: Share,
-    /// β2: the newest positions, always kept, as a share of the decode budget, where a policy does not say it
-    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
-    pub recent_share: Share,
+    /// The prefill budget's share of all slots: those of both budgets, as above, are divided by it anew, which changes what
+    /// is kept but hardly how much. Of the policies by name that compress the prompt
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = Share::parse)]
+    pub split: Vec<Share>,
+    /// β2: the newest positions, always kept, as a share of the decode budget. A policy of --policy that does not say it has
+    /// the first of several
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.5"], value_parser = Share::parse)]
+    pub recent_share: Vec<Share>,
     /// One more policy, by the cache options of `kvscope generate` without their dashes, such as "prefill-method=snapkv
     /// prefill-budget=30% decode-strategy=slide decode-budget=128 recent=16". May be given several times
     #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]

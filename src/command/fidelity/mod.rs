@@ -31,8 +31,9 @@ use super::{file, interrupt, progress, readme};
 
 pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     let policies = compared(&arguments.policies)?;
-    if let Some(path) = &arguments.readme {
-        readme::check(path, "fidelity")?;
+    let place = arguments.readme.place("fidelity");
+    if let Some((path, section)) = place {
+        readme::check(path, section)?;
     }
     let data = data::read(&arguments.data)?;
     let identity = Identity::new(arguments, &data, &policies)?;
@@ -88,22 +89,23 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     record.summary = summary::summary(&record, arguments.bootstrap, arguments.seed);
     record.write(arguments.output.as_deref())?;
     print(&record);
-    if let Some(path) = &arguments.readme {
-        show(path, &record)?;
+    if let Some((path, section)) = place {
+        show(path, section, &record)?;
     }
     Ok(Ended::Whole)
 }
 
 /// Writes tables and plot.
-fn show(path: &Path, record: &Record) -> Result<(), Failure> {
-    const PLOT: &str = "docs/fidelity.svg";
+fn show(path: &Path, section: &str, record: &Record) -> Result<(), Failure> {
     let command = invocation();
-    let plot = path.with_file_name(PLOT);
-    if let Some(folder) = plot.parent() {
+    let plot = format!("docs/{section}.svg");
+    let file = path.with_file_name(&plot);
+    if let Some(folder) = file.parent() {
         create_dir_all(folder).map_err(Failure::Output)?;
     }
-    file::replace(&plot, plot::svg(&record.summary).as_bytes()).map_err(Failure::Output)?;
-    readme::put(path, "fidelity", &table::markdown(record, &command, PLOT))
+    file::replace(&file, plot::svg(&record.summary).as_bytes()).map_err(Failure::Output)?;
+    let text = table::markdown(record, &command, &plot);
+    readme::put(path, section, &text)
 }
 
 /// File and line of the examples that are not in `record`. The first of each file come first, so that a run that is ended

@@ -15,13 +15,15 @@ const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
 /// Decode strategies and a colour each that stands out on either ground.
-const STRATEGIES: [(&str, &str); 6] = [
+const STRATEGIES: [(&str, &str); 8] = [
     ("slide", "#2f81f7"),
     ("adaptive", "#d9730d"),
     ("discontinuous", "#2da44e"),
     ("h2o", "#cf3f6b"),
     ("pyramidinfer", "#9a6ee0"),
     ("streamingllm", "#a08a2c"),
+    ("decayed-slide", "#0e8a8a"),
+    ("decayed-h2o", "#b5533c"),
 ];
 
 /// The colour of all others.
@@ -195,10 +197,10 @@ fn legend(svg: &mut String) {
 
 /// Prefill method, decode strategy and whether the mark is hollow, of a policy's name.
 fn kind(policy: &str) -> (&str, &str, bool) {
-    let (name, ratio) = policy.split_once(' ').unwrap_or((policy, ""));
-    let ratio = ratio
-        .strip_suffix('%')
-        .and_then(|it| it.parse::<f64>().ok());
+    let mut words = policy.split(' ');
+    let name = words.next().unwrap_or_default();
+    let ratio = words.next().and_then(|ratio| ratio.strip_suffix('%'));
+    let ratio = ratio.and_then(|it| it.parse::<f64>().ok());
     match (named(name), ratio) {
         (Ok(BuiltIn { prefill, decode }), Some(ratio)) => {
             (prefill.name(), decode.name(), ratio < 25.0)

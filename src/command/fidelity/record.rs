@@ -25,7 +25,7 @@ pub struct Identity {
     /// Names of the policies; they say their budgets, but for the shares below.
     pub policies: Vec<String>,
     pub prefill_share: f32,
-    pub recent_share: f32,
+    pub recent_share: Vec<f32>,
     pub max_answer: Option<usize>,
     pub raw: bool,
     /// `cpu` or `gpu`.
@@ -77,7 +77,12 @@ impl Identity {
             data: data.collect(),
             policies: policies.iter().map(|it| it.name.clone()).collect(),
             prefill_share: arguments.policies.prefill_share.0,
-            recent_share: arguments.policies.recent_share.0,
+            recent_share: arguments
+                .policies
+                .recent_share
+                .iter()
+                .map(|share| share.0)
+                .collect(),
             max_answer: arguments.max_answer,
             raw: arguments.raw,
             device: device.to_owned(),

@@ -55,8 +55,9 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
         Program::random(lines, arguments.seed)?;
     }
     let policies = compared(&arguments.policies)?;
-    if let Some(path) = &arguments.readme {
-        readme::check(path, "trace")?;
+    let place = arguments.readme.place("trace");
+    if let Some((path, section)) = place {
+        readme::check(path, section)?;
     }
     let begun = Instant::now();
     let cancel = interrupt::cancel_on_interrupt();
@@ -84,9 +85,9 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
             }
         }
     }
-    if let Some(path) = &arguments.readme {
+    if let Some((path, section)) = place {
         let minutes = begun.elapsed().as_secs_f64() / 60.0;
-        readme::put(path, "trace", &table::markdown(&report, minutes))?;
+        readme::put(path, section, &table::markdown(&report, minutes))?;
     }
     Ok(Ended::Whole)
 }
