@@ -183,16 +183,22 @@ impl BuiltIn {
     fn title(self, shares: Shares, recent: Option<f32>) -> String {
         let mut title = self.name();
         if self.decodes() {
-            title += &format!(" {}%", shares.decode * 100.0);
+            title += &format!(" {}", percent(shares.decode));
             if let Some(recent) = recent {
-                title += &format!(" recent {}%", recent * 100.0);
+                title += &format!(" recent {}", percent(recent));
             }
         }
         if let Some(split) = shares.split {
-            title += &format!(" split {}%", split * 100.0);
+            title += &format!(" split {}", percent(split));
         }
         title
     }
+}
+
+/// A share of 1 to a tenth of a percent: as f32, 0.3 times 100 is a little more than 30.
+fn percent(share: f32) -> String {
+    let tenths = (f64::from(share) * 1000.0).round();
+    format!("{}%", tenths / 10.0)
 }
 
 impl Compared {
@@ -283,7 +289,7 @@ mod tests {
         assert_eq!(title("full", None, Some(0.5)), "full");
         assert_eq!(title("slide", None, None), "slide 25%");
         assert_eq!(title("slide", None, Some(0.5)), "slide 25% recent 50%");
-        assert_eq!(title("h2o", Some(0.75), None), "h2o 25% split 75%");
+        assert_eq!(title("h2o", Some(0.3), None), "h2o 25% split 30%");
         assert_eq!(
             title("snapkv+full", Some(0.75), Some(0.5)),
             "snapkv+full split 75%"
