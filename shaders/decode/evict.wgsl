@@ -57,46 +57,53 @@ fn main(
         scores[first + slot] = score;
     }
 
+    // The slot that ranks lowest among this thread's own; it is looked for again only when it has been emptied.
+    var lowest = ABOVE;
+    var position = -1;
+    var at = {{ nothing }}u;
+    var sought = true;
     for (var turn = 0u; turn < layer.z; turn += 1u) {
-        var lowest = ABOVE;
-        var position = -1;
-        var at = {{ nothing }}u;
-        for (var slot = thread; slot < reach; slot += THREADS) {
-            let own = positions[first + slot];
-            if own < from_position || own >= recent || own < 0 {
-                continue;
-            }
-            var score = 0.0;
-            if !by_position {
-                score = scores[first + slot];
-                // What is not a number compares with none, and goes first.
-                score = select(-1.0, score, score >= 0.0);
-            }
-            if score < lowest || (score == lowest && own > position) {
-                lowest = score;
-                position = own;
-                at = slot;
-            }
-        }
-        least[thread] = lowest;
-        latest[thread] = position;
-        where_is[thread] = at;
-        workgroupBarrier();
-        if thread == 0u {
-            for (var i = 1u; i < THREADS; i += 1u) {
-                if least[i] < lowest || (least[i] == lowest && latest[i] > position) {
-                    lowest = least[i];
-                    position = latest[i];
-                    at = where_is[i];
+        if sought {
+            lowest = ABOVE;
+            position = -1;
+            at = {{ nothing }}u;
+            for (var slot = thread; slot < reach; slot += THREADS) {
+                let own = positions[first + slot];
+                if own < from_position || own >= recent || own < 0 {
+                    continue;
+                }
+                var score = 0.0;
+                if !by_position {
+                    score = scores[first + slot];
+                    // What is not a number compares with none, and goes first.
+                    score = select(-1.0, score, score >= 0.0);
+                }
+                if score < lowest || (score == lowest && own > position) {
+                    lowest = score;
+                    position = own;
+                    at = slot;
                 }
             }
-            evicted = at;
+            least[thread] = lowest;
+            latest[thread] = position;
+            where_is[thread] = at;
+        }
+        workgroupBarrier();
+        if thread == 0u {
+            var best = 0u;
+            for (var i = 1u; i < THREADS; i += 1u) {
+                if least[i] < least[best] || (least[i] == least[best] && latest[i] > latest[best]) {
+                    best = i;
+                }
+            }
+            evicted = where_is[best];
             let entry = place.x * {{ kv_heads }}u + kv;
-            next[entry] = min(next[entry], at);
+            next[entry] = min(next[entry], evicted);
         }
         workgroupBarrier();
         // Whoever reads this slot's position also writes it.
-        if evicted != {{ nothing }}u && evicted % THREADS == thread {
+        sought = evicted != {{ nothing }}u && evicted % THREADS == thread;
+        if sought {
             positions[first + evicted] = -1;
         }
     }
