@@ -57,16 +57,13 @@ fn main(
         scores[first + slot] = score;
     }
 
-    // The slot that ranks lowest among this thread's own; it is looked for again only when it has been emptied.
-    var lowest = ABOVE;
-    var position = -1;
-    var at = {{ nothing }}u;
+    // Whether the slot that ranks lowest among this thread's own is to be looked for: at first, and when it has been emptied.
     var sought = true;
     for (var turn = 0u; turn < layer.z; turn += 1u) {
         if sought {
-            lowest = ABOVE;
-            position = -1;
-            at = {{ nothing }}u;
+            var lowest = ABOVE;
+            var position = -1;
+            var at = {{ nothing }}u;
             for (var slot = thread; slot < reach; slot += THREADS) {
                 let own = positions[first + slot];
                 if own < from_position || own >= recent || own < 0 {
