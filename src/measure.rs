@@ -25,7 +25,7 @@ pub struct TimedStep {
     pub position: usize,
     /// Milliseconds from its recording to its result.
     pub ms: f64,
-    /// What it asked of the device, by the decoder's own count; nothing for [`Work::Bare`].
+    /// What it asked of the device, by the decoder's own count, which has nothing for [`Work::Bare`].
     pub counts: StepCounts,
 }
 
@@ -67,14 +67,10 @@ pub async fn steps(
             gpu.release_unused().await?;
         }
         let ms = start.elapsed().as_secs_f64() * 1000.0;
-        let counts = match work {
-            Work::Whole => decoder.counts(),
-            Work::Bare => StepCounts::default(),
-        };
         on_step(TimedStep {
             position,
             ms,
-            counts,
+            counts: decoder.counts(),
         });
     }
     Ok(count)

@@ -24,7 +24,7 @@ pub struct Measured<'a> {
     /// The same of bare steps.
     bare_ms: Vec<Vec<f64>>,
     /// What each step that counts asked of the device, in the last round.
-    step_counts: Vec<StepCounts>,
+    counts: Vec<StepCounts>,
     /// The most bytes that burn had reserved on the device during these steps: model and cache.
     gpu_bytes: u64,
 }
@@ -52,7 +52,7 @@ impl<'a> Measured<'a> {
             cache_bytes: 0,
             ms: Vec::new(),
             bare_ms: Vec::new(),
-            step_counts: Vec::new(),
+            counts: Vec::new(),
             gpu_bytes: 0,
         }
     }
@@ -83,7 +83,7 @@ impl<'a> Measured<'a> {
         let ms = |steps: &[TimedStep]| steps.iter().map(|step| step.ms).collect();
         let whole = timed(Work::Whole)?;
         self.ms.push(ms(&whole));
-        self.step_counts = whole.iter().map(|step| step.counts).collect();
+        self.counts = whole.iter().map(|step| step.counts).collect();
         if self.spot.kind == Kind::Decode {
             self.bare_ms.push(ms(&timed(Work::Bare)?));
         }

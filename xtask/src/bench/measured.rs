@@ -46,15 +46,12 @@ pub struct Spot {
     /// Of each step that counts, in each round.
     pub ms: Vec<Vec<f64>>,
     pub bare_ms: Vec<Vec<f64>>,
-    /// Of each step that counts, in one round; the browser's only.
+    /// Of each step that counts, in one round.
     #[serde(default)]
     pub counts: Vec<Counts>,
     /// Over all of these steps, by the pipeline's label.
     #[serde(default)]
     pub kernels: BTreeMap<String, Kernel>,
-    /// What each step that counts asked of the device by the decoder's own count; the native half's only.
-    #[serde(default)]
-    pub step_counts: Vec<StepCounts>,
     /// Bytes of the GPU buffers that existed during these steps; natively those of burn.
     pub gpu_bytes: Option<u64>,
 }
@@ -67,56 +64,37 @@ pub enum Kind {
     Curve,
 }
 
-/// What was asked of WebGPU.
+/// What was asked of WebGPU: in the browser counted at its own objects, natively by the decoder, which has names of its own
+/// for bytes and does not count what is made.
 #[derive(Deserialize, Serialize, Clone, Copy, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     pub dispatches: u64,
     pub submissions: u64,
+    #[serde(alias = "uploadedBytes")]
     pub bytes_uploaded: u64,
+    #[serde(alias = "readBytes")]
     pub bytes_read_back: u64,
-    pub buffers: u64,
-    pub bind_groups: u64,
-    pub shader_modules: u64,
-    pub pipelines: u64,
+    pub buffers: Option<u64>,
+    pub bind_groups: Option<u64>,
+    pub shader_modules: Option<u64>,
+    pub pipelines: Option<u64>,
 }
 
 impl Counts {
     /// In the order of the table.
-    pub fn columns(&self) -> Vec<u64> {
-        vec![
-            self.dispatches,
-            self.submissions,
-            self.bytes_uploaded,
-            self.bytes_read_back,
+    pub fn columns(&self) -> [Option<u64>; 8] {
+        [
+            Some(self.dispatches),
+            Some(self.submissions),
+            Some(self.bytes_uploaded),
+            Some(self.bytes_read_back),
             self.buffers,
             self.bind_groups,
             self.shader_modules,
             self.pipelines,
         ]
     }
-}
-
-impl StepCounts {
-    /// The first columns of the same table; objects that are made are not counted natively.
-    pub fn columns(&self) -> Vec<u64> {
-        vec![
-            self.dispatches,
-            self.submissions,
-            self.uploaded_bytes,
-            self.read_bytes,
-        ]
-    }
-}
-
-/// What the decoder asked of the device.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "camelCase")]
-pub struct StepCounts {
-    pub dispatches: u64,
-    pub submissions: u64,
-    pub uploaded_bytes: u64,
-    pub read_bytes: u64,
 }
 
 /// The dispatches of one kernel.

@@ -170,47 +170,42 @@ fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
 }
 
 fn counts(native: &Measured, browser: Option<&Measured>) -> Section {
-    let here = of_kind(native, Kind::Decode).map(|spot| {
-        let steps = spot.step_counts.iter().map(|step| step.columns());
-        ("native", spot, steps.collect::<Vec<_>>())
-    });
-    let there = browser.into_iter().flat_map(|it| of_kind(it, Kind::Decode));
-    let there = there.map(|spot| {
-        let steps = spot.counts.iter().map(|step| step.columns());
-        ("browser", spot, steps.collect::<Vec<_>>())
-    });
-    let columns = vec![
-        "where",
-        "context",
-        "policy",
-        "dispatches",
-        "submissions",
-        "bytes uploaded",
-        "bytes read back",
-        "buffers made",
-        "bind groups made",
-        "shader modules made",
-        "pipelines made",
-    ];
-    let counted = here.chain(there).filter(|(_, _, steps)| !steps.is_empty());
-    let rows = counted.map(|(place, spot, steps)| {
-        let mut row = vec![json!(place), json!(spot.context), json!(spot.policy)];
-        let count = columns.len() - row.len();
-        row.extend((0..count).map(|column| {
-            let values = steps.iter().filter_map(|step| step.get(column));
-            match (values.clone().min(), values.max()) {
-                (Some(least), Some(most)) if least < most => json!(format!("{least}..{most}")),
-                (least, _) => json!(least),
-            }
-        }));
-        row
-    });
+    let mut rows = Vec::new();
+    for (place, measured) in [("native", Some(native)), ("browser", browser)] {
+        let spots = measured
+            .into_iter()
+            .flat_map(|it| of_kind(it, Kind::Decode));
+        for spot in spots.filter(|spot| !spot.counts.is_empty()) {
+            let mut row = vec![json!(place), json!(spot.context), json!(spot.policy)];
+            let steps: Vec<_> = spot.counts.iter().map(|step| step.columns()).collect();
+            row.extend((0..steps[0].len()).map(|column| {
+                let values = steps.iter().filter_map(|step| step[column]);
+                match (values.clone().min(), values.max()) {
+                    (Some(least), Some(most)) if least < most => json!(format!("{least}..{most}")),
+                    (least, _) => json!(least),
+                }
+            }));
+            rows.push(row);
+        }
+    }
     Section {
         title: "what a step asks of WebGPU",
         about: "a token in the steady state, least and most where steps differ; in the browser counted at its own objects, \
                 natively by the decoder at what it records, where objects are not counted",
-        rows: rows.collect(),
-        columns,
+        columns: vec![
+            "where",
+            "context",
+            "policy",
+            "dispatches",
+            "submissions",
+            "bytes uploaded",
+            "bytes read back",
+            "buffers made",
+            "bind groups made",
+            "shader modules made",
+            "pipelines made",
+        ],
+        rows,
     }
 }
 
@@ -466,7 +461,7 @@ mod tests {
             })
         };
         let browser = half(json!({ "counts": [counts(243), counts(213)] }));
-        let native = half(json!({ "stepCounts": [
+        let native = half(json!({ "counts": [
             { "dispatches": 213, "submissions": 1, "uploadedBytes": 20, "readBytes": 16 },
         ] }));
         let sections = of(&native, Some(&browser));
