@@ -71,6 +71,56 @@ impl BuiltIn {
         let found = short.find(|name| named(name) == Ok(self));
         found.unwrap_or_default()
     }
+
+    fn decodes(self) -> bool {
+        self.decode != DecodeStrategy::Full
+    }
+
+    fn compresses(self) -> bool {
+        self.prefill != PrefillMethod::Full
+    }
+
+    /// Its name with all that tells it apart from others of the same run.
+    fn title(self, shares: Shares, recent: Option<f32>) -> String {
+        let mut title = self.name();
+        if self.decodes() {
+            title += &format!(" {}", in_percent(shares.decode));
+            if let Some(recent) = recent {
+                title += &format!(" recent {}", in_percent(recent));
+            }
+        }
+        if let Some(split) = shares.split {
+            title += &format!(" split {}", in_percent(split));
+        }
+        title
+    }
+
+    /// It with a decode budget of that share, once for each of the recent shares and splits that are asked for.
+    fn at(self, decode: f32, arguments: &PoliciesArguments) -> Vec<Compared> {
+        let splits: Vec<Option<f32>> = match arguments.split.as_slice() {
+            splits if self.compresses() && !splits.is_empty() => {
+                splits.iter().map(|split| Some(split.0)).collect()
+            }
+            _ => vec![None],
+        };
+        let several = arguments.recent_share.len() > 1;
+        let mut all = Vec::new();
+        for recent in arguments.recent_share.iter().map(|share| share.0) {
+            all.extend(splits.iter().map(|&split| {
+                let shares = Shares {
+                    prefill: arguments.prefill_share.0,
+                    decode,
+                    split,
+                };
+                Compared {
+                    name: self.title(shares, several.then_some(recent)),
+                    rules: Rules::BuiltIn(self, shares),
+                    recent: Some(recent),
+                }
+            }));
+        }
+        all
+    }
 }
 
 /// A policy that is compared.
@@ -123,31 +173,9 @@ pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
     if named.is_empty() && arguments.others.is_empty() {
         named = paper();
     }
-    let splits: Vec<Option<f32>> = match arguments.split.as_slice() {
-        [] => vec![None],
-        splits => splits.iter().map(|split| Some(split.0)).collect(),
-    };
     let mut all: Vec<Compared> = Vec::new();
-    for decode in arguments.decode_ratio.iter().map(|ratio| ratio.0) {
-        for &built_in in &named {
-            for recent in arguments.recent_share.iter().map(|share| share.0) {
-                for &split in &splits {
-                    let prefill = arguments.prefill_share.0;
-                    let split = split.filter(|_| built_in.compresses());
-                    let shares = Shares {
-                        prefill,
-                        decode,
-                        split,
-                    };
-                    let several = arguments.recent_share.len() > 1;
-                    all.push(Compared {
-                        name: built_in.title(shares, several.then_some(recent)),
-                        rules: Rules::BuiltIn(built_in, shares),
-                        recent: Some(recent),
-                    });
-                }
-            }
-        }
+    for ratio in &arguments.decode_ratio {
+        all.extend(named.iter().flat_map(|it| it.at(ratio.0, arguments)));
     }
     let recent = arguments.recent_share.first().map(|share| share.0);
     for policy in &arguments.others {
@@ -170,35 +198,11 @@ pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
     Ok(all)
 }
 
-impl BuiltIn {
-    fn decodes(self) -> bool {
-        self.decode != DecodeStrategy::Full
-    }
-
-    fn compresses(self) -> bool {
-        self.prefill != PrefillMethod::Full
-    }
-
-    /// Its name with all that tells it apart from others of the same run.
-    fn title(self, shares: Shares, recent: Option<f32>) -> String {
-        let mut title = self.name();
-        if self.decodes() {
-            title += &format!(" {}", percent(shares.decode));
-            if let Some(recent) = recent {
-                title += &format!(" recent {}", percent(recent));
-            }
-        }
-        if let Some(split) = shares.split {
-            title += &format!(" split {}", percent(split));
-        }
-        title
-    }
-}
-
-/// A share of 1 to a tenth of a percent: as f32, 0.3 times 100 is a little more than 30.
-fn percent(share: f32) -> String {
-    let tenths = (f64::from(share) * 1000.0).round();
-    format!("{}%", tenths / 10.0)
+/// As the options take a share. To a millionth, since an f32 times 100 is not what was written: 0.3 would be a little more
+/// than 30.
+fn in_percent(share: f32) -> String {
+    let millionths = (f64::from(share) * 1e6).round();
+    format!("{}%", millionths / 1e4)
 }
 
 impl Compared {
@@ -290,6 +294,7 @@ mod tests {
         assert_eq!(title("slide", None, None), "slide 25%");
         assert_eq!(title("slide", None, Some(0.5)), "slide 25% recent 50%");
         assert_eq!(title("h2o", Some(0.3), None), "h2o 25% split 30%");
+        assert_eq!(title("h2o", Some(0.03125), None), "h2o 25% split 3.125%");
         assert_eq!(
             title("snapkv+full", Some(0.75), Some(0.5)),
             "snapkv+full split 75%"
