@@ -28,7 +28,15 @@ const CLOSE: f32 = 1e-3;
 /// In an f16 cache one more element may be rounded the other way.
 const CLOSE_F16: f32 = 1e-2;
 
-const TUNINGS: [Tuning; 3] = [Tuning::SERIAL, Tuning::PARALLEL, Tuning::LIGHT];
+/// On a software adapter in quads, which is what is used there.
+fn tunings() -> [Tuning; 3] {
+    let abilities = devices::opened().shader_abilities();
+    [
+        Tuning::SERIAL.in_quads(abilities),
+        Tuning::PARALLEL,
+        Tuning::LIGHT,
+    ]
+}
 
 /// Eight query heads on one KV head, as many as share one; heads that no power of two divides.
 const GROUP_OF_EIGHT: Sizes = Sizes {
@@ -192,14 +200,19 @@ fn config(model: &Llama, cache_type: CacheType) -> ScopeCacheConfig {
 
 #[test]
 fn every_format() {
-    // Compiling a shader is most of this test's time: the second way for formats that differ in how they are summed.
-    let parallel = [BlockFormat::Q4_1, BlockFormat::Q6_K, BlockFormat::Q8_0];
+    // Compiling a shader is most of this test's time: all ways for formats that differ in how they are summed, for the others
+    // that which is soonest compiled.
+    let summed = [BlockFormat::Q4_1, BlockFormat::Q6_K, BlockFormat::Q8_0];
+    let [serial, parallel, light] = tunings();
     for format in BlockFormat::ALL {
         let model = model(LLAMA, format);
         let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
-        agrees(format.name(), &model, &config, Tuning::SERIAL, 30, 12);
-        if parallel.contains(&format) {
-            agrees(format.name(), &model, &config, Tuning::PARALLEL, 30, 12);
+        let ways = match summed.contains(&format) {
+            true => vec![serial, parallel],
+            false => vec![light],
+        };
+        for way in ways {
+            agrees(format.name(), &model, &config, way, 30, 12);
         }
     }
 }
@@ -236,7 +249,7 @@ fn every_strategy() {
             .with_prefill(prefill)
             .with_decode(*decode);
         let name = format!("{prefill}, {decode}");
-        agrees(&name, &model, &config, TUNINGS[nth % 3], 40, 26);
+        agrees(&name, &model, &config, tunings()[nth % 3], 40, 26);
     }
 }
 
@@ -245,7 +258,10 @@ fn every_strategy() {
 fn shapes_by_chance() {
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let mut any = |from: usize, to: usize| from + random.next_u32() as usize % (to + 1 - from);
-    for cache_type in [CacheType::F16, CacheType::F32].repeat(2) {
+    let [serial, ..] = tunings();
+    for nth in 0..4 {
+        let cache_type = [CacheType::F16, CacheType::F32][nth % 2];
+        let tuning = [Tuning::LIGHT, serial][nth / 2];
         let (kv_heads, head_dim) = (any(1, 3), 8 * any(1, 16));
         // All of a layer's queries are a multiple of 32 elements.
         let fitting = (1..=8).filter(|group| (group * kv_heads * head_dim).is_multiple_of(32));
@@ -270,14 +286,7 @@ fn shapes_by_chance() {
             .with_decay(any(0, 100) as f32 / 100.0)
             .with_block(any(1, 40));
         let name = format!("{sizes:?}, {prefill}, {decode}, {cache_type:?}");
-        agrees(
-            &name,
-            &model,
-            &config,
-            Tuning::LIGHT,
-            any(1, 60),
-            any(1, 25),
-        );
+        agrees(&name, &model, &config, tuning, any(1, 60), any(1, 25));
     }
 }
 
@@ -306,7 +315,7 @@ fn long_caches() {
     for (prompt, block) in [(250, 16), (256, 256), (513, 7)] {
         for (decode, tuning) in [DecodeStrategy::Full, DecodeStrategy::Slide]
             .iter()
-            .zip(TUNINGS)
+            .zip(tunings())
         {
             let config = config(&model, CacheType::F16)
                 .with_decode(*decode)
@@ -345,7 +354,7 @@ fn choices_and_draws() {
             .with_repetition_window(0)
             .with_top_p(0.95),
     ];
-    for tuning in TUNINGS {
+    for tuning in tunings() {
         let mut history = tokens(30);
         let mut first = prefilled(&model, config.clone(), &history);
         let mut second = prefilled(&model, config.clone(), &history);

@@ -202,10 +202,15 @@ fn every_way_is_right_within_its_bound() {
     let joined = Tuning::MODERATE.joining(abilities.subgroup);
     let mut every = Tuning::tried(abilities, BlockFormat::Q4_1);
     every.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
+    let quads = Tuning::SERIAL.in_quads(abilities);
+    every.extend([quads, quads.in_integers()]);
     for (format, ways) in [
         (BlockFormat::Q4_1, every),
         (BlockFormat::Q4_0, vec![joined, Tuning::LIGHT.in_integers()]),
-        (BlockFormat::Q4_K, vec![Tuning::LIGHT, joined.in_integers()]),
+        (
+            BlockFormat::Q4_K,
+            vec![Tuning::LIGHT.in_quads(abilities), joined.in_integers()],
+        ),
         (BlockFormat::Q8_0, vec![joined, Tuning::LIGHT.in_integers()]),
         (BlockFormat::Q5_1, vec![Tuning::LIGHT.in_integers()]),
     ] {

@@ -24,7 +24,9 @@ fn replay(records: impl Iterator<Item = Record>, tuning: Tuning) {
 
 #[test]
 fn every_other_record_is_reproduced() {
-    replay(recorded::all().step_by(2), Tuning::LIGHT);
+    let abilities = devices::opened().shader_abilities();
+    let tuning = Tuning::LIGHT.in_quads(abilities);
+    replay(recorded::all().step_by(2), tuning);
 }
 
 #[test]

@@ -40,5 +40,6 @@ async fn records_are_reproduced() {
         record!("21-pyramidkv-discontinuous.safetensors"),
         record!("23-streamingllm-streamingllm.safetensors"),
     ];
-    recorded_model::replay(&records, &gpu, Tuning::LIGHT).await;
+    let tuning = Tuning::LIGHT.in_quads(gpu.shader_abilities());
+    recorded_model::replay(&records, &gpu, tuning).await;
 }

@@ -121,9 +121,10 @@ async fn decoding_by_what_not_every_gpu_has_is_right() {
     assert!(abilities.subgroup > 1 || !gpu.report().is_software());
     assert!(abilities.integer_products);
     let joined = Tuning::MODERATE.joining(abilities.subgroup);
+    let quads = Tuning::SERIAL.in_quads(abilities);
     for (format, ways) in [
         (BlockFormat::Q4_1, vec![joined, joined.in_integers()]),
-        (BlockFormat::Q8_0, vec![Tuning::LIGHT.in_integers()]),
+        (BlockFormat::Q8_0, vec![Tuning::LIGHT.in_integers(), quads]),
     ] {
         let tiny = TinyModel::new(LLAMA, format);
         let expected = tiny.plain().logits(&TOKENS);

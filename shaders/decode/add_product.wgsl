@@ -12,11 +12,14 @@ var<workgroup> squares: array<f32, 8>;
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
+{%- if in_quads %}
+    @builtin(subgroup_invocation_id) member: u32,
+{%- endif %}
 ) {
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let first = workgroup.x * 32u + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ input }}u, first, first + {{ rows // 2 }}u, lane));
+    share(lane, own, own + {{ rows // 2 }}u, products({{ input }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
 
     for (var quad = thread; quad < 8u; quad += THREADS) {
         let row = 4u * quad;

@@ -41,6 +41,9 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
+{%- if in_quads %}
+    @builtin(subgroup_invocation_id) member: u32,
+{%- endif %}
 ) {
     let split = workgroup.x;
     let kv = workgroup.y;
@@ -70,8 +73,14 @@ fn main(
 {%- endfor %}
         for (var oct = 0u; oct < OCTS; oct += 1u) {
 {%- for g in range(group) %}
-            let q{{ g }} = activations[queries + {{ g * dim // 4 }}u + 2u * oct];
-            let r{{ g }} = activations[queries + {{ g * dim // 4 }}u + 2u * oct + 1u];
+{%- for name in ["q", "r"] %}
+{%- set at = "queries + " ~ (g * dim // 4 + loop.index0) ~ "u + 2u * oct" %}
+{%- if in_quads %}
+            let {{ name }}{{ g }} = of_quad(activations[{{ at }}][member % 4u]);
+{%- else %}
+            let {{ name }}{{ g }} = activations[{{ at }}];
+{%- endif %}
+{%- endfor %}
 {%- endfor %}
 {%- for s in range(slots) %}
 {%- if packed %}
@@ -146,6 +155,21 @@ fn main(
     var d{{ g }}_{{ o }} = vec4<f32>(0.0);
 {%- endfor %}
 {%- endfor %}
+{%- if in_quads %}
+    for (var four = 0u; four < count; four += 4u) {
+        // A lane's own slot of the four: exp costs there what a load does.
+        let slot = four + member % 4u;
+{%- for g in range(group) %}
+        let logit{{ g }} = logits[row{{ g }} + min(slot, count - 1u)];
+        let own{{ g }} = of_quad(select(0.0, exp(logit{{ g }} - top{{ g }}), slot < count && logit{{ g }} > HIDDEN));
+{%- endfor %}
+        for (var i = 0u; i < min(4u, count - four); i += 1u) {
+            let slot = four + i;
+{%- for g in range(group) %}
+            let w{{ g }} = own{{ g }}[i];
+            sum{{ g }} += w{{ g }};
+{%- endfor %}
+{%- else %}
     if stripe < STRIPES {
         for (var slot = stripe; slot < count; slot += STRIPES) {
 {%- for g in range(group) %}
@@ -154,6 +178,7 @@ fn main(
             let w{{ g }} = select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN);
             sum{{ g }} += w{{ g }};
 {%- endfor %}
+{%- endif %}
             let at = (rows + slot) * OCTS + {{ share }}u * part;
 {%- for o in range(share) %}
 {%- if packed %}

@@ -12,11 +12,14 @@ const OWN: u32 = {{ rows // 2 }}u;
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
+{%- if in_quads %}
+    @builtin(subgroup_invocation_id) member: u32,
+{%- endif %}
 ) {
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * OWN;
     let first = workgroup.x * HALF + own;
-    share(lane, own, HALF + own, products({{ at.weighted }}u, first, {{ feed_forward }}u + first, lane));
+    share(lane, own, HALF + own, products({{ at.weighted }}u, first, {{ feed_forward }}u + first, lane{% if in_quads %}, member{% endif %}));
 
     let scale = rms_scale();
     for (var quad = thread; quad < HALF / 4u; quad += THREADS) {

@@ -10,12 +10,15 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
+{%- if in_quads %}
+    @builtin(subgroup_invocation_id) member: u32,
+{%- endif %}
 ) {
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let start = (workgroup.y * grid.x + workgroup.x) * {{ tile }}u;
     let first = start + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane));
+    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
 
     let scale = rms_scale();
     for (var row = thread; row < {{ tile }}u; row += THREADS) {

@@ -1,5 +1,9 @@
 // Products of {{ rows }} rows a lane with the input: half of them from row `first` on, half from row `second` on. {{ lanes }} lanes
 // share those rows, each taking every {{ lanes }}th group of 32 elements; what it reads of the input serves all its rows.
+{%- if in_quads %}
+// A quad reads an element of the input once: each of its lanes one of four, for all of them. `member` is a lane's number in its
+// subgroup.
+{%- endif %}
 // `group_dot` and `group_product` come from shaders/blocks.
 
 struct Sums {
@@ -8,21 +12,20 @@ struct Sums {
 {%- endfor %}
 }
 
-fn products(input: u32, first: u32, second: u32, lane: u32) -> Sums {
+fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, member: u32{% endif %}) -> Sums {
 {%- for r in range(rows) %}
     let row{{ r }} = min({{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u, {{ height - 1 }}u) * {{ groups }}u;
     var s{{ r }} = 0.0;
 {%- endfor %}
-    for (var k = lane; k < {{ groups }}u; k += {{ lanes }}u) {
+    for (var k = {{ "0u" if in_quads else "lane" }}; k < {{ groups }}u; k += {{ lanes }}u) {
         let at = input + 8u * k;
-        let x0 = activations[at];
-        let x1 = activations[at + 1u];
-        let x2 = activations[at + 2u];
-        let x3 = activations[at + 3u];
-        let x4 = activations[at + 4u];
-        let x5 = activations[at + 5u];
-        let x6 = activations[at + 6u];
-        let x7 = activations[at + 7u];
+{%- for i in range(8) %}
+{%- if in_quads %}
+        let x{{ i }} = of_quad(activations[at + {{ i }}u][member % 4u]);
+{%- else %}
+        let x{{ i }} = activations[at + {{ i }}u];
+{%- endif %}
+{%- endfor %}
 {%- if integers %}
         let x = fixed_point(x0, x1, x2, x3, x4, x5, x6, x7);
 {%- for r in range(rows) %}

@@ -20,11 +20,14 @@ var<workgroup> head: array<f32, {{ dim }}>;
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
+{%- if in_quads %}
+    @builtin(subgroup_invocation_id) member: u32,
+{%- endif %}
 ) {
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let first = workgroup.x * {{ dim }}u + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane));
+    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
 
     let index = {{ first_head }}u + workgroup.x;
     let scale = rms_scale();

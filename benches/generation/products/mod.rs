@@ -73,7 +73,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     let data = Data::new();
     let mut jobs = machine::jobs(device, queue, &data);
     jobs.extend(ours::products(gpu, &data, chosen));
-    jobs.extend(ours::attention(device, queue, chosen));
+    jobs.extend(ours::attention(gpu, chosen));
     for job in &mut jobs {
         eprintln!("native: {}, once", job.timed.name);
         // The first time compiles.

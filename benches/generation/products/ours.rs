@@ -86,7 +86,11 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
     };
     let mut ways = Tuning::PLAIN.to_vec();
     let tried = Tuning::tried(gpu.shader_abilities(), BlockFormat::Q4_1);
-    for tuning in tried.into_iter().chain([Tuning::SERIAL.in_integers()]) {
+    let serial = [
+        Tuning::SERIAL.in_integers(),
+        Tuning::SERIAL.in_quads(gpu.shader_abilities()),
+    ];
+    for tuning in tried.into_iter().chain(serial) {
         if !ways.contains(&tuning) {
             ways.push(tuning);
         }
@@ -95,7 +99,8 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
 }
 
 /// Attention, in every way.
-pub fn attention(device: &wgpu::Device, queue: &wgpu::Queue, chosen: Option<Tuning>) -> Vec<Job> {
+pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
+    let (device, queue) = gpu.wgpu();
     let mut numbers = Numbers(0x1234_5678);
     let mut halves = |count: usize| -> Vec<half::f16> {
         let number = |_| half::f16::from_f32(numbers.part());
@@ -158,6 +163,7 @@ pub fn attention(device: &wgpu::Device, queue: &wgpu::Queue, chosen: Option<Tuni
     let mut ways = Tuning::PLAIN.to_vec();
     // Those that differ in their products only.
     ways.dedup_by_key(|it| (it.attending, it.slots));
+    ways.push(Tuning::SERIAL.in_quads(gpu.shader_abilities()));
     ways.into_iter().map(job).collect()
 }
 

@@ -7,7 +7,7 @@ use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
 use super::step_words;
 use super::tuning::{Tuning, takes_integers};
 use crate::kernels::block_source::format_texts;
-use crate::kernels::template::write_out;
+use crate::kernels::template::{ENABLE_SUBGROUPS, write_out};
 use crate::weights::BlockFormat;
 
 /// The matrix of a kernel, as its template needs to know it.
@@ -44,16 +44,22 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
     let matrix = particular.matrix;
     let tile = matrix.map_or(0, |matrix| matrix.tile);
     let tuning = particular.tuning.within(tile.max(1));
+    let octs = sizes.dim / 8;
+    let in_quads = match matrix {
+        Some(_) => tuning.in_quads,
+        None => particular.tuning.attends_in_quads(octs),
+    };
     let integers = tuning.integers && matrix.is_some_and(|matrix| takes_integers(matrix.format));
     let values = context! {
         rows => tuning.rows,
         lanes => tuning.lanes,
         joined => tuning.joined,
         integers => integers,
+        in_quads => in_quads,
         tile => tile,
         attending => tuning.attending,
         slots => tuning.slots,
-        share => tuning.share(sizes.dim / 8),
+        share => tuning.share(octs),
         threads => tuning.threads,
         drawing => tuning.drawing(),
         height => matrix.map_or(0, |matrix| matrix.height),
@@ -89,11 +95,14 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
         angles => step_words::first_angle(),
     };
     let mut written = String::new();
-    if cfg!(target_family = "wasm") && tuning.joined > 1 {
-        // naga has no such directive: natively, the device's feature is all it takes.
-        written += "enable subgroups;\n";
+    if tuning.joined > 1 || in_quads {
+        written += ENABLE_SUBGROUPS;
+        written.push('\n');
     }
     written += &write_out(texts.0, &values);
+    if in_quads {
+        written += include_str!("../../../shaders/decode/of_quad.wgsl");
+    }
     if let Some(matrix) = matrix {
         for text in format_texts(matrix.format)
             .iter()

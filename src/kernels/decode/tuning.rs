@@ -16,6 +16,9 @@ pub struct Tuning {
     /// Whether matrices of small integers are multiplied as integers, four at once, with an input in fixed point of 16
     /// bits: each of its elements is off by at most a 64,000th of the largest of the 32 that share a scale.
     pub integers: bool,
+    /// Whether four neighbours that read the same read a quarter each and hand it on by quad operations. Products do where
+    /// no lanes share a row, attention where all of its threads are at one slot.
+    pub in_quads: bool,
     /// Threads of a workgroup of attention.
     pub attending: usize,
     /// Slots of one of those threads, 4 or 8.
@@ -54,6 +57,7 @@ impl Tuning {
         lanes: 1,
         joined: 1,
         integers: false,
+        in_quads: false,
         attending: 4,
         slots: 8,
         threads: 16,
@@ -74,6 +78,7 @@ impl Tuning {
         lanes: 16,
         joined: 1,
         integers: false,
+        in_quads: false,
         attending: 64,
         slots: 4,
         threads: 64,
@@ -125,6 +130,15 @@ impl Tuning {
         }
     }
 
+    /// The same in quads, if a device with `abilities` has them.
+    #[must_use]
+    pub fn in_quads(self, abilities: ShaderAbilities) -> Self {
+        Self {
+            in_quads: abilities.subgroup >= 4,
+            ..self
+        }
+    }
+
     /// The same with as many lanes joined as have room in a subgroup of `subgroup` threads.
     #[must_use]
     pub fn joining(self, subgroup: usize) -> Self {
@@ -141,6 +155,7 @@ impl Tuning {
         let plain = Self {
             joined: 1,
             integers: false,
+            in_quads: false,
             ..self
         };
         let mut named = Self::PLAIN.into_iter().zip(NAMES);
@@ -152,10 +167,13 @@ impl Tuning {
         if self.joined > 1 {
             name += " subgroups";
         }
+        if self.in_quads {
+            name += " quads";
+        }
         name
     }
 
-    /// The same with as many lanes as a workgroup may have for `tile` rows.
+    /// The same with as many lanes as a workgroup may have for `tile` rows, and in quads only if it has whole ones.
     #[must_use]
     pub fn within(self, tile: usize) -> Self {
         let most = (MOST_THREADS * self.rows / tile).max(1);
@@ -163,8 +181,16 @@ impl Tuning {
         Self {
             lanes,
             joined: joined(lanes, self.joined),
+            in_quads: self.in_quads && lanes == 1 && tile.is_multiple_of(4 * self.rows),
             ..self
         }
+    }
+
+    /// Whether attention with heads of `octs` vectors of eight elements is in quads: its threads have a slot's vectors among
+    /// them, so that all are at one slot.
+    pub fn attends_in_quads(self, octs: usize) -> bool {
+        let one_slot = self.attending * self.share(octs) == octs;
+        self.in_quads && one_slot && self.attending.is_multiple_of(4)
     }
 
     /// Threads of the one workgroup that draws a token.
@@ -227,6 +253,20 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(!names.iter().any(|name| name.contains("other")));
+    }
+
+    /// Eight rows a lane: four lanes for 32 rows, two for 16. Heads of 64 elements have a vector for each of four threads,
+    /// those of 40 have not.
+    #[test]
+    fn quads_are_whole() {
+        let quads = Tuning::SERIAL.in_quads(ALL);
+        assert!(quads.within(32).in_quads);
+        assert!(!quads.within(16).in_quads);
+        assert!(!Tuning::PARALLEL.in_quads(ALL).within(32).in_quads);
+        assert!(quads.attends_in_quads(8));
+        assert!(!quads.attends_in_quads(5));
+        let alone = Tuning::SERIAL.in_quads(ShaderAbilities::default());
+        assert_eq!(alone, Tuning::SERIAL);
     }
 
     /// 256 threads for 96 rows, 4 a lane: 10 lanes, of which 2 stay in step with a subgroup.

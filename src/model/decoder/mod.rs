@@ -145,7 +145,7 @@ impl Decoder {
     ///
     /// On an adapter that computes on a CPU nothing is measured, as compiling what is to be tried would take longer there
     /// than it can save: [`Tuning::SERIAL`], or [`Tuning::LIGHT`] for a small model, was the fastest there by
-    /// `cargo xtask bench --only products`.
+    /// `cargo xtask bench --only products`, and in quads where shaders that use them are soon compiled.
     ///
     /// # Errors
     ///

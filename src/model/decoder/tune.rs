@@ -10,7 +10,7 @@ use super::pipelines::{Kernel, text_of};
 use super::{planes, storage, weights};
 use crate::Error;
 use crate::cache::CacheType;
-use crate::gpu::{Gpu, Readback};
+use crate::gpu::{Gpu, Readback, is_software_with_quads};
 use crate::kernels::BoundBuffer;
 use crate::kernels::decode::{DecodeSizes, Particular, Tuning};
 use crate::weights::BlockFormat;
@@ -29,11 +29,17 @@ const CLOSE: f32 = 1e-2;
 /// What suits the kind of adapter that `gpu` is, without having tried anything.
 pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
     if !gpu.report().is_software() {
-        Tuning::PARALLEL
-    } else if model.matrix_bytes() < SMALL_MODEL {
+        return Tuning::PARALLEL;
+    }
+    let tuning = if model.matrix_bytes() < SMALL_MODEL {
         Tuning::LIGHT
     } else {
         Tuning::SERIAL
+    };
+    if is_software_with_quads(gpu.device()) {
+        tuning.in_quads(gpu.shader_abilities())
+    } else {
+        tuning
     }
 }
 
