@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast the real model takes prompts in and decodes, on this machine's GPU and in the browser.
 
 mod measured;
+mod passes;
 mod plan;
 mod sections;
 mod table;
@@ -41,6 +42,9 @@ pub struct Options {
     /// Rounds, in each of which all policies have their turn
     #[arg(long)]
     rounds: Option<usize>,
+    /// Repeats all of it so often, natively and in the browser by turns; their rounds are put together
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    passes: u32,
     /// The model instead of the one that the tests run, a GGUF file
     #[arg(long)]
     model: Option<PathBuf>,
@@ -82,17 +86,26 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     let plan = plan::of(options, &model);
     fs::write(folder.join("plan.json"), plan.to_string())?;
 
-    native(kit, &folder)?;
     if options.browser {
-        browser(kit, &folder)?;
-        // Caches of every length: gigabytes that nothing else reads.
-        remove_folder(&folder.join("caches"))?;
+        // Before anything is measured: a machine that has just built is slower for a while.
+        module::build(kit, Profile::Release, |_| Ok(()))?;
     }
-    let native = read(&folder.join("native.json"))?;
-    let browser = match options.browser {
-        true => Some(read(&folder.join("browser.json"))?),
-        false => None,
-    };
+    let (mut natives, mut browsers) = (None, None);
+    for pass in 1..=options.passes {
+        if options.passes > 1 {
+            eprintln!("pass {pass} of {}", options.passes);
+        }
+        native(kit, &folder)?;
+        passes::add(&mut natives, read(&folder.join("native.json"))?);
+        if options.browser {
+            browser(kit, &folder)?;
+            passes::add(&mut browsers, read(&folder.join("browser.json"))?);
+            // Caches of every length: gigabytes that nothing else reads.
+            remove_folder(&folder.join("caches"))?;
+        }
+    }
+    let native = natives.context("nothing was measured")?;
+    let browser = browsers;
     let sections = sections::of(
         &typed(&native)?,
         browser.as_ref().map(typed).transpose()?.as_ref(),
@@ -129,7 +142,6 @@ fn native(kit: &Kit, folder: &Path) -> Result<()> {
 }
 
 fn browser(kit: &Kit, folder: &Path) -> Result<()> {
-    module::build(kit, Profile::Release, |_| Ok(()))?;
     let mut npm = kit.npm_script("bench")?;
     kit.browser()?.name_to(&mut npm);
     child::run(npm.env(FOLDER, folder))

@@ -110,6 +110,7 @@ pub fn of(options: &Options, model: &Path) -> Value {
         "warm": 2,
         "steps": steps,
         "rounds": rounds,
+        "passes": options.passes,
         "prefill": when(Part::Prefill, prefill(&prompts, rounds)),
         "decode": when(Part::Decode, decode(&contexts)),
         "selection": when(Part::Selection, selection(options.quick)),

@@ -31,8 +31,8 @@ pub fn shown(
         }
     }
     line(format!(
-        "{} rounds; in each, every policy at a context does {} steps that count after {} that do not",
-        plan["rounds"], plan["steps"], plan["warm"]
+        "passes: {}, rounds in each: {}; in every round each policy at a context does {} steps that count after {} that do not",
+        plan["passes"], plan["rounds"], plan["steps"], plan["warm"]
     ));
     for policy in settings(plan) {
         line(policy);
