@@ -12,6 +12,8 @@ pub struct Tool {
     /// Left out of the tool's own features: what they bring is not used here and takes long to
     /// build.
     pub default_features: bool,
+    /// Of rustc, for it and all that it is built from.
+    pub opt_level: &'static str,
 }
 
 /// Reads and writes the glue between WebAssembly and JavaScript. The crate's `wasm-bindgen`
@@ -22,6 +24,8 @@ pub const WASM_BINDGEN: Tool = Tool {
     version: "0.2.130",
     why: "it writes the JavaScript and the types around the WebAssembly module",
     default_features: true,
+    // It goes over a module of many megabytes each time.
+    opt_level: "1",
 };
 
 pub const WASM_PACK: Tool = Tool {
@@ -30,6 +34,7 @@ pub const WASM_PACK: Tool = Tool {
     version: "0.15.1",
     why: "it runs the crate's own tests inside a browser",
     default_features: true,
+    opt_level: "0",
 };
 
 pub const CARGO_DENY: Tool = Tool {
@@ -38,6 +43,7 @@ pub const CARGO_DENY: Tool = Tool {
     version: "0.20.2",
     why: "it checks the dependencies' licences, sources and advisories",
     default_features: false,
+    opt_level: "0",
 };
 
 /// The least Node.js that the page's bundler runs on.

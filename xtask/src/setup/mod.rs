@@ -55,6 +55,12 @@ impl Kit {
 
     /// Where the program of `tool` is, at its pinned version.
     pub fn tool(&self, tool: &'static Tool) -> Result<PathBuf> {
+        let program = self.tool_built(tool)?;
+        tools::remove_builds(&self.workspace)?;
+        Ok(program)
+    }
+
+    fn tool_built(&self, tool: &'static Tool) -> Result<PathBuf> {
         if let Some(program) = self.tools.borrow().get(tool.program) {
             return Ok(program.clone());
         }
@@ -106,9 +112,10 @@ impl Kit {
     pub fn complete(&self) -> Result<()> {
         let steps = [
             self.wasm().map(|_| ()),
-            self.tool(&WASM_BINDGEN).map(|_| ()),
-            self.tool(&WASM_PACK).map(|_| ()),
-            self.tool(&CARGO_DENY).map(|_| ()),
+            self.tool_built(&WASM_BINDGEN).map(|_| ()),
+            self.tool_built(&WASM_PACK).map(|_| ()),
+            self.tool_built(&CARGO_DENY).map(|_| ()),
+            tools::remove_builds(&self.workspace),
             self.npm(),
             self.browser().map(|_| ()),
             self.vulkan().map(|_| ()),

@@ -11,7 +11,8 @@ use crate::missing::Missing;
 use crate::versions::{Tool, first_version};
 use crate::workspace::{Workspace, in_path, remove_folder};
 
-/// Finds `tool` at its pinned version, or installs it into the cache.
+/// Finds `tool` at its pinned version, or installs it into the cache. What it was built from stays, for tools that have
+/// dependencies in common, until [`remove_builds`].
 pub fn ensure(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
     let folder = workspace.tools();
     let ours = folder
@@ -54,7 +55,6 @@ pub fn ensure(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
 
 fn install(workspace: &Workspace, tool: &Tool, locked: bool) -> Result<()> {
     let folder = workspace.tools();
-    let build = folder.join("build");
     let mut command = Command::new("cargo");
     command
         .current_dir(workspace.cache_made()?)
@@ -69,10 +69,10 @@ fn install(workspace: &Workspace, tool: &Tool, locked: bool) -> Result<()> {
         ])
         .arg(&folder)
         .arg("--target-dir")
-        .arg(&build)
+        .arg(builds(workspace))
         // Each is built once and run a few times: its own speed matters less than how long it takes
         // to build.
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", tool.opt_level)
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
@@ -82,8 +82,16 @@ fn install(workspace: &Workspace, tool: &Tool, locked: bool) -> Result<()> {
     if !tool.default_features {
         command.arg("--no-default-features");
     }
-    child::run(&mut command)?;
-    remove_folder(&build)
+    child::run(&mut command)
+}
+
+fn builds(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("build")
+}
+
+/// Removes what tools were built from.
+pub fn remove_builds(workspace: &Workspace) -> Result<()> {
+    remove_folder(&builds(workspace))
 }
 
 fn is_at(program: &Path, version: &str) -> bool {
