@@ -157,7 +157,7 @@ fn main(
 {%- endfor %}
 {%- if in_quads %}
     for (var four = 0u; four < count; four += 4u) {
-        // A lane's own slot of the four: exp costs there what a load does.
+        // A lane's own slot of the four: exp is a call an element where this is used.
         let slot = four + member % 4u;
 {%- for g in range(group) %}
         let logit{{ g }} = logits[row{{ g }} + min(slot, count - 1u)];
