@@ -140,6 +140,8 @@ fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
                 row.push(json!(whole.map(|it| it.min)));
                 row.push(json!(limit));
                 row.push(json!(ratio(best, limit)));
+                let medians = (whole.map(|it| it.median), bare.map(|it| it.median));
+                row.push(json!(ratio(medians.0, medians.1)));
             }
             row
         });
@@ -159,11 +161,13 @@ fn limit(native: &Measured, browser: Option<&Measured>) -> Section {
             "least",
             "limit",
             "best / limit",
+            "by medians",
             "browser, best",
             "median",
             "least",
             "limit",
             "best / limit",
+            "by medians",
         ],
         rows: rows.collect(),
     }
@@ -306,7 +310,7 @@ fn curve(native: &Measured, browser: Option<&Measured>) -> Section {
         title: "a step's time along a generation",
         about: "2,048 slots kept of the prompt, 512 for decoding: windows of consecutive steps from the first selection on, at \
                 regular distances and around every growth of the cache's memory; each step's best of all rounds. First and \
-                last are the means of the first and the last window",
+                last are the means of the first and the last window; the line is through all steps, by least squares",
         columns: vec![
             "where",
             "policy",
@@ -316,6 +320,7 @@ fn curve(native: &Measured, browser: Option<&Measured>) -> Section {
             "first, ms",
             "last, ms",
             "last / first",
+            "by a line through all",
             "largest jump, %",
             "at",
         ],
@@ -385,14 +390,44 @@ fn along(place: &str, policy: &str, spots: &[&Spot], points: &[(u32, f64)]) -> O
         json!(start),
         json!(end),
         json!(ratio(end, start)),
+        json!(trend(points)),
         json!(largest.map(|(ratio, _)| 100.0 * (ratio - 1.0))),
         json!(largest.map(|(_, position)| position)),
     ])
 }
 
+/// What a straight line through all points, by least squares, has at the last position over what it has at the first.
+fn trend(points: &[(u32, f64)]) -> Option<f64> {
+    let (from, to) = (points.first()?.0, points.last()?.0);
+    let count = points.len() as f64;
+    let mean = |of: fn(&(u32, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (position, ms) = (mean(|it| f64::from(it.0)), mean(|it| it.1));
+    let (mut both, mut square) = (0.0, 0.0);
+    for (at, took) in points {
+        let off = f64::from(*at) - position;
+        both += off * (took - ms);
+        square += off * off;
+    }
+    let line = |at: u32| ms + both / square * (f64::from(at) - position);
+    Some(line(to) / line(from)).filter(|it| it.is_finite())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trend_is_that_of_all_points() {
+        let line = |at: u32| (at, 50.0 + f64::from(at) / 10.0);
+        let points = [line(500), line(800), line(1000)];
+        let exact = trend(&points).expect("a line");
+        assert!((exact - 1.5).abs() < 1e-9, "{exact}");
+        let off = [line(500), (600, 115.0), (900, 135.0), line(1000)];
+        let through = trend(&off).expect("a line");
+        assert!((1.3..1.5).contains(&through), "{through}");
+        assert_eq!(trend(&[(500, 100.0)]), None);
+        assert_eq!(trend(&[]), None);
+    }
 
     fn half(more: Value) -> Measured {
         let mut spot = json!({
@@ -429,7 +464,9 @@ mod tests {
             row(&sections, "prefill")[2..4],
             [128.0, 128.0].map(Value::from)
         );
-        assert_eq!(row(&sections, "milliseconds")[6], json!(1.25));
+        // The median of 100, 100, 200 and 200 is taken to be the upper.
+        let over = row(&sections, "milliseconds");
+        assert_eq!(over[6..8], [1.25, 2.5].map(Value::from));
     }
 
     #[test]
