@@ -104,8 +104,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
             remove_folder(&folder.join("caches"))?;
         }
     }
-    let native = natives.context("nothing was measured")?;
-    let browser = browsers;
+    let (native, browser) = (natives.context("nothing was measured")?, browsers);
     let sections = sections::of(
         &typed(&native)?,
         browser.as_ref().map(typed).transpose()?.as_ref(),

@@ -14,7 +14,8 @@ pub fn add(all: &mut Option<Value>, pass: Value) {
 fn add_half(all: &mut Value, pass: &Value) {
     for list in ["prefill", "spots", "products", "wllama"] {
         let of_all = all.get_mut(list).and_then(Value::as_array_mut);
-        for (of_all, of_pass) in of_all.into_iter().flatten().zip(items(&pass[list])) {
+        let of_pass = pass[list].as_array().into_iter().flatten();
+        for (of_all, of_pass) in of_all.into_iter().flatten().zip(of_pass) {
             add_item(of_all, of_pass);
         }
     }
@@ -23,7 +24,7 @@ fn add_half(all: &mut Value, pass: &Value) {
 fn add_item(all: &mut Value, pass: &Value) {
     for rounds in ["ms", "bareMs"] {
         if let Some(list) = all.get_mut(rounds).and_then(Value::as_array_mut) {
-            list.extend(items(&pass[rounds]).iter().cloned());
+            list.extend(pass[rounds].as_array().into_iter().flatten().cloned());
         }
     }
     keep(all, pass, "prefillMs", f64::min);
@@ -39,10 +40,6 @@ fn keep(all: &mut Value, pass: &Value, name: &str, better: fn(f64, f64) -> f64) 
     {
         all[name] = pass[name].clone();
     }
-}
-
-fn items(list: &Value) -> &[Value] {
-    list.as_array().map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
