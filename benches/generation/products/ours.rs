@@ -85,10 +85,11 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
         }
     };
     let mut ways = Tuning::PLAIN.to_vec();
-    let tried = Tuning::tried(gpu.shader_abilities(), BlockFormat::Q4_1);
+    let abilities = gpu.shader_abilities();
+    let tried = Tuning::tried(abilities, BlockFormat::Q4_1);
     let serial = [
         Tuning::SERIAL.in_integers(),
-        Tuning::SERIAL.in_quads(gpu.shader_abilities()),
+        Tuning::SERIAL.in_quads(abilities),
     ];
     for tuning in tried.into_iter().chain(serial) {
         if !ways.contains(&tuning) {
@@ -163,7 +164,10 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
     let mut ways = Tuning::PLAIN.to_vec();
     // Those that differ in their products only.
     ways.dedup_by_key(|it| (it.attending, it.slots));
-    ways.push(Tuning::SERIAL.in_quads(gpu.shader_abilities()));
+    let quads = Tuning::SERIAL.in_quads(gpu.shader_abilities());
+    if !ways.contains(&quads) {
+        ways.push(quads);
+    }
     ways.into_iter().map(job).collect()
 }
 
