@@ -5,6 +5,7 @@ import { offlineFiles } from "./offline-files.ts";
 export default defineConfig({
   // Relative addresses only: the folder works from any path of any static host.
   base: "./",
+  appType: "mpa", // so that a file that is not there is not answered with the page
   plugins: [contentSecurityPolicy(), offlineFiles()],
   worker: { format: "es" },
   build: {
@@ -12,5 +13,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Compressing megabytes of WebAssembly only to print a figure takes longer than the build.
     reportCompressedSize: false,
+  },
+  preview: {
+    host: "127.0.0.1",
+    port: 8910,
+    headers: { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" },
   },
 });

@@ -1,7 +1,6 @@
 //! `cargo xtask demo`: the page, built and served on this machine.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -9,11 +8,7 @@ use serde_json::{Value, json};
 
 use crate::child;
 use crate::module::{self, Profile};
-use crate::serve;
 use crate::setup::Kit;
-
-/// How many ports are tried.
-const TRIES: u16 = 100;
 
 #[derive(Args)]
 pub struct Options {
@@ -32,18 +27,13 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
         // The page goes without: it has a small model of its own.
         eprintln!("kvscope: no larger model beside the page: {error:#}");
     }
-    let listener = listen(options.port)?;
-    let address = listener.local_addr()?;
-    if address.port() != options.port && options.port != 0 {
-        eprintln!("port {} is taken", options.port);
+    let mut server = kit.npm_script("preview")?;
+    // Vite's own arguments come after this; it looks for the next free port itself.
+    server.args(["--", "--port", &options.port.to_string()]);
+    if options.open {
+        server.arg("--open");
     }
-    println!("kvscope: http://{address}/ (Ctrl-C ends it)");
-    if options.open
-        && let Err(error) = open::that_detached(format!("http://{address}/"))
-    {
-        eprintln!("no browser could be opened: {error}");
-    }
-    serve::serve(listener, &kit.workspace.page())
+    child::run(&mut server)
 }
 
 /// Puts the model that the tests run beside the page, and names it after those that the page has of its own.
@@ -74,26 +64,9 @@ fn with_model(offer: &Value, model: Value) -> Value {
     json!({ "models": models })
 }
 
-/// The first free port from `first` on.
-fn listen(first: u16) -> Result<TcpListener> {
-    let last = first.saturating_add(TRIES - 1);
-    (first..=last)
-        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
-        .with_context(|| format!("no port from {first} to {last} is free"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_taken_port_gives_a_later_one() {
-        // Low enough that the system hands none of them out by itself.
-        let taken = listen(21_000).expect("one of a hundred ports is free");
-        let port = taken.local_addr().expect("it is bound").port();
-        let other = listen(port).expect("another is free");
-        assert!(other.local_addr().expect("it is bound").port() > port);
-    }
 
     #[test]
     fn the_page_s_own_models_come_first() {
@@ -108,12 +81,5 @@ mod tests {
             with_model(&json!({ "models": [] }), larger.clone()),
             json!({ "models": [larger] })
         );
-    }
-
-    #[test]
-    fn the_search_ends_at_the_last_port() {
-        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, u16::MAX));
-        let error = listen(u16::MAX).expect_err("the only port is taken");
-        assert_eq!(error.to_string(), "no port from 65535 to 65535 is free");
     }
 }

@@ -8,7 +8,6 @@ mod descendants;
 mod fuzz;
 mod missing;
 mod module;
-mod serve;
 mod setup;
 mod ship;
 mod size;
