@@ -21,7 +21,7 @@ pub struct Options {
 }
 
 pub fn run(kit: &Kit, options: &Options) -> Result<()> {
-    module::build(kit, Profile::Release, |_| Ok(()))?;
+    module::build(kit, Profile::Quick, |_| Ok(()))?;
     child::run(&mut kit.npm_script("build")?)?;
     if let Err(error) = offer_model(kit) {
         // The page goes without: it has a small model of its own.

@@ -14,16 +14,16 @@ use crate::workspace::remove_folder;
 /// How the module is compiled, by the name of cargo's profile.
 #[derive(Clone, Copy)]
 pub enum Profile {
-    /// Quick to build: what tests and the demo run.
-    Release,
+    /// Quick to build: what tests, benches and the demo run.
+    Quick,
     /// Small: what is published.
     Ship,
 }
 
 impl Profile {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Release => "release",
+            Self::Quick => "quick",
             Self::Ship => "ship",
         }
     }

@@ -90,7 +90,7 @@ impl Stage {
             Self::Native => native(kit),
             Self::Doc => doc(kit),
             Self::Fuzz => fuzz::run(kit, &fuzz::Options::short()),
-            Self::Wasm => module::build(kit, Profile::Release, |_| Ok(())),
+            Self::Wasm => module::build(kit, Profile::Quick, |_| Ok(())),
             Self::Browser => browser(kit),
             Self::NpmCheck => child::run(&mut kit.npm_script("check")?),
             Self::NpmBuild => child::run(&mut kit.npm_script("build")?),
@@ -146,7 +146,8 @@ fn clippy_wasm(kit: &Kit) -> Result<()> {
     // them.
     clippy.args([
         "--locked",
-        "--release",
+        "--profile",
+        Profile::Quick.name(),
         "--package",
         "kvscope",
         "--no-default-features",
@@ -228,7 +229,8 @@ fn browser(kit: &Kit) -> Result<()> {
     ]);
     command.arg(&browser.driver);
     // Without the command, whose program would have the module's name.
-    command.args(["--release", ".", "--locked", "--no-default-features"]);
+    command.args([".", "--locked", "--no-default-features"]);
+    command.args(["--profile", Profile::Quick.name()]);
     command.args(["--test", "web*"]);
     kit.model()?.name_to(&mut command);
     command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);

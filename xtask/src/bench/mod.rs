@@ -88,7 +88,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
 
     if options.browser {
         // Before anything is measured: a machine that has just built is slower for a while.
-        module::build(kit, Profile::Release, |_| Ok(()))?;
+        module::build(kit, Profile::Quick, |_| Ok(()))?;
     }
     let (mut natives, mut browsers) = (None, None);
     for pass in 1..=options.passes {
