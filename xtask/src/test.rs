@@ -124,20 +124,29 @@ fn fmt(kit: &Kit) -> Result<()> {
 
 fn clippy(kit: &Kit) -> Result<()> {
     for package in PACKAGES {
-        let mut cargo = kit.cargo();
+        let mut cargo = linted(kit);
         cargo.args([
-            "clippy",
+            "test",
+            "--no-run",
             "--locked",
             "--package",
             package,
             "--all-targets",
-            "--",
-            "-D",
-            "warnings",
         ]);
         child::run(&mut cargo)?;
     }
     fuzz::clippy(kit)
+}
+
+/// Cargo that builds with clippy, as the compiler of the workspace's own packages that it can be: `cargo clippy` would only
+/// check all dependencies, and the tests then compile them once more.
+fn linted(kit: &Kit) -> Command {
+    let mut cargo = kit.cargo();
+    cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+        // How `cargo clippy` hands on what comes after its `--`.
+        .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
+    cargo
 }
 
 fn clippy_wasm(kit: &Kit) -> Result<()> {
@@ -191,7 +200,7 @@ fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
     for package in PACKAGES {
-        let mut cargo = kit.cargo();
+        let mut cargo = linted(kit);
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
@@ -205,7 +214,7 @@ fn native(kit: &Kit) -> Result<()> {
 }
 
 fn doc(kit: &Kit) -> Result<()> {
-    let mut cargo = kit.cargo();
+    let mut cargo = linted(kit);
     cargo.args(["test", "--locked", "--doc", "--package", "kvscope"]);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)
@@ -243,7 +252,7 @@ fn browser(kit: &Kit) -> Result<()> {
 
 /// The page and the package; the browser's text is compared with the native command's on the same kind of adapter.
 fn npm_test(kit: &Kit) -> Result<()> {
-    let mut cargo = kit.cargo();
+    let mut cargo = linted(kit);
     cargo.args([
         "build",
         "--locked",
