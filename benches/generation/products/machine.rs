@@ -28,6 +28,8 @@ struct Variant {
 }
 
 const SHIFTED: &str = include_str!("shifted.wgsl");
+/// Four elements of a word, with no shifts.
+pub const MASKED: &str = include_str!("masked.wgsl");
 const TWO_ROWS: &str = include_str!("two_rows.wgsl");
 
 const VARIANTS: [Variant; 5] = [
@@ -51,7 +53,7 @@ const VARIANTS: [Variant; 5] = [
     },
     Variant {
         name: "two rows a thread, vec4<u32> loads, no shifts",
-        texts: &[include_str!("masked.wgsl"), TWO_ROWS],
+        texts: &[MASKED, TWO_ROWS],
         input: Input::Floats,
         rows: 2,
     },

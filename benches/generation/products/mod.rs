@@ -4,6 +4,7 @@
 mod data;
 mod machine;
 mod ours;
+mod texture;
 
 use std::time::Instant;
 
@@ -41,6 +42,8 @@ pub struct Timed {
 enum Kind {
     /// A kernel that is used nowhere else.
     Bench,
+    /// The same, with its matrix in a texture.
+    Texture,
     /// The decode step's, with its norm and its SiLU.
     Product,
     /// The decode step's.
@@ -72,6 +75,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     let (device, queue) = gpu.wgpu();
     let data = Data::new();
     let mut jobs = machine::jobs(device, queue, &data);
+    jobs.extend(texture::job(gpu, &data));
     jobs.extend(ours::products(gpu, &data, chosen));
     jobs.extend(ours::attention(gpu, chosen));
     for job in &mut jobs {

@@ -10,11 +10,11 @@ pub struct DecodePipeline {
     pipeline: wgpu::ComputePipeline,
 }
 
-/// A kernel with its buffers.
+/// A kernel with what it is bound to.
 #[derive(Debug, Clone)]
 pub struct BoundKernel {
     pipeline: wgpu::ComputePipeline,
-    buffers: wgpu::BindGroup,
+    bound: wgpu::BindGroup,
 }
 
 impl DecodePipeline {
@@ -52,11 +52,20 @@ impl DecodePipeline {
                 resource: buffer.resource(),
             })
             .collect();
+        self.bind_entries(device, &entries)
+    }
+
+    /// Binds it to `entries`, which may be textures too.
+    pub fn bind_entries(
+        &self,
+        device: &wgpu::Device,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> BoundKernel {
         BoundKernel {
-            buffers: device.create_bind_group(&wgpu::BindGroupDescriptor {
+            bound: device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: None,
                 layout: &self.pipeline.get_bind_group_layout(0),
-                entries: &entries,
+                entries,
             }),
             pipeline: self.pipeline.clone(),
         }
@@ -67,7 +76,7 @@ impl BoundKernel {
     /// Records its dispatch.
     pub fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, [x, y]: [u32; 2]) {
         pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.buffers, &[]);
+        pass.set_bind_group(0, &self.bound, &[]);
         pass.dispatch_workgroups(x, y, 1);
     }
 }

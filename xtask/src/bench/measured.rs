@@ -124,6 +124,8 @@ pub struct Product {
 pub enum ProductKind {
     /// Used nowhere but here.
     Bench,
+    /// The same, with its matrix in a texture.
+    Texture,
     /// A decode step's product.
     Product,
     /// A decode step's attention.

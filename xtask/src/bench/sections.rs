@@ -336,6 +336,7 @@ fn products(native: &Measured) -> Section {
     let rows = native.products.iter().map(|product| {
         let kernel = match product.kind {
             ProductKind::Bench => "for comparison",
+            ProductKind::Texture => "what would be, from a texture",
             ProductKind::Product => "decode step, gate and up",
             ProductKind::Attention => "decode step, attention",
         };

@@ -1,0 +1,91 @@
+//! What a decode step's product would take with its matrix in a texture, which it is not: on an adapter that runs on a CPU, a
+//! texel is loaded as one vector, and of a buffer each of its words by itself.
+
+use kvscope::gpu::Gpu;
+use kvscope::kernels::decode::{DecodePipeline, Particular, Texts};
+
+use super::data::{BLOCKS, Data, ROWS, WIDTH};
+use super::{Job, Kind, Timed, filled, machine, ours};
+
+const NAME: &str = "eight rows a thread in quads, texels";
+/// Rows of a workgroup: its threads are one quad.
+const TILE: usize = 32;
+
+/// None where a device has no quads.
+pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
+    if gpu.shader_abilities().subgroup < 4 {
+        return None;
+    }
+    let (device, queue) = gpu.wgpu();
+    let storage = wgpu::BufferUsages::STORAGE;
+    let quants = texture(device, queue, &data.quants);
+    let buffers = [
+        filled(device, queue, &data.scales, storage),
+        filled(device, queue, &data.input, storage),
+        filled(device, queue, &[0.0_f32; ROWS], storage),
+    ];
+    let sizes = format!("const BLOCKS: u32 = {BLOCKS}u;");
+    let texts = Texts(&[
+        &sizes,
+        machine::MASKED,
+        include_str!("../../../shaders/decode/of_quad.wgsl"),
+        include_str!("from_texture.wgsl"),
+    ]);
+    let particular = Particular::default();
+    let pipeline = DecodePipeline::new(device, NAME, &texts, &ours::SIZES, &particular);
+    let mut bound = vec![wgpu::BindGroupEntry {
+        binding: 0,
+        resource: wgpu::BindingResource::TextureView(&quants),
+    }];
+    bound.extend((1..).zip(&buffers).map(|(binding, buffer)| {
+        let resource = buffer.resource();
+        wgpu::BindGroupEntry { binding, resource }
+    }));
+    let kernel = pipeline.bind_entries(device, &bound);
+    let [.., output] = buffers;
+    Some(Job {
+        timed: Timed {
+            kind: Kind::Texture,
+            name: NAME.to_owned(),
+            chosen: false,
+            multiply_adds: ROWS * WIDTH,
+            ms: Vec::new(),
+        },
+        kernel,
+        grid: [(ROWS / TILE) as u32, 1],
+        output,
+        expected: data.expected.clone(),
+        first: 0,
+    })
+}
+
+/// A texel a block, a line a row.
+fn texture(device: &wgpu::Device, queue: &wgpu::Queue, quants: &[u32]) -> wgpu::TextureView {
+    let size = wgpu::Extent3d {
+        width: BLOCKS as u32,
+        height: ROWS as u32,
+        depth_or_array_layers: 1,
+    };
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("kvscope bench"),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba32Uint,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let layout = wgpu::TexelCopyBufferLayout {
+        offset: 0,
+        bytes_per_row: Some(16 * size.width),
+        rows_per_image: None,
+    };
+    queue.write_texture(
+        texture.as_image_copy(),
+        bytemuck::cast_slice(quants),
+        layout,
+        size,
+    );
+    texture.create_view(&wgpu::TextureViewDescriptor::default())
+}
