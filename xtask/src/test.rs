@@ -138,8 +138,8 @@ fn clippy(kit: &Kit) -> Result<()> {
     fuzz::clippy(kit)
 }
 
-/// Cargo that builds with clippy, as the compiler of the workspace's own packages that it can be: `cargo clippy` would only
-/// check all dependencies, and the tests then compile them once more.
+/// Cargo with clippy as the compiler of the workspace's own packages, so that lints and tests are one build: `cargo clippy`
+/// checks all dependencies, for the tests to compile them once more.
 fn linted(kit: &Kit) -> Command {
     let mut cargo = kit.cargo();
     cargo
