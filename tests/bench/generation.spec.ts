@@ -64,6 +64,15 @@ test("the model is measured in a page", async ({ browser }) => {
     await kvscope.prefill(ours, warmUp);
   }
   const prefill: object[] = [];
+  const spots: object[] = [];
+  const llama = new Map<number, wllama.Generated[]>();
+  const program = { version: await wllamaVersion(), threads: 0 };
+  // After each part of it: a run that is stopped leaves what it has.
+  const keep = (): Promise<void> => {
+    const ofLlamas = [...llama].map(([context, rounds]) => ofLlama(program, context, rounds));
+    const measured = { adapter, prefill, spots, wllama: ofLlamas };
+    return writeFile(join(benchFolder(), "browser.json"), JSON.stringify(measured));
+  };
   for (const wanted of plan.prefill) {
     say(`prompt of ${wanted.context}, ${wanted.method}`);
     const taken: kvscope.Taken[] = [];
@@ -72,20 +81,19 @@ test("the model is measured in a page", async ({ browser }) => {
     }
     const [first] = taken;
     prefill.push({ ...wanted, ...first, ms: taken.map(({ ms }) => ms) });
+    await keep();
   }
 
   const theirs = await pages.newPage();
   const ofTheirs = contexts(plan);
-  const threads = ofTheirs.size > 0 ? await wllama.open(theirs, model) : 0;
-  const program = { version: await wllamaVersion(), threads };
-  const llama = new Map<number, wllama.Generated[]>();
+  program.threads = ofTheirs.size > 0 ? await wllama.open(theirs, model) : 0;
   const roundOfLlama = async (context: number): Promise<void> => {
     say(`wllama at ${context}`);
     const rounds = llama.get(context) ?? [];
     llama.set(context, [...rounds, await wllama.generate(theirs, context, plan.steps)]);
+    await keep();
   };
 
-  const spots: object[] = [];
   for (const group of groups) {
     const rounds = new Map<number, kvscope.Round[]>(group.map(({ id }) => [id, []]));
     const [{ kind, context, rounds: count } = { kind: "", context: 0, rounds: 0 }] = group;
@@ -106,9 +114,7 @@ test("the model is measured in a page", async ({ browser }) => {
     }
   }
 
-  const ofLlamas = [...llama].map(([context, rounds]) => ofLlama(program, context, rounds));
-  const measured = { adapter, prefill, spots, wllama: ofLlamas };
-  await writeFile(join(benchFolder(), "browser.json"), JSON.stringify(measured));
+  await keep();
   await pages.close();
   await server.close();
 });

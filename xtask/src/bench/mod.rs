@@ -33,6 +33,9 @@ pub struct Options {
     /// The prompts to take in, in tokens; those of `--contexts`, if nothing is said
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     prompts: Vec<u32>,
+    /// The prefill methods to take them in with; all, if nothing is said
+    #[arg(long, value_enum, value_delimiter = ',')]
+    methods: Vec<Method>,
     /// Measure these only
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
@@ -69,7 +72,19 @@ enum Part {
     Wllama,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// All of the prompt
+    Full,
+    /// SnapKV, of prompts that are longer than what it keeps
+    Snapkv,
+}
+
 impl Options {
+    fn takes(&self, method: Method) -> bool {
+        self.methods.is_empty() || self.methods.contains(&method)
+    }
+
     fn has(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
     }

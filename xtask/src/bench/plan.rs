@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Options, Part};
+use super::{Method, Options, Part};
 
 /// The last is as long as leaves a model of 8,192 positions room to go on.
 const CONTEXTS: [u32; 4] = [128, 1024, 4096, 8064];
@@ -111,7 +111,7 @@ pub fn of(options: &Options, model: &Path) -> Value {
         "steps": steps,
         "rounds": rounds,
         "passes": options.passes,
-        "prefill": when(Part::Prefill, prefill(&prompts, rounds)),
+        "prefill": when(Part::Prefill, prefill(&prompts, rounds, options)),
         "decode": when(Part::Decode, decode(&contexts)),
         "selection": when(Part::Selection, selection(options.quick)),
         "curve": when(Part::Curve, curve(options.quick)),
@@ -120,7 +120,7 @@ pub fn of(options: &Options, model: &Path) -> Value {
     })
 }
 
-fn prefill(prompts: &[u32], rounds: usize) -> Vec<Value> {
+fn prefill(prompts: &[u32], rounds: usize, options: &Options) -> Vec<Value> {
     let mut list = Vec::new();
     for context in prompts {
         let repeats = if *context <= SHORT { rounds } else { 1 };
@@ -129,8 +129,10 @@ fn prefill(prompts: &[u32], rounds: usize) -> Vec<Value> {
                 "context": context, "method": method, "cache": cache, "repeats": repeats,
             }));
         };
-        add("full", json!({}));
-        if *context > KEPT {
+        if options.takes(Method::Full) {
+            add("full", json!({}));
+        }
+        if *context > KEPT && options.takes(Method::Snapkv) {
             add(
                 "snapkv",
                 json!({ "prefill": { "method": "snapkv", "budget": KEPT } }),
