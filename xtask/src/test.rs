@@ -138,14 +138,17 @@ fn clippy(kit: &Kit) -> Result<()> {
     fuzz::clippy(kit)
 }
 
+/// `-D warnings`, as `cargo clippy` hands on what comes after its `--`. No compiler says if clippy stops to understand it, but a
+/// test here.
+const DENY_WARNINGS: &str = "-D__CLIPPY_HACKERY__warnings";
+
 /// Cargo with clippy as the compiler of the workspace's own packages, so that lints and tests are one build: `cargo clippy`
 /// checks all dependencies, for the tests to compile them once more.
 fn linted(kit: &Kit) -> Command {
     let mut cargo = kit.cargo();
     cargo
         .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
-        // How `cargo clippy` hands on what comes after its `--`.
-        .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
+        .env("CLIPPY_ARGS", DENY_WARNINGS);
     cargo
 }
 
@@ -286,4 +289,40 @@ fn capabilities(kit: &Kit, browser: &Browser) -> Result<PathBuf> {
     let written = kit.workspace.cache_made()?.join("webdriver.json");
     fs::write(&written, capabilities.to_string())?;
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clippy says of a comparison with `true`, which is its lint and not the compiler's.
+    fn linted_comparison(arguments: &str) -> Result<String> {
+        let name = format!("kvscope-lint-{}-{}.rs", std::process::id(), arguments.len());
+        let source = std::env::temp_dir().join(name);
+        fs::write(&source, "pub fn same(it: bool) -> bool { it == true }\n")?;
+        let mut clippy = Command::new("clippy-driver");
+        clippy
+            .args(["--crate-type", "lib", "--crate-name", "comparison"])
+            .args(["--emit", "metadata", "-o"])
+            .arg(source.with_extension("rmeta"))
+            .arg(&source)
+            .env("CLIPPY_ARGS", arguments);
+        let said = child::output(&mut clippy);
+        for file in [source.with_extension("rmeta"), source] {
+            // A failed compilation leaves none of the first.
+            let _ = fs::remove_file(file);
+        }
+        said
+    }
+
+    #[test]
+    fn a_lint_s_warning_fails_the_build() {
+        linted_comparison("").expect("a warning is no error");
+        let error = linted_comparison(DENY_WARNINGS).expect_err("warnings are denied");
+        let said = format!("{error:#}");
+        assert!(
+            said.contains("bool_comparison") || said.contains("bool-comparison"),
+            "{said}"
+        );
+    }
 }
