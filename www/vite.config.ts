@@ -16,7 +16,6 @@ export default defineConfig({
   },
   preview: {
     host: "127.0.0.1",
-    port: 8910,
     headers: { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" },
   },
 });

@@ -19,8 +19,8 @@ const test = base.extend<{ demo: URL }>({
 });
 
 /** The head of the answer to a request for `path` as it is, which `fetch` would tidy up, on a connection that stays open. */
-async function head(socket: Socket, path: string, method = "GET"): Promise<string> {
-  socket.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+async function head(socket: Socket, path: string): Promise<string> {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   let answer = "";
   for await (const piece of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     answer += piece.toString("latin1");
@@ -68,9 +68,18 @@ test("the demo's server says what a file is and how long, and has no other files
   for (const path of [
     "/missing",
     "/model/missing.gguf",
+    "/assets",
     "/../package.json",
     "/%2e%2e/package.json",
+    "/assets/../../package.json",
     "/..%2fpackage.json",
+    "/..\\package.json",
+    "/%5c..%5cpackage.json",
+    "/%",
+    "/%zz",
+    "/%ff",
+    "/index.html%00",
+    "/C:/Windows",
   ]) {
     expect(await ask(path), path).toMatch(/^http\/1\.1 40[34] /);
   }
