@@ -95,13 +95,7 @@ pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job>
             &Particular::default(),
         );
         Job {
-            timed: Timed {
-                kind: Kind::Bench,
-                name: variant.name.to_owned(),
-                chosen: false,
-                multiply_adds: ROWS * WIDTH,
-                ms: Vec::new(),
-            },
+            timed: Timed::new(Kind::Bench, variant.name, ROWS * WIDTH),
             kernel: pipeline.bind(device, &bound),
             grid: [(ROWS / variant.rows / THREADS) as u32, 1],
             output,

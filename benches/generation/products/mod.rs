@@ -50,6 +50,19 @@ enum Kind {
     Attention,
 }
 
+impl Timed {
+    /// One that has not been timed yet, and that no step does.
+    fn new(kind: Kind, name: impl Into<String>, multiply_adds: usize) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            chosen: false,
+            multiply_adds,
+            ms: Vec::new(),
+        }
+    }
+}
+
 /// A kernel, ready to run.
 struct Job {
     timed: Timed,

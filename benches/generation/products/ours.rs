@@ -173,10 +173,7 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
 
 fn timed(kind: Kind, tuning: Tuning, chosen: Option<Tuning>, multiply_adds: usize) -> Timed {
     Timed {
-        kind,
-        name: tuning.name(),
         chosen: chosen == Some(tuning),
-        multiply_adds,
-        ms: Vec::new(),
+        ..Timed::new(kind, tuning.name(), multiply_adds)
     }
 }

@@ -13,7 +13,7 @@ const TILE: usize = 32;
 
 /// None where a device has no quads.
 pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
-    if gpu.shader_abilities().subgroup < 4 {
+    if !gpu.shader_abilities().has_quads() {
         return None;
     }
     let (device, queue) = gpu.wgpu();
@@ -44,13 +44,7 @@ pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
     let kernel = pipeline.bind_entries(device, &bound);
     let [.., output] = buffers;
     Some(Job {
-        timed: Timed {
-            kind: Kind::Texture,
-            name: NAME.to_owned(),
-            chosen: false,
-            multiply_adds: ROWS * WIDTH,
-            ms: Vec::new(),
-        },
+        timed: Timed::new(Kind::Texture, NAME, ROWS * WIDTH),
         kernel,
         grid: [(ROWS / TILE) as u32, 1],
         output,

@@ -36,6 +36,13 @@ pub struct ShaderAbilities {
     pub integer_products: bool,
 }
 
+impl ShaderAbilities {
+    /// Whether four neighbours can hand on what they have by quad operations.
+    pub fn has_quads(self) -> bool {
+        self.subgroup >= 4
+    }
+}
+
 /// Threads that every adapter lets a workgroup have.
 const MOST_THREADS: usize = 256;
 
@@ -134,7 +141,7 @@ impl Tuning {
     #[must_use]
     pub fn in_quads(self, abilities: ShaderAbilities) -> Self {
         Self {
-            in_quads: abilities.subgroup >= 4,
+            in_quads: abilities.has_quads(),
             ..self
         }
     }
