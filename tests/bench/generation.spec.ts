@@ -73,6 +73,7 @@ test("the model is measured in a page", async ({ browser }) => {
     const measured = { adapter, prefill, spots, wllama: ofLlamas };
     return writeFile(join(benchFolder(), "browser.json"), JSON.stringify(measured));
   };
+  await keep();
   for (const wanted of plan.prefill) {
     say(`prompt of ${wanted.context}, ${wanted.method}`);
     const taken: kvscope.Taken[] = [];
@@ -107,6 +108,7 @@ test("the model is measured in a page", async ({ browser }) => {
       }
     }
     spots.push(...group.map((spot) => together(spot, rounds.get(spot.id) ?? [])));
+    await keep();
   }
   for (const context of ofTheirs) {
     if (!llama.has(context)) {
@@ -114,7 +116,6 @@ test("the model is measured in a page", async ({ browser }) => {
     }
   }
 
-  await keep();
   await pages.close();
   await server.close();
 });
