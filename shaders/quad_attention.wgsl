@@ -1,17 +1,19 @@
-// What the logits of `quad_logits.wgsl` make of the values: a lane has {{ rows }} elements of a head, keeps them of a chunk of slots
-// at hand and goes over the rows. Along a row, exponentials are taken by its largest logit.
+// What the logits of `quad_logits.wgsl` make of the values: a lane has {{ elements }} elements of a head, keeps them of a tile of slots
+// at hand and goes over the rows. A workgroup takes one of the splits of the tiles; along a row, exponentials are taken by the
+// largest logit of the split.
 
 @group(0) @binding(0) var<storage, read> values: array<{% if packed %}u32{% else %}f32{% endif %}>;
 @group(0) @binding(1) var<storage, read> positions: array<i32>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
 @group(0) @binding(3) var<storage, read> largest: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
-// For each part of a head, each row's largest logit and the sum of exponentials by it.
+// Of each split, head and row, what is to be divided by the sum of exponentials.
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
+// Of each part of a head, split, head and row, the largest logit and the sum of exponentials by it.
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
-const ROWS: u32 = {{ rows }}u;
-const PARTS: u32 = DIM / (LANES * ROWS);
+const ELEMENTS: u32 = {{ elements }}u;
+const PARTS: u32 = DIM / (LANES * ELEMENTS);
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -20,71 +22,69 @@ fn main(
     @builtin(subgroup_invocation_id) place: u32,
 ) {
     let group = workgroup.y * shape.line + workgroup.x;
-    let kv = group / PARTS;
     let part = group % PARTS;
+    let split = group / PARTS % SPLITS;
+    let kv = group / PARTS / SPLITS;
     if kv >= shape.heads {
         return;
     }
     let corner = place % 4u;
     let head = kv * shape.capacity;
-    let all = shape.heads * shape.rows;
-    let above = kv * shape.rows + shape.start;
-    let element = (part * LANES + lane) * ROWS;
+    let first_row = (split * shape.heads + kv) * shape.count;
+    let first_stat = 2u * (part * SPLITS * shape.heads * shape.count + first_row);
+    let element = (part * LANES + lane) * ELEMENTS;
     for (var row = 0u; row < shape.count; row += 1u) {
         let line = (kv * shape.count + row) * shape.tiles;
         var most = HIDDEN;
-        for (var tile = corner; tile < shape.tiles; tile += 4u) {
+        for (var tile = split + SPLITS * corner; tile < shape.tiles; tile += 4u * SPLITS) {
             most = max(most, largest[line + tile]);
         }
         most = max(most, quadSwapX(most));
         most = max(most, quadSwapY(most));
-        stats[2u * (part * all + above + row)] = most;
-        stats[2u * (part * all + above + row) + 1u] = 0.0;
-        for (var r = 0u; r < ROWS; r += 1u) {
-            output[(above + row) * DIM + element + r] = 0.0;
+        stats[first_stat + 2u * row] = most;
+        stats[first_stat + 2u * row + 1u] = 0.0;
+        for (var e = 0u; e < ELEMENTS; e += 1u) {
+            partial[(first_row + row) * DIM + element + e] = 0.0;
         }
     }
-    var held: array<f32, {{ rows * chunk }}>;
-    for (var chunk = 0u; chunk * CHUNK < shape.slots; chunk += 1u) {
-        let lowest = first_position(kv, chunk, corner);
-        for (var i = 0u; i < CHUNK; i += 1u) {
-            let at = (head + min(chunk * CHUNK + (i ^ corner), shape.slots - 1u)) * DIM + element;
-{%- for r in range(rows) %}
+    var held: array<f32, {{ elements * tile }}>;
+    for (var tile = split; tile < shape.tiles; tile += SPLITS) {
+        let lowest = first_position(kv, tile, corner);
+        for (var i = 0u; i < TILE; i += 1u) {
+            let at = (head + min(tile * TILE + (i ^ corner), shape.slots - 1u)) * DIM + element;
 {%- if packed %}
-            held[i * ROWS + {{ r }}u] = half(values[(at + {{ r }}u) / 2u], {{ r }}u);
+{%- for e in range(0, elements, 2) %}
+            let pair{{ e }} = unpack2x16float(values[at / 2u + {{ e // 2 }}u]);
+            held[i * ELEMENTS + {{ e }}u] = pair{{ e }}.x;
+            held[i * ELEMENTS + {{ e + 1 }}u] = pair{{ e }}.y;
+{%- endfor %}
 {%- else %}
-            held[i * ROWS + {{ r }}u] = values[at + {{ r }}u];
+{%- for e in range(elements) %}
+            held[i * ELEMENTS + {{ e }}u] = values[at + {{ e }}u];
+{%- endfor %}
 {%- endif %}
-{%- endfor %}
         }
-        var query = shape.start % shape.queries;
-        for (var row = 0u; row < shape.count; row += 1u) {
-            let own = i32(shape.first + query);
-            query = select(query + 1u, 0u, query + 1u == shape.queries);
-            for (var seen = lowest <= own; seen; seen = false) {
-                let begin = (kv * shape.count + row) * shape.tiles * TILE + chunk * CHUNK + corner;
-                let stat = 2u * (part * all + above + row);
-                let most = stats[stat];
-                var sum = 0.0;
-{%- for quad in range(chunk // 4) %}
-                let x{{ 4 * quad }} = exp(logits[begin + {{ 4 * quad }}u] - most);
-                sum += x{{ 4 * quad }};
+        let hidden = blind(lowest);
+        var next = seeing(0u, shape.start % shape.queries, hidden);
+        while next.row < shape.count {
+            let row = next.row;
+            next = seeing(row + 1u, next.query + 1u, hidden);
+            let begin = ((kv * shape.count + row) * shape.tiles + tile) * TILE + corner;
+            let stat = first_stat + 2u * row;
+            let most = stats[stat];
+            var sum = 0.0;
+{%- for x in range(0, tile, 4) %}
+            let x{{ x }} = exp(logits[begin + {{ x }}u] - most);
+            sum += x{{ x }};
 {%- endfor %}
-                {{ sums }}
-                sum += quadSwapX(sum);
-                sum += quadSwapY(sum);
-                stats[stat + 1u] += sum;
-                let at = (above + row) * DIM + element;
-{%- for r in range(rows) %}
-                output[at + {{ r }}u] += s{{ r }};
+            {{ sums }}
+            sum += quadSwapX(sum);
+            sum += quadSwapY(sum);
+            stats[stat + 1u] += sum;
+            let at = (first_row + row) * DIM + element;
+{%- for e in range(elements) %}
+            partial[at + {{ e }}u] += s{{ e }};
 {%- endfor %}
-            }
-        }
-    }
-    for (var row = 0u; row < shape.count; row += 1u) {
-        let sum = stats[2u * (part * all + above + row) + 1u];
-        for (var r = 0u; r < ROWS; r += 1u) {
-            output[(above + row) * DIM + element + r] /= sum;
         }
     }
 }

@@ -12,7 +12,7 @@ struct Shape {
     // The first of the rows that there are logits of, and how many there are.
     start: u32,
     count: u32,
-    // Tiles of slots, whole chunks.
+    // Tiles of slots.
     tiles: u32,
     // Workgroups on a line of the grid.
     line: u32,
@@ -21,30 +21,8 @@ struct Shape {
 
 const LANES: u32 = 4u;
 const DIM: u32 = {{ dim }}u;
-// Slots of a workgroup's logits, and those that are passed over together by a row that sees none of them.
+// Slots whose keys, or values, a workgroup has at hand: a row that sees none of them passes over all of them.
 const TILE: u32 = {{ tile }}u;
-const CHUNK: u32 = {{ chunk }}u;
+// Each takes every so many-th tile's values, so that there is work for several threads.
+const SPLITS: u32 = {{ splits }}u;
 const HIDDEN: f32 = -1.0e30;
-const NOWHERE: i32 = 0x7fffffff;
-
-// The position that a slot holds, NOWHERE if it holds none.
-fn place_of(kv: u32, slot: u32) -> i32 {
-    let held = positions[kv * shape.capacity + min(slot, shape.slots - 1u)];
-    return select(NOWHERE, held, slot < shape.slots && held >= 0);
-}
-
-// The f16 of a word that has a place's parity.
-fn half(word: u32, at: u32) -> f32 {
-    let pair = unpack2x16float(word);
-    return select(pair.x, pair.y, at % 2u == 1u);
-}
-
-// The first position that a chunk of slots holds.
-fn first_position(kv: u32, chunk: u32, corner: u32) -> i32 {
-    var lowest = NOWHERE;
-    for (var slot = corner; slot < CHUNK; slot += 4u) {
-        lowest = min(lowest, place_of(kv, chunk * CHUNK + slot));
-    }
-    lowest = min(lowest, quadSwapX(lowest));
-    return min(lowest, quadSwapY(lowest));
-}

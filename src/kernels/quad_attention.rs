@@ -1,6 +1,6 @@
 //! Attention of a piece of a prompt on adapters that run on a CPU and swap values within quads: its logits first, for as many
 //! rows at a time as some memory holds, then what they make of the values, and what each slot gets.
-//! `shaders/quad_logits.wgsl`, `shaders/quad_attention.wgsl`, `shaders/quad_scores.wgsl`.
+//! `shaders/quad_logits.wgsl`, `shaders/quad_attention.wgsl`, `shaders/quad_combine.wgsl`, `shaders/quad_scores.wgsl`.
 
 use burn::cubecl::prelude::{CubeCount, KernelId};
 use burn::tensor::{DType, Shape};
@@ -10,33 +10,46 @@ use minijinja::context;
 use super::launch::{empty, grid, launch};
 use super::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
-/// Slots, or elements of a head, of a lane.
-const HELD: usize = 8;
+/// Slots of a lane. What a lane does for a row should not be much more than a CPU's cache of instructions holds.
+const SLOTS: usize = 16;
 
 /// Lanes of a workgroup, a quad.
 const LANES: usize = 4;
 
-/// Slots, or elements of a head, of a workgroup.
-const TILE: usize = HELD * LANES;
+/// Slots of a workgroup.
+const TILE: usize = SLOTS * LANES;
 
-/// Slots whose values a lane keeps at hand, and that are passed over together.
-const CHUNK: usize = 2 * TILE;
+/// Elements of a head that a lane takes of the values: the first that its lanes divide the head by.
+const ELEMENTS: [usize; 2] = [16, 8];
+
+/// Splits of the tiles.
+const SPLITS: usize = 2;
+
+/// Threads of a workgroup that puts the splits together.
+const THREADS: usize = 64;
 
 /// From so many rows a KV head on there is the time to fetch what is kept at hand.
 const FEWEST_ROWS: usize = 48;
 
-/// Logits that are kept at a time, 16 MiB, unless those of [`FEWEST_ROWS`] rows are more.
-const MOST_LOGITS: usize = 1 << 22;
+/// Logits that are kept at a time, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
+const MOST_LOGITS: usize = 1 << 23;
 
 /// Whether these kernels take `rows` rows a KV head of `dim` elements.
 pub(super) fn quad_attention_takes(rows: usize, dim: usize) -> bool {
-    rows >= FEWEST_ROWS && dim > 0 && dim.is_multiple_of(TILE)
+    rows >= FEWEST_ROWS && elements(dim).is_some()
+}
+
+fn elements(dim: usize) -> Option<usize> {
+    ELEMENTS
+        .into_iter()
+        .find(|&elements| dim > 0 && dim.is_multiple_of(elements * LANES))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     Logits,
     Attention,
+    Combine,
     Scores,
 }
 
@@ -49,25 +62,41 @@ struct QuadKernel {
 
 impl KernelSource for QuadKernel {
     fn source(&self) -> SourceTemplate {
-        let (step, elements) = match self.step {
-            Step::Logits => (include_str!("../../shaders/quad_logits.wgsl"), self.dim),
-            Step::Attention => (include_str!("../../shaders/quad_attention.wgsl"), CHUNK),
-            Step::Scores => (include_str!("../../shaders/quad_scores.wgsl"), 0),
+        let elements = elements(self.dim).unwrap_or_default();
+        let (step, sums) = match self.step {
+            Step::Logits => (
+                include_str!("../../shaders/quad_logits.wgsl"),
+                quad_sums(SLOTS, self.dim),
+            ),
+            Step::Attention => (
+                include_str!("../../shaders/quad_attention.wgsl"),
+                quad_sums(elements, TILE),
+            ),
+            Step::Combine => (
+                include_str!("../../shaders/quad_combine.wgsl"),
+                String::new(),
+            ),
+            Step::Scores => (
+                include_str!("../../shaders/quad_scores.wgsl"),
+                String::new(),
+            ),
         };
+        let places = match self.step {
+            Step::Combine => "",
+            _ => include_str!("../../shaders/quad_places.wgsl"),
+        };
+        let shape = include_str!("../../shaders/quad_shape.wgsl");
         SourceTemplate::new(write_out(
-            &[
-                ENABLE_SUBGROUPS,
-                include_str!("../../shaders/quad_shape.wgsl"),
-                step,
-            ],
+            &[ENABLE_SUBGROUPS, shape, places, step],
             &context! {
+                sums,
+                elements,
                 dim => self.dim,
                 packed => self.halves,
-                slots => HELD,
-                rows => HELD,
-                sums => quad_sums(HELD, elements),
+                slots => SLOTS,
                 tile => TILE,
-                chunk => CHUNK,
+                splits => SPLITS,
+                threads => THREADS,
                 scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
             },
         ))
@@ -100,20 +129,32 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Attention, `[query_heads, queries, dim]`, and what [`scores`](Self::scores) needs of it.
+    /// Attention, `[query_heads, queries, dim]`, and each row's largest logit and sum of exponentials by it,
+    /// `[query_heads, queries, 2]`.
     pub fn attention(&self, values: &CubeTensor) -> (CubeTensor, CubeTensor) {
         let shape = self.queries.meta.shape().clone();
-        let parts = shape[2] / TILE;
-        let output = empty(self.queries, shape.clone(), DType::F32);
-        let stats = Shape::new([parts * shape[0], shape[1], 2]);
+        let [query_heads, queries, dim] = [0, 1, 2].map(|axis| shape[axis]);
+        let parts = elements(dim).map_or(1, |elements| dim / (elements * LANES));
+        let output = empty(self.queries, shape, DType::F32);
+        let stats = Shape::new([query_heads, queries, 2]);
         let stats = empty(self.queries, stats, DType::F32);
+        let lines = self.heads() * self.most_rows();
+        let partial = self.memory(SPLITS * lines * dim);
+        let partial_stats = self.memory(parts * SPLITS * lines * 2);
         self.by_block(|block, logits, largest| {
-            self.launch(
-                Step::Attention,
-                parts,
-                &[values, self.positions, logits, largest, &output, &stats],
-                block,
-            );
+            let split = [
+                values,
+                self.positions,
+                logits,
+                largest,
+                &partial,
+                &partial_stats,
+            ];
+            let groups = self.heads() * parts * SPLITS;
+            self.launch(Step::Attention, groups, &split, block);
+            let groups = (self.heads() * block[1] * dim / 4).div_ceil(THREADS);
+            let whole = [&partial, &partial_stats, &output, &stats];
+            self.launch(Step::Combine, groups, &whole, block);
         });
         (output, stats)
     }
@@ -123,11 +164,12 @@ impl Rows<'_> {
     pub fn scores(&self, stats: &CubeTensor, before: CubeTensor) -> CubeTensor {
         let mut scores = before;
         let tiles = self.positions.meta.shape()[1].div_ceil(TILE);
+        let groups = self.heads() * tiles;
         self.by_block(|block, logits, _| {
             let sum = empty(&scores, scores.meta.shape().clone(), DType::F32);
             self.launch(
                 Step::Scores,
-                tiles,
+                groups,
                 &[logits, self.positions, stats, &scores, &sum],
                 block,
             );
@@ -138,15 +180,13 @@ impl Rows<'_> {
 
     /// Calls `take` after the logits of each block of rows, with its first row and how many it has of each KV head.
     fn by_block(&self, mut take: impl FnMut([usize; 2], &CubeTensor, &CubeTensor)) {
-        let (heads, rows, line) = (self.heads(), self.rows(), self.tiles() * TILE);
-        let most = (MOST_LOGITS / (heads * line)).max(FEWEST_ROWS).min(rows);
-        let memory = |count: usize| empty(self.queries, Shape::new([count]), DType::F32);
-        let logits = memory(heads * most * line);
-        let largest = memory(heads * most * self.tiles());
+        let (heads, rows, most) = (self.heads(), self.rows(), self.most_rows());
+        let logits = self.memory(heads * most * self.tiles() * TILE);
+        let largest = self.memory(heads * most * self.tiles());
         for start in (0..rows).step_by(most) {
             let block = [start, most.min(rows - start)];
             let tensors = [self.queries, self.keys, self.positions, &logits, &largest];
-            self.launch(Step::Logits, self.tiles(), &tensors, block);
+            self.launch(Step::Logits, heads * self.tiles(), &tensors, block);
             take(block, &logits, &largest);
         }
     }
@@ -154,7 +194,7 @@ impl Rows<'_> {
     fn launch(&self, step: Step, groups: usize, tensors: &[&CubeTensor], block: [usize; 2]) {
         let shape = self.queries.meta.shape();
         let heads = self.heads();
-        let (count, line): (CubeCount, u32) = grid((heads * groups) as u32);
+        let (count, line): (CubeCount, u32) = grid(groups as u32);
         let [start, rows] = block;
         let numbers = [
             self.rows(),
@@ -186,8 +226,21 @@ impl Rows<'_> {
         shape[0] / self.heads() * shape[1]
     }
 
-    /// Tiles of slots, in whole chunks.
+    /// Rows of a KV head of which there are logits at a time.
+    fn most_rows(&self) -> usize {
+        let line = self.heads() * self.tiles() * TILE;
+        (MOST_LOGITS / line).max(FEWEST_ROWS).min(self.rows())
+    }
+
+    /// Memory for `count` numbers at least: of few different sizes, so that a prompt's pieces, each with more slots than the
+    /// last, find what those before them have left.
+    fn memory(&self, count: usize) -> CubeTensor {
+        let shape = Shape::new([count.next_power_of_two()]);
+        empty(self.queries, shape, DType::F32)
+    }
+
+    /// Tiles of slots.
     fn tiles(&self) -> usize {
-        self.slots.div_ceil(CHUNK) * (CHUNK / TILE)
+        self.slots.div_ceil(TILE)
     }
 }

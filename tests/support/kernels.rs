@@ -412,7 +412,7 @@ pub async fn prompt_attention_equals_its_definition(gpu: &Gpu) {
         (2, 2, 65, 65, 70, 96, false),
         (1, 4, 33, 200, 200, 128, true),
         (2, 3, 64, 300, 333, 24, true),
-        (1, 1, 260, 16_401, 16_416, 32, false),
+        (1, 2, 260, 16_401, 16_416, 32, false),
     ] {
         prompt_piece_equals_its_definition(
             gpu,
