@@ -7,17 +7,22 @@ use minijinja::context;
 use super::launch::{grid, launch};
 use super::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
-/// Rows of a lane. What a lane does for a token should just fit into a CPU's cache of instructions.
-const ROWS: u32 = 8;
+/// Rows of a lane: the first that leave [`FEWEST_GROUPS`] workgroups. What a lane does for a token should not be much more than
+/// a CPU's cache of instructions holds.
+const ROWS: [u32; 2] = [16, 8];
+
+/// Of fewer workgroups, the last ones would leave a CPU's threads without work for too long.
+const FEWEST_GROUPS: u32 = 8;
 
 /// Lanes of a workgroup, a quad.
 const LANES: u32 = 4;
 
 /// Elements of a row that a lane keeps at hand: the first that divides the width.
-const INNER: [u32; 2] = [64, 32];
+const INNER: [u32; 3] = [96, 64, 32];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct QuadProduct {
+    rows: u32,
     inner: u32,
 }
 
@@ -27,9 +32,9 @@ impl KernelSource for QuadProduct {
         SourceTemplate::new(write_out(
             &[ENABLE_SUBGROUPS, text],
             &context! {
-                rows => ROWS,
+                rows => self.rows,
                 inner => self.inner,
-                sums => quad_sums(ROWS as usize, self.inner as usize),
+                sums => quad_sums(self.rows as usize, self.inner as usize),
             },
         ))
     }
@@ -43,29 +48,40 @@ impl KernelSource for QuadProduct {
     }
 }
 
-fn inner(width: u32) -> Option<u32> {
-    INNER
-        .into_iter()
-        .find(|&inner| width > 0 && width.is_multiple_of(inner))
+impl QuadProduct {
+    fn of(height: u32, width: u32) -> Option<Self> {
+        let fits = |&rows: &u32| height.is_multiple_of(rows) && height > 0;
+        let spreads = |&rows: &u32| height.div_ceil(rows * LANES) >= FEWEST_GROUPS;
+        let [most, fewest] = ROWS;
+        Some(Self {
+            rows: Some(most)
+                .filter(fits)
+                .filter(spreads)
+                .or(Some(fewest).filter(fits))?,
+            inner: INNER
+                .into_iter()
+                .find(|&inner| width > 0 && width.is_multiple_of(inner))?,
+        })
+    }
 }
 
-/// Whether [`quad_product`] takes a matrix of `rows` rows of `width` elements.
-pub(super) fn quad_product_takes(rows: usize, width: usize) -> bool {
-    rows.is_multiple_of(ROWS as usize) && inner(width as u32).is_some()
+/// Whether [`quad_product`] takes a matrix of `height` rows of `width` elements.
+pub(super) fn quad_product_takes(height: usize, width: usize) -> bool {
+    QuadProduct::of(height as u32, width as u32).is_some()
 }
 
 /// `output` = `input · weightsᵀ`, of `[tokens, width]` and `[rows, width]`, all f32 and contiguous.
 pub(super) fn quad_product(weights: &CubeTensor, input: &CubeTensor, output: &CubeTensor) {
-    let [rows, width] = [0, 1].map(|dim| weights.meta.shape()[dim] as u32);
+    let [height, width] = [0, 1].map(|dim| weights.meta.shape()[dim] as u32);
     let tokens = input.meta.shape()[0] as u32;
-    let Some(inner) = inner(width) else {
+    let Some(kernel) = QuadProduct::of(height, width) else {
         return;
     };
-    let (count, line) = grid(rows.div_ceil(ROWS * LANES));
+    let (count, line) = grid(height.div_ceil(kernel.rows * LANES));
     launch(
-        QuadProduct { inner },
+        kernel,
         count,
         &[weights, input, output],
-        &[rows, width, tokens, line],
+        &[height, width, tokens, line],
     );
 }

@@ -210,20 +210,23 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
 /// Every format, rows and tokens that do and don't fill tiles, against products in f64 of what plain Rust dequantises.
 pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
     for format in BlockFormat::ALL {
-        let width = 3 * format.block_elements().max(32);
+        let block = format.block_elements().max(32);
         // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix first; from 32 tokens on,
-        // where rows come in eights, there is a product of its own for those with quads.
-        let large = (1 << 16) / width + 5;
-        for (rows, tokens) in [
-            (1, 1),
-            (7, 1),
-            (70, 1),
-            (5, 2),
-            (33, 31),
-            (64, 33),
-            (large, 29),
-            (large.next_multiple_of(8), 37),
+        // where rows come in eights, there is a product of its own for those with quads, in steps of 96, 64 or 32 elements.
+        let large = |across: usize| (1 << 16) / (across * block) + 5;
+        for (across, rows, tokens) in [
+            (3, 1, 1),
+            (3, 7, 1),
+            (3, 70, 1),
+            (3, 5, 2),
+            (3, 33, 31),
+            (3, 64, 33),
+            (3, large(3), 29),
+            (3, large(3).next_multiple_of(16), 37),
+            (4, large(4).next_multiple_of(16) + 8, 37),
+            (5, large(5).next_multiple_of(16), 33),
         ] {
+            let width = across * block;
             let shape = MatrixShape {
                 format,
                 rows,
