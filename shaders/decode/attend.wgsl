@@ -36,6 +36,21 @@ fn late(x: vec4<u32>) -> vec4<f32> {
 }
 {%- endif %}
 
+{%- macro weigh(at, weight, part, o, name) %}
+{%- if packed %}
+        let v{{ name }} = values[{{ at }} + {{ o }}u];
+        let a{{ name }} = early(v{{ name }});
+        let b{{ name }} = late(v{{ name }});
+{%- else %}
+        let a{{ name }} = values[2u * ({{ at }} + {{ o }}u)];
+        let b{{ name }} = values[2u * ({{ at }} + {{ o }}u) + 1u];
+{%- endif %}
+{%- for g in range(group) %}
+        c{{ g }}_{{ o }} = fma(vec4<f32>({{ weight }}{{ g }}.{{ part }}), a{{ name }}, c{{ g }}_{{ o }});
+        d{{ g }}_{{ o }} = fma(vec4<f32>({{ weight }}{{ g }}.{{ part }}), b{{ name }}, d{{ g }}_{{ o }});
+{%- endfor %}
+{%- endmacro %}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -71,7 +86,9 @@ fn main(
         var l{{ g }}_{{ p }} = vec4<f32>(0.0);
 {%- endfor %}
 {%- endfor %}
-        for (var oct = 0u; oct < OCTS; oct += 1u) {
+        // Loops are left at their end where they can be, see `product.wgsl`.
+        var oct = 0u;
+        loop {
 {%- for g in range(group) %}
 {%- for name in ["q", "r"] %}
 {%- set at = "queries + " ~ (g * dim // 4 + loop.index0) ~ "u + 2u * oct" %}
@@ -99,6 +116,10 @@ fn main(
             );
 {%- endfor %}
 {%- endfor %}
+            continuing {
+                oct += 1u;
+                break if oct >= OCTS;
+            }
         }
 {%- for s in range(slots) %}
         if slot{{ s }} < count {
@@ -162,40 +183,31 @@ fn main(
 {%- for g in range(group) %}
         let logit{{ g }} = logits[row{{ g }} + min(slot, count - 1u)];
         let own{{ g }} = of_quad(select(0.0, exp(logit{{ g }} - top{{ g }}), slot < count && logit{{ g }} > HIDDEN));
+        sum{{ g }} += (own{{ g }}.x + own{{ g }}.y) + (own{{ g }}.z + own{{ g }}.w);
 {%- endfor %}
-        for (var i = 0u; i < min(4u, count - four); i += 1u) {
-            let slot = four + i;
-{%- for g in range(group) %}
-            let w{{ g }} = own{{ g }}[i];
-            sum{{ g }} += w{{ g }};
+{%- for i in range(4) %}
+        let at{{ i }} = (rows + min(four + {{ i }}u, count - 1u)) * OCTS + {{ share }}u * part;
+{%- for o in range(share) %}
+{{ weigh("at" ~ i, "own", ["x", "y", "z", "w"][i], o, i ~ "_" ~ o) }}
 {%- endfor %}
+{%- endfor %}
+    }
 {%- else %}
     if stripe < STRIPES {
         for (var slot = stripe; slot < count; slot += STRIPES) {
 {%- for g in range(group) %}
             let logit{{ g }} = logits[row{{ g }} + slot];
             // Where nothing is held in the whole split, the largest logit is that of the empty slots.
-            let w{{ g }} = select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN);
-            sum{{ g }} += w{{ g }};
+            let own{{ g }} = vec4<f32>(select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN));
+            sum{{ g }} += own{{ g }}.x;
 {%- endfor %}
-{%- endif %}
             let at = (rows + slot) * OCTS + {{ share }}u * part;
 {%- for o in range(share) %}
-{%- if packed %}
-            let v{{ o }} = values[at + {{ o }}u];
-            let a{{ o }} = early(v{{ o }});
-            let b{{ o }} = late(v{{ o }});
-{%- else %}
-            let a{{ o }} = values[2u * (at + {{ o }}u)];
-            let b{{ o }} = values[2u * (at + {{ o }}u) + 1u];
-{%- endif %}
-{%- for g in range(group) %}
-            c{{ g }}_{{ o }} = fma(vec4<f32>(w{{ g }}), a{{ o }}, c{{ g }}_{{ o }});
-            d{{ g }}_{{ o }} = fma(vec4<f32>(w{{ g }}), b{{ o }}, d{{ g }}_{{ o }});
-{%- endfor %}
+{{ weigh("at", "own", "x", o, o) }}
 {%- endfor %}
         }
     }
+{%- endif %}
 
     let outputs = partial + {{ 2 * group + 1 }}u;
 {%- if attending * share // (dim // 8) > 1 %}

@@ -17,7 +17,13 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
     let row{{ r }} = min({{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u, {{ height - 1 }}u) * {{ groups }}u;
     var s{{ r }} = 0.0;
 {%- endfor %}
-    for (var k = {{ "0u" if in_quads else "lane" }}; k < {{ groups }}u; k += {{ lanes }}u) {
+{%- if lanes == 1 %}
+    // Left at its end: adapters that run on a CPU go through a loop that is left at its head once more, to no effect.
+    var k = 0u;
+    loop {
+{%- else %}
+    for (var k = lane; k < {{ groups }}u; k += {{ lanes }}u) {
+{%- endif %}
         let at = input + 8u * k;
 {%- for i in range(8) %}
 {%- if in_quads %}
@@ -38,6 +44,12 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
 {%- for r in range(rows) %}
         s{{ r }} += group_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total);
 {%- endfor %}
+{%- endif %}
+{%- if lanes == 1 %}
+        continuing {
+            k += 1u;
+            break if k >= {{ groups }}u;
+        }
 {%- endif %}
     }
     return Sums({% for r in range(rows) %}s{{ r }}, {% endfor %});

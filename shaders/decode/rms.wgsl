@@ -2,8 +2,14 @@
 // weight, too, and a sum of squares for each 32 elements, so that no kernel has to go over it once more.
 fn rms_scale() -> f32 {
     var squares = 0.0;
-    for (var part = 0u; part < {{ width // 32 }}u; part += 1u) {
+    var part = 0u;
+    // As in product.wgsl, left at its end.
+    loop {
         squares += activations[{{ at.squares }}u + part].x;
+        continuing {
+            part += 1u;
+            break if part >= {{ width // 32 }}u;
+        }
     }
     return inverseSqrt(squares / {{ width }}.0 + {{ epsilon }});
 }
