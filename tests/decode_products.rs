@@ -206,12 +206,18 @@ fn every_way_is_right_within_its_bound() {
     every.extend([quads, quads.in_integers()]);
     for (format, ways) in [
         (BlockFormat::Q4_1, every),
-        (BlockFormat::Q4_0, vec![joined, Tuning::LIGHT.in_integers()]),
+        (
+            BlockFormat::Q4_0,
+            vec![joined, quads, Tuning::LIGHT.in_integers()],
+        ),
         (
             BlockFormat::Q4_K,
             vec![Tuning::LIGHT.in_quads(abilities), joined.in_integers()],
         ),
-        (BlockFormat::Q8_0, vec![joined, Tuning::LIGHT.in_integers()]),
+        (
+            BlockFormat::Q8_0,
+            vec![joined, quads, Tuning::LIGHT.in_integers()],
+        ),
         (BlockFormat::Q5_1, vec![Tuning::LIGHT.in_integers()]),
     ] {
         let matrix = Matrix::new(format, &mut random);

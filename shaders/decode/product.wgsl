@@ -4,7 +4,7 @@
 // A quad reads an element of the input once: each of its lanes one of four, for all of them. `member` is a lane's number in its
 // subgroup.
 {%- endif %}
-// `group_dot` and `group_product` come from shaders/blocks.
+// `group_dot`, `group_product` and `quad_dot` come from shaders/blocks.
 
 struct Sums {
 {%- for r in range(rows) %}
@@ -17,6 +17,9 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
     let row{{ r }} = min({{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u, {{ height - 1 }}u) * {{ groups }}u;
     var s{{ r }} = 0.0;
 {%- endfor %}
+{%- if own_first %}
+    let places = places_of(member);
+{%- endif %}
 {%- if lanes == 1 %}
     // Left at its end: adapters that run on a CPU go through a loop that is left at its head once more, to no effect.
     var k = 0u;
@@ -27,7 +30,7 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
         let at = input + 8u * k;
 {%- for i in range(8) %}
 {%- if in_quads %}
-        let x{{ i }} = of_quad(activations[at + {{ i }}u][member % 4u]);
+        let x{{ i }} = {{ "from_quad" if own_first else "of_quad" }}(activations[at + {{ i }}u][member % 4u]);
 {%- else %}
         let x{{ i }} = activations[at + {{ i }}u];
 {%- endif %}
@@ -41,8 +44,15 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
         let early = (x0 + x1) + (x2 + x3);
         let late = (x4 + x5) + (x6 + x7);
         let total = vec2<f32>(dot(early, vec4<f32>(1.0)), dot(late, vec4<f32>(1.0)));
+{%- if own_first %}
+        let topmost = quadBroadcast(vec2<f32>((x0.x + x1.x) + (x2.x + x3.x), (x4.x + x5.x) + (x6.x + x7.x)), 3u);
+{%- endif %}
 {%- for r in range(rows) %}
+{%- if own_first %}
+        s{{ r }} += quad_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total, topmost, places);
+{%- else %}
         s{{ r }} += group_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total);
+{%- endif %}
 {%- endfor %}
 {%- endif %}
 {%- if lanes == 1 %}

@@ -56,6 +56,7 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
         joined => tuning.joined,
         integers => integers,
         in_quads => in_quads,
+        own_first => in_quads && !integers && matrix.is_some_and(|matrix| has_quad_dot(matrix.format)),
         tile => tile,
         attending => tuning.attending,
         slots => tuning.slots,
@@ -102,12 +103,14 @@ pub fn render(texts: &Texts<'_>, sizes: &DecodeSizes, particular: &Particular) -
     written += &write_out(texts.0, &values);
     if in_quads {
         written += include_str!("../../../shaders/decode/of_quad.wgsl");
+        written += include_str!("../../../shaders/decode/from_quad.wgsl");
     }
     if let Some(matrix) = matrix {
-        for text in format_texts(matrix.format)
-            .iter()
-            .chain(product_texts(matrix.format, integers))
-        {
+        for text in format_texts(matrix.format).iter().chain(product_texts(
+            matrix.format,
+            integers,
+            in_quads,
+        )) {
             written += text;
             written.push('\n');
         }
@@ -137,19 +140,33 @@ fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
 }
 
 /// How the products with a group are summed, where the format's own text does not say.
-fn product_texts(format: BlockFormat, integers: bool) -> &'static [&'static str] {
+fn product_texts(format: BlockFormat, integers: bool, in_quads: bool) -> &'static [&'static str] {
     macro_rules! texts {
         ($($file:literal),+) => {
             &[$(include_str!(concat!("../../../shaders/blocks/", $file))),+]
         };
     }
+    let nibbles = has_nibbles(format);
     match format {
         BlockFormat::Q8_0 if integers => texts!("fixed_point.wgsl", "byte_product.wgsl"),
+        BlockFormat::Q8_0 if in_quads => texts!("byte_quads.wgsl"),
         BlockFormat::Q8_0 => &[],
-        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K if integers => {
-            texts!("fixed_point.wgsl", "nibble_product.wgsl")
-        }
-        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K => texts!("nibble_dot.wgsl"),
+        _ if nibbles && integers => texts!("fixed_point.wgsl", "nibble_product.wgsl"),
+        _ if nibbles && in_quads => texts!("nibble_quads.wgsl"),
+        _ if nibbles => texts!("nibble_dot.wgsl"),
         _ => texts!("dot.wgsl"),
     }
+}
+
+/// Whether products in quads have a text of their own for a format.
+fn has_quad_dot(format: BlockFormat) -> bool {
+    format == BlockFormat::Q8_0 || has_nibbles(format)
+}
+
+/// Whether a format's elements are scale * nibble + offset.
+fn has_nibbles(format: BlockFormat) -> bool {
+    matches!(
+        format,
+        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K
+    )
 }

@@ -55,7 +55,7 @@ impl Default for Tuning {
 impl Tuning {
     /// The version of the list of [`tried`](Self::tried) and of the kernels behind it: what was found with another does not
     /// count.
-    pub const LIST: u32 = 1;
+    pub const LIST: u32 = 2;
 
     /// For adapters that run on a CPU: a load costs as much as thirty multiplications, there are few lanes to keep busy, and
     /// each four threads of a workgroup clear all of its memory.
