@@ -36,7 +36,7 @@ fn late(x: vec4<u32>) -> vec4<f32> {
 }
 {%- endif %}
 
-{%- macro weigh(at, weight, part, o, name) %}
+{%- macro weigh(at, lane, o, name) %}
 {%- if packed %}
         let v{{ name }} = values[{{ at }} + {{ o }}u];
         let a{{ name }} = early(v{{ name }});
@@ -46,8 +46,8 @@ fn late(x: vec4<u32>) -> vec4<f32> {
         let b{{ name }} = values[2u * ({{ at }} + {{ o }}u) + 1u];
 {%- endif %}
 {%- for g in range(group) %}
-        c{{ g }}_{{ o }} = fma(vec4<f32>({{ weight }}{{ g }}.{{ part }}), a{{ name }}, c{{ g }}_{{ o }});
-        d{{ g }}_{{ o }} = fma(vec4<f32>({{ weight }}{{ g }}.{{ part }}), b{{ name }}, d{{ g }}_{{ o }});
+        c{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), a{{ name }}, c{{ g }}_{{ o }});
+        d{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), b{{ name }}, d{{ g }}_{{ o }});
 {%- endfor %}
 {%- endmacro %}
 
@@ -188,7 +188,7 @@ fn main(
 {%- for i in range(4) %}
         let at{{ i }} = (rows + min(four + {{ i }}u, count - 1u)) * OCTS + {{ share }}u * part;
 {%- for o in range(share) %}
-{{ weigh("at" ~ i, "own", ["x", "y", "z", "w"][i], o, i ~ "_" ~ o) }}
+{{ weigh("at" ~ i, [".x", ".y", ".z", ".w"][i], o, i ~ "_" ~ o) }}
 {%- endfor %}
 {%- endfor %}
     }
@@ -198,12 +198,12 @@ fn main(
 {%- for g in range(group) %}
             let logit{{ g }} = logits[row{{ g }} + slot];
             // Where nothing is held in the whole split, the largest logit is that of the empty slots.
-            let own{{ g }} = vec4<f32>(select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN));
-            sum{{ g }} += own{{ g }}.x;
+            let own{{ g }} = select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN);
+            sum{{ g }} += own{{ g }};
 {%- endfor %}
             let at = (rows + slot) * OCTS + {{ share }}u * part;
 {%- for o in range(share) %}
-{{ weigh("at", "own", "x", o, o) }}
+{{ weigh("at", "", o, o) }}
 {%- endfor %}
         }
     }
