@@ -7,8 +7,8 @@ use minijinja::context;
 use super::launch::{grid, launch};
 use super::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
-/// Rows of a lane: the first that leave [`FEWEST_GROUPS`] workgroups. What a lane does for a token should not be much more than
-/// a CPU's cache of instructions holds.
+/// Rows of a lane: the first that leave [`FEWEST_GROUPS`] workgroups, or the last that fit. What a lane does for a token should not
+/// be much more than a CPU's cache of instructions holds.
 const ROWS: [u32; 2] = [16, 8];
 
 /// Of fewer workgroups, the last ones would leave a CPU's threads without work for too long.
@@ -50,14 +50,12 @@ impl KernelSource for QuadProduct {
 
 impl QuadProduct {
     fn of(height: u32, width: u32) -> Option<Self> {
-        let fits = |&rows: &u32| height.is_multiple_of(rows) && height > 0;
+        let mut rows = ROWS
+            .into_iter()
+            .filter(|&rows| height > 0 && height.is_multiple_of(rows));
         let spreads = |&rows: &u32| height.div_ceil(rows * LANES) >= FEWEST_GROUPS;
-        let [most, fewest] = ROWS;
         Some(Self {
-            rows: Some(most)
-                .filter(fits)
-                .filter(spreads)
-                .or(Some(fewest).filter(fits))?,
+            rows: rows.clone().find(spreads).or_else(|| rows.next_back())?,
             inner: INNER
                 .into_iter()
                 .find(|&inner| width > 0 && width.is_multiple_of(inner))?,
