@@ -45,7 +45,7 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
         let late = (x4 + x5) + (x6 + x7);
         let total = vec2<f32>(dot(early, vec4<f32>(1.0)), dot(late, vec4<f32>(1.0)));
 {%- if own_first %}
-        let topmost = quadBroadcast(vec2<f32>((x0.x + x1.x) + (x2.x + x3.x), (x4.x + x5.x) + (x6.x + x7.x)), 3u);
+        let topmost = quadBroadcast(vec2<f32>(early.x, late.x), 3u);
 {%- endif %}
 {%- for r in range(rows) %}
 {%- if own_first %}

@@ -149,10 +149,10 @@ fn product_texts(format: BlockFormat, integers: bool, in_quads: bool) -> &'stati
     let nibbles = has_nibbles(format);
     match format {
         BlockFormat::Q8_0 if integers => texts!("fixed_point.wgsl", "byte_product.wgsl"),
-        BlockFormat::Q8_0 if in_quads => texts!("byte_quads.wgsl"),
+        BlockFormat::Q8_0 if in_quads => texts!("in_place.wgsl", "byte_quads.wgsl"),
         BlockFormat::Q8_0 => &[],
         _ if nibbles && integers => texts!("fixed_point.wgsl", "nibble_product.wgsl"),
-        _ if nibbles && in_quads => texts!("nibble_quads.wgsl"),
+        _ if nibbles && in_quads => texts!("in_place.wgsl", "nibble_quads.wgsl"),
         _ if nibbles => texts!("nibble_dot.wgsl"),
         _ => texts!("dot.wgsl"),
     }
