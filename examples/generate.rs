@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use kvscope::Error;
 use kvscope::cache::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
 use kvscope::cache::{DecodeStrategy, PrefillMethod};
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::{GenerateConfig, SamplingConfig};
-use kvscope::gpu::{Gpu, GpuOptions};
 use kvscope::model::load_model;
 use kvscope::text::Message;
 

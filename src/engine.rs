@@ -6,9 +6,10 @@ use burn::tensor::Device;
 
 use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
+use crate::device::Gpu;
+use crate::fused::{FusedDecoder, KnownTunings};
 use crate::generate::{GenerateConfig, GenerateError, Generation};
-use crate::gpu::Gpu;
-use crate::model::{Decoder, KnownTunings, Llama, ModelLoader};
+use crate::model::{Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
 
 /// A loaded model, ready to generate.
@@ -65,14 +66,14 @@ impl Engine {
     }
 
     /// Finds out how the GPU is best used for this model: by what is `known`, else by a short measurement, which `known`
-    /// then says. Only speed depends on it. See [`Decoder::tune`].
+    /// then says. Only speed depends on it. See [`FusedDecoder::tune`].
     ///
     /// # Errors
     ///
     /// The device's.
     pub async fn tune(&self, known: &mut KnownTunings) -> Result<(), Error> {
         if let Some(gpu) = &self.gpu {
-            Decoder::tune(&self.model, gpu, known).await?;
+            FusedDecoder::tune(&self.model, gpu, known).await?;
         }
         Ok(())
     }

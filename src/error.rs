@@ -1,12 +1,12 @@
 //! Everything that can go wrong, under one type with stable codes.
 
 use crate::cache::CacheError;
+use crate::device::GpuError;
+use crate::formats::WeightsError;
 use crate::generate::GenerateError;
-use crate::gpu::GpuError;
 use crate::kernels::KernelError;
 use crate::model::ModelError;
 use crate::text::TextError;
-use crate::weights::WeightsError;
 
 /// Any error of this crate.
 ///

@@ -2,20 +2,21 @@
 
 #![warn(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(target_family = "wasm")]
+pub mod bindings;
 pub mod cache;
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod eval;
+pub mod formats;
+pub mod fused;
 pub mod generate;
-pub mod gpu;
 pub mod kernels;
 pub mod measure;
 pub mod model;
+mod quoted;
 mod random;
 pub mod text;
-pub mod trace;
-#[cfg(target_family = "wasm")]
-pub mod web;
-pub mod weights;
 
 pub use error::Error;

@@ -5,9 +5,10 @@ use web_time::Instant;
 
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::generate::{Chosen, Fed, StepDecoder, Wanted};
-use crate::gpu::Gpu;
-use crate::model::{Decoder, Llama, StepCounts};
+use crate::device::Gpu;
+use crate::fused::{FusedDecoder, StepCounts};
+use crate::generate::{InputToken, SampledToken, StepDecoder, StepRequest};
+use crate::model::Llama;
 
 /// What of a step is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub async fn steps(
     count: usize,
     mut on_step: impl FnMut(TimedStep),
 ) -> Result<usize, Error> {
-    let Some(mut decoder) = Decoder::new(model, gpu, cache)? else {
+    let Some(mut decoder) = FusedDecoder::new(model, gpu, cache)? else {
         return Ok(0);
     };
     let mut token = 0;
@@ -52,7 +53,7 @@ pub async fn steps(
         let held = cache.memory().held_bytes;
         let start = Instant::now();
         let pending = match work {
-            Work::Whole => decoder.step(Fed::Token(token), cache, Wanted::default())?,
+            Work::Whole => decoder.step(InputToken::Token(token), cache, StepRequest::default())?,
             Work::Bare => decoder.bare_step(cache)?,
         };
         let Some(pending) = pending else {
@@ -60,7 +61,7 @@ pub async fn steps(
         };
         let bytes = pending.read(gpu).await?;
         if work == Work::Whole {
-            token = Chosen::from_bytes(&bytes, model.config().vocabulary)?.token;
+            token = SampledToken::from_bytes(&bytes, model.config().vocabulary)?.token;
         }
         if cache.memory().held_bytes != held {
             // A generation does the same: a cache that has grown has left its old memory behind.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use serde_json::{Value, json};
 use tiny_model::TinyModel;
 use tiny_model::sizes::LLAMA;

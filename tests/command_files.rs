@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use burn::tensor::Device;
+use kvscope::formats::BlockFormat;
 use kvscope::model::load_model;
-use kvscope::weights::BlockFormat;
 use serde_json::Value;
 use tiny_model::TinyModel;
 use tiny_model::sizes::{LLAMA, LLAMA_3, QWEN2, QWEN3, Sizes};

@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use serde_json::Value;
 use tiny_model::TinyModel;
 use tiny_model::sizes::LLAMA;

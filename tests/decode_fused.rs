@@ -13,11 +13,14 @@ mod tiny_model;
 use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
-use kvscope::generate::{Answer, Chosen, Draw, Fed, Sampler, SamplingConfig, StepDecoder, Wanted};
-use kvscope::gpu::{Gpu, GpuFeature, GpuOptions, Pending};
-use kvscope::kernels::decode::Tuning;
-use kvscope::model::{Decoder, Llama, LogitRows};
-use kvscope::weights::BlockFormat;
+use kvscope::device::{Gpu, GpuFeature, GpuOptions, Pending};
+use kvscope::formats::BlockFormat;
+use kvscope::fused::FusedDecoder;
+use kvscope::fused::Tuning;
+use kvscope::generate::{
+    Draw, InputToken, SampledToken, Sampler, SamplingConfig, StepDecoder, StepOutput, StepRequest,
+};
+use kvscope::model::{Llama, LogitRows};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use tiny_model::sizes::{LLAMA, LLAMA_3, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Sizes};
@@ -76,22 +79,29 @@ fn prefilled_on(gpu: &Gpu, model: &Llama, config: ScopeCacheConfig, prompt: &[u3
     cache
 }
 
-fn step(decoder: &mut Decoder, token: u32, cache: &mut ScopeCache, answer: Answer<'_>) -> Vec<u8> {
+fn step(
+    decoder: &mut FusedDecoder,
+    token: u32,
+    cache: &mut ScopeCache,
+    answer: StepOutput<'_>,
+) -> Vec<u8> {
     step_on(devices::opened(), decoder, token, cache, answer)
 }
 
 fn step_on(
     gpu: &Gpu,
-    decoder: &mut Decoder,
+    decoder: &mut FusedDecoder,
     token: u32,
     cache: &mut ScopeCache,
-    answer: Answer<'_>,
+    answer: StepOutput<'_>,
 ) -> Vec<u8> {
-    let wanted = Wanted {
+    let wanted = StepRequest {
         answer,
         scores: true,
     };
-    let pending = decoder.step(Fed::Token(token), cache, wanted).unwrap();
+    let pending = decoder
+        .step(InputToken::Token(token), cache, wanted)
+        .unwrap();
     pollster::block_on(pending.expect("a step in place").read(gpu)).unwrap()
 }
 
@@ -157,7 +167,7 @@ fn agrees_on(
     let (prompt, decoded) = tokens.split_at(prompt);
     let mut plain = prefilled_on(gpu, model, config.clone(), prompt);
     let mut fused = prefilled_on(gpu, model, config.clone(), prompt);
-    let decoder = Decoder::tuned(model, gpu, &fused, tuning).unwrap();
+    let decoder = FusedDecoder::tuned(model, gpu, &fused, tuning).unwrap();
     let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
     let close = match config.cache_type {
         CacheType::F16 => CLOSE_F16,
@@ -165,7 +175,7 @@ fn agrees_on(
     };
     for (t, &token) in decoded.iter().enumerate() {
         let expected = run::read_back(model.step(token, &mut plain).unwrap());
-        let answer = step_on(gpu, &mut decoder, token, &mut fused, Answer::Logits);
+        let answer = step_on(gpu, &mut decoder, token, &mut fused, StepOutput::Logits);
         let found = floats(&answer);
         let off = difference(&found, &expected);
         assert!(off < close, "{name}, step {t}: logits are off by {off}");
@@ -355,7 +365,7 @@ fn choices_and_draws() {
         let mut first = prefilled(&model, config.clone(), &history);
         let mut second = prefilled(&model, config.clone(), &history);
         let decoder = |cache: &ScopeCache| {
-            let decoder = Decoder::tuned(&model, devices::opened(), cache, tuning);
+            let decoder = FusedDecoder::tuned(&model, devices::opened(), cache, tuning);
             decoder.unwrap().unwrap()
         };
         let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
@@ -366,13 +376,13 @@ fn choices_and_draws() {
             let last = history[history.len() - 1];
             let draw = sampler.draw(&history);
             let answer = if is_drawn {
-                Answer::Drawn(draw)
+                StepOutput::Drawn(draw)
             } else {
-                Answer::Likeliest
+                StepOutput::Likeliest
             };
             let bytes = step(&mut drawing, last, &mut second, answer);
-            let found = Chosen::from_bytes(&bytes, model.config().vocabulary).unwrap();
-            let logits = floats(&step(&mut plain, last, &mut first, Answer::Logits));
+            let found = SampledToken::from_bytes(&bytes, model.config().vocabulary).unwrap();
+            let logits = floats(&step(&mut plain, last, &mut first, StepOutput::Logits));
 
             let (best, most) = logits
                 .iter()
@@ -458,30 +468,36 @@ fn a_chosen_token_need_not_come_back() {
     let gpu = devices::opened();
     let begin = || {
         let cache = prefilled(&model, config.clone(), &tokens(12));
-        let decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+        let decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
         (cache, decoder)
     };
     let read = |pending: Pending| {
         let bytes = pollster::block_on(pending.read(gpu)).unwrap();
-        Chosen::from_bytes(&bytes, LLAMA.vocabulary).unwrap().token
+        SampledToken::from_bytes(&bytes, LLAMA.vocabulary)
+            .unwrap()
+            .token
     };
 
     let (mut cache, mut decoder) = begin();
     let mut one_by_one = vec![9];
     for step in 0..12 {
-        let fed = Fed::Token(one_by_one[step]);
-        let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
+        let fed = InputToken::Token(one_by_one[step]);
+        let pending = decoder
+            .step(fed, &mut cache, StepRequest::default())
+            .unwrap();
         one_by_one.push(read(pending.unwrap()));
     }
 
     let (mut cache, mut decoder) = begin();
     let mut ahead = vec![9];
-    let mut fed = Fed::Token(9);
+    let mut fed = InputToken::Token(9);
     let mut before = None;
     for _ in 0..12 {
-        let pending = decoder.step(fed, &mut cache, Wanted::default()).unwrap();
+        let pending = decoder
+            .step(fed, &mut cache, StepRequest::default())
+            .unwrap();
         ahead.extend(before.replace(pending.unwrap()).map(read));
-        fed = Fed::Chosen;
+        fed = InputToken::Sampled;
     }
     ahead.extend(before.map(read));
     assert_eq!(ahead, one_by_one);
@@ -495,7 +511,7 @@ fn both_ways_take_turns() {
     let tokens = tokens(60);
     let mut plain = prefilled(&model, config.clone(), &tokens[..20]);
     let mut mixed = prefilled(&model, config, &tokens[..20]);
-    let mut decoder = Decoder::new(&model, devices::opened(), &mixed)
+    let mut decoder = FusedDecoder::new(&model, devices::opened(), &mixed)
         .unwrap()
         .unwrap();
     let mut kept = None;
@@ -512,7 +528,7 @@ fn both_ways_take_turns() {
         let found = if t % 5 == 3 {
             run::read_back(model.step(token, &mut mixed).unwrap())
         } else {
-            floats(&step(&mut decoder, token, &mut mixed, Answer::Logits))
+            floats(&step(&mut decoder, token, &mut mixed, StepOutput::Logits))
         };
         let off = difference(&found, &expected);
         assert!(off < CLOSE, "step {t}: {off}");
@@ -535,10 +551,11 @@ fn a_step_is_one_submission_of_few_kernels() {
         let config = config(&model, CacheType::F16).with_decode(decode);
         let mut cache = prefilled(&model, config, &tokens(30));
         let gpu = devices::opened();
-        let mut decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+        let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
         let mut selections = 0;
         for token in tokens(40) {
-            let pending = decoder.step(Fed::Token(token), &mut cache, Wanted::default());
+            let pending =
+                decoder.step(InputToken::Token(token), &mut cache, StepRequest::default());
             pollster::block_on(pending.unwrap().unwrap().read(gpu)).unwrap();
             let counts = decoder.counts();
             assert!(counts.dispatches <= 8 * layers + 6, "{counts:?}");
@@ -572,10 +589,10 @@ fn what_does_not_fit_is_refused() {
         prefilled(sizes, config, &[1, 2, 3])
     };
     let mut cache = of(&model, CacheType::F32);
-    let mut decoder = Decoder::new(&model, gpu, &cache).unwrap().unwrap();
+    let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
     let mut step = |token, cache: &mut ScopeCache| {
         let position = cache.position();
-        let stepped = decoder.step(Fed::Token(token), cache, Wanted::default());
+        let stepped = decoder.step(InputToken::Token(token), cache, StepRequest::default());
         assert_eq!(cache.position(), position);
         stepped.map(|pending| pending.is_some())
     };
@@ -594,6 +611,6 @@ fn sizes_that_no_kernel_is_written_for() {
     let model = model(LLAMA_ODD, BlockFormat::F16);
     let config = model.config().cache().with_cache_type(CacheType::F32);
     let cache = prefilled(&model, config, &[1, 2, 3]);
-    let decoder = Decoder::new(&model, devices::opened(), &cache).unwrap();
+    let decoder = FusedDecoder::new(&model, devices::opened(), &cache).unwrap();
     assert!(decoder.is_none());
 }

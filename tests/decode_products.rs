@@ -9,14 +9,14 @@ mod plain_llama;
 mod safetensors_file;
 mod tiny_model;
 
-use kvscope::gpu::Readback;
-use kvscope::kernels::BoundBuffer;
-use kvscope::kernels::decode::{
-    DecodePipeline, DecodeSizes, MatrixText, Particular, Texts, Tuning,
+use kvscope::device::Readback;
+use kvscope::formats::BlockFormat;
+use kvscope::formats::planes::PlaneSplitter;
+use kvscope::fused::{
+    DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning,
 };
-use kvscope::model::{Decoder, KnownTunings};
-use kvscope::weights::BlockFormat;
-use kvscope::weights::planes::PlaneSplitter;
+use kvscope::fused::{FusedDecoder, KnownTunings};
+use kvscope::kernels::BoundBuffer;
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -92,17 +92,18 @@ impl Matrix {
             shader!("product.wgsl"),
             shader!("rms.wgsl"),
         ];
-        let particular = Particular {
-            matrix: Some(MatrixText {
+        let particular = KernelVariant {
+            matrix: Some(MatrixSpec {
                 format: self.format,
                 height: ROWS,
                 groups: WIDTH / 32,
                 tile: TILE,
             }),
             tuning,
-            ..Particular::default()
+            ..KernelVariant::default()
         };
-        let pipeline = DecodePipeline::new(device, "test", &Texts(&texts), &SIZES, &particular);
+        let pipeline =
+            DecodePipeline::new(device, "test", &ShaderSources(&texts), &SIZES, &particular);
         let bound = [
             (0, &self.quants),
             (1, &self.scales),
@@ -238,7 +239,7 @@ fn the_fastest_way_is_found_once() {
     let tiny = TinyModel::new(LLAMA, format);
     let model = run::load_gguf(&tiny.gguf().bytes(), &devices::gpu()).unwrap();
     let choose = |known: &mut KnownTunings| {
-        let chosen = block_on(Decoder::tune_by_trial(&model, gpu, known)).unwrap();
+        let chosen = block_on(FusedDecoder::tune_by_trial(&model, gpu, known)).unwrap();
         chosen.expect("a model that the kernels are written for")
     };
     let mut known = KnownTunings::from_json("damaged");

@@ -16,8 +16,8 @@ use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, RetainedHead, ScopeCache, ScopeCacheConfig,
 };
 use kvscope::eval::{Example, Fidelity, Outcome};
+use kvscope::formats::BlockFormat;
 use kvscope::model::{Llama, LogitRows};
-use kvscope::weights::BlockFormat;
 use pollster::block_on;
 use tiny_model::sizes::{LLAMA, QWEN3};
 use tiny_model::{TinyModel, run};

@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use generate_support::{TOY_VOCABULARY, Table, Toy};
 use kvscope::cache::{Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::generate::{GenerateConfig, Generation, SamplingConfig, Step};
-use kvscope::gpu::{Gpu, GpuOptions};
 
 const WINDOW: usize = 4;
 

@@ -6,8 +6,8 @@ mod generate_support;
 
 use generate_support::{TOY_VOCABULARY, Table, Toy};
 use kvscope::cache::ScopeCacheConfig;
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::generate::{GenerateConfig, Generation};
-use kvscope::gpu::{Gpu, GpuOptions};
 use pollster::block_on;
 
 #[test]

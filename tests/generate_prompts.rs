@@ -12,11 +12,11 @@ mod tiny_model;
 use burn::tensor::Device;
 use kvscope::Error;
 use kvscope::cache::{Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
+use kvscope::formats::BlockFormat;
 use kvscope::generate::{
     FinishReason, GenerateConfig, Generation, SamplingConfig, Spelling, Step, Summary,
 };
 use kvscope::model::Llama;
-use kvscope::weights::BlockFormat;
 use tiny_model::sizes::{LLAMA, Sizes};
 use tiny_model::{TinyModel, run};
 

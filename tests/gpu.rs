@@ -2,7 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 use burn::tensor::{Tensor, TensorData};
-use kvscope::gpu::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
+use kvscope::device::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
 
 fn open(options: GpuOptions) -> Result<Gpu, GpuError> {
     Gpu::open_blocking(options)

@@ -3,7 +3,7 @@
 
 mod support;
 
-use kvscope::gpu::{Gpu, GpuOptions};
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::kernels::{KernelError, rms_norm};
 use support::kernels;
 

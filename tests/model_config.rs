@@ -13,8 +13,8 @@ mod refused;
 use std::sync::Arc;
 
 use gguf_file::GgufFile;
+use kvscope::formats::gguf::{GgufEvent, GgufHeader, GgufReader};
 use kvscope::model::{LlamaConfig, ModelError};
-use kvscope::weights::gguf::{GgufEvent, GgufHeader, GgufReader};
 
 /// The header alone: tensors may lack their bytes.
 fn header(file: &GgufFile) -> Arc<GgufHeader> {

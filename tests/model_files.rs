@@ -10,8 +10,8 @@ mod safetensors_file;
 mod tiny_model;
 
 use burn::tensor::Device;
+use kvscope::formats::BlockFormat;
 use kvscope::model::{Llama, LogitRows, ModelLoader};
-use kvscope::weights::BlockFormat;
 use kvscope::{Error, cache::ScopeCacheConfig};
 use tiny_model::sizes::{LLAMA_3, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Sizes};
 use tiny_model::{TinyModel, run};

@@ -13,9 +13,10 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{CacheType, ScopeCache};
-use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
-use kvscope::gpu::Gpu;
-use kvscope::model::{Decoder, Llama, LoadedModel, LogitRows, load_model};
+use kvscope::device::Gpu;
+use kvscope::fused::FusedDecoder;
+use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::model::{Llama, LoadedModel, LogitRows, load_model};
 use kvscope::text::Controls;
 use real_model::{Recorded, Reference};
 
@@ -113,7 +114,7 @@ fn follows(
         }
     });
     let mut decoder = loaded.gpu.map(|gpu| {
-        let decoder = Decoder::new(&loaded.model, gpu, &cache).expect("a device that answers");
+        let decoder = FusedDecoder::new(&loaded.model, gpu, &cache).expect("a device that answers");
         (decoder.expect("kernels for the real model"), gpu)
     });
     for (step, (&token, &margin)) in run.greedy_ids.iter().zip(&run.margin).enumerate() {
@@ -130,12 +131,12 @@ fn follows(
 }
 
 /// A step by the fused kernels.
-fn fused(decoder: &mut Decoder, gpu: &Gpu, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
-    let wanted = Wanted {
-        answer: Answer::Logits,
-        ..Wanted::default()
+fn fused(decoder: &mut FusedDecoder, gpu: &Gpu, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
+    let wanted = StepRequest {
+        answer: StepOutput::Logits,
+        ..StepRequest::default()
     };
-    let pending = decoder.step(Fed::Token(token), cache, wanted);
+    let pending = decoder.step(InputToken::Token(token), cache, wanted);
     let pending = pending.expect("a step").expect("a step in place");
     let bytes = pollster::block_on(pending.read(gpu)).expect("readable logits");
     let (words, _) = bytes.as_chunks::<4>();

@@ -14,8 +14,8 @@ mod tiny_model;
 
 use burn::tensor::Device;
 use kvscope::cache::CacheType;
+use kvscope::formats::BlockFormat;
 use kvscope::model::{Llama, LogitRows};
-use kvscope::weights::BlockFormat;
 use tiny_model::sizes::{
     LLAMA, LLAMA_3, LLAMA_LINEAR, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Scaling, Sizes,
 };

@@ -13,7 +13,7 @@ mod recorded_model;
 mod safetensors_file;
 mod tiny_model;
 
-use kvscope::kernels::decode::Tuning;
+use kvscope::fused::Tuning;
 use plain_cache::devices;
 use recorded::Record;
 

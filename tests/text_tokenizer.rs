@@ -7,8 +7,8 @@
 
 mod real_model;
 
+use kvscope::formats::gguf::{GgufEvent, GgufReader};
 use kvscope::text::{Controls, Detokenizer, Message, Tokenizer};
-use kvscope::weights::gguf::{GgufEvent, GgufReader};
 use std::io::Read;
 
 /// The real model's tokenizer, from no more of its file than the header.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use kvscope::trace::{MAX_LINES, Program, TraceError};
+use kvscope::eval::trace::{MAX_LINES, Program, TraceError};
 use proptest::prelude::*;
 
 /// Executes the text of a prompt, knowing nothing of the library, and writes the answer.

@@ -5,8 +5,8 @@ mod support;
 
 use burn::tensor::Tensor;
 use js_sys::{Array, Function, Promise, Reflect};
-use kvscope::gpu::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
-use kvscope::web::constructor_runs;
+use kvscope::bindings::constructor_runs;
+use kvscope::device::{Gpu, GpuError, GpuFeature, GpuOptions, LossReason};
 use support::kernels;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;

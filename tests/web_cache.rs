@@ -4,7 +4,7 @@
 
 mod plain_cache;
 
-use kvscope::gpu::{Gpu, GpuOptions};
+use kvscope::device::{Gpu, GpuOptions};
 use plain_cache::suite;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 

@@ -11,8 +11,8 @@ mod recorded_model;
 mod safetensors_file;
 mod tiny_model;
 
-use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::kernels::decode::Tuning;
+use kvscope::device::{Gpu, GpuOptions};
+use kvscope::fused::Tuning;
 use recorded::Record;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 

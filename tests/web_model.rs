@@ -8,11 +8,12 @@ mod tiny_model;
 
 use burn::tensor::Tensor;
 use kvscope::cache::CacheType;
-use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
-use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::kernels::decode::Tuning;
-use kvscope::model::{Decoder, Llama, LogitRows};
-use kvscope::weights::BlockFormat;
+use kvscope::device::{Gpu, GpuOptions};
+use kvscope::formats::BlockFormat;
+use kvscope::fused::FusedDecoder;
+use kvscope::fused::Tuning;
+use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::model::{Llama, LogitRows};
 use tiny_model::sizes::{LLAMA, QWEN2, QWEN3, Sizes};
 use tiny_model::{TinyModel, run};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -138,12 +139,16 @@ async fn decoding_by_what_not_every_gpu_has_is_right() {
             for layer in 0..model.config().layers {
                 cache.finish_prefill(layer).unwrap();
             }
-            let wanted = Wanted {
-                answer: Answer::Logits,
+            let wanted = StepRequest {
+                answer: StepOutput::Logits,
                 scores: false,
             };
-            let mut decoder = Decoder::tuned(&model, &gpu, &cache, way).unwrap().unwrap();
-            let step = decoder.step(Fed::Token(last), &mut cache, wanted).unwrap();
+            let mut decoder = FusedDecoder::tuned(&model, &gpu, &cache, way)
+                .unwrap()
+                .unwrap();
+            let step = decoder
+                .step(InputToken::Token(last), &mut cache, wanted)
+                .unwrap();
             let read = step.unwrap().read(&gpu).await.unwrap();
             let (words, _) = read.as_chunks::<4>();
             for (found, expected) in words.iter().zip(expected) {

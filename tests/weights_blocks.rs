@@ -2,7 +2,7 @@
 
 #![cfg(not(target_family = "wasm"))]
 
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use serde_json::Value;
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -6,7 +6,7 @@ mod gguf_file;
 
 use gguf_file::read::outcome;
 use gguf_file::{GgufFile, Raw, Value};
-use kvscope::weights::gguf::GgufSlice;
+use kvscope::formats::gguf::GgufSlice;
 use proptest::prelude::*;
 
 fn small() -> GgufFile {

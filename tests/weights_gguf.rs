@@ -6,10 +6,10 @@ mod gguf_file;
 
 use gguf_file::read::read;
 use gguf_file::{GgufFile, Raw, Value};
-use kvscope::weights::gguf::{
+use kvscope::formats::gguf::{
     GgufEvent, GgufSlice, Metadata, MetadataArray, MetadataValue, read_gguf,
 };
-use kvscope::weights::{BlockFormat, WeightsError};
+use kvscope::formats::{BlockFormat, WeightsError};
 
 /// A file with every type of value and tensors of several types.
 fn sample() -> GgufFile {

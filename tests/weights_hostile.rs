@@ -6,7 +6,7 @@ mod gguf_file;
 
 use gguf_file::read::outcome;
 use gguf_file::{Raw, Value};
-use kvscope::weights::gguf::{GgufReader, MAX_HEADER_BYTES};
+use kvscope::formats::gguf::{GgufReader, MAX_HEADER_BYTES};
 
 /// The preamble's length: what comes after it begins here.
 const PREAMBLE: u64 = 24;

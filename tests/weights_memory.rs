@@ -7,7 +7,7 @@ mod gguf_file;
 
 use counting::{Counting, peak};
 use gguf_file::{GgufFile, Raw, Value};
-use kvscope::weights::gguf::{GgufEvent, GgufReader};
+use kvscope::formats::gguf::{GgufEvent, GgufReader};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -5,7 +5,7 @@
 mod gguf_file;
 
 use gguf_file::{GgufFile, Value};
-use kvscope::weights::gguf::{GgufHeader, GgufSlice, SplitFiles, split_names};
+use kvscope::formats::gguf::{GgufHeader, GgufSlice, SplitFiles, split_names};
 use std::sync::Arc;
 
 fn part(number: u16, count: u16, tensors: i32, names: &[&str]) -> Arc<GgufHeader> {

@@ -16,9 +16,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::engine::Engine;
-use kvscope::gpu::{Gpu, GpuOptions};
-use kvscope::model::{KnownTunings, load_model};
+use kvscope::fused::KnownTunings;
+use kvscope::model::load_model;
 use pollster::block_on;
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use kvscope::device::Gpu;
 use kvscope::engine::{Engine, Prompt};
 use kvscope::generate::GenerateConfig;
-use kvscope::gpu::Gpu;
 use pollster::block_on;
 use serde::Serialize;
 

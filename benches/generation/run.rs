@@ -1,10 +1,10 @@
 //! Decode steps at every spot, in rounds: what the machine does beside falls on all spots of a group alike.
 
 use kvscope::cache::ScopeCache;
+use kvscope::device::Gpu;
 use kvscope::engine::Engine;
-use kvscope::gpu::Gpu;
+use kvscope::fused::StepCounts;
 use kvscope::measure::{self, TimedStep, Work};
-use kvscope::model::StepCounts;
 use pollster::block_on;
 use serde::Serialize;
 

@@ -8,9 +8,9 @@ mod gguf_file;
 
 use common::{Input, frugal, write_seeds};
 use gguf_file::{GgufFile, Value};
-use kvscope::weights::gguf::{GgufEvent, GgufHeader, GgufReader, GgufSlice, Metadata, SplitFiles};
-use kvscope::weights::planes::{PlanePiece, PlaneSplitter, plane_words};
-use kvscope::weights::{BlockFormat, WeightsError};
+use kvscope::formats::gguf::{GgufEvent, GgufHeader, GgufReader, GgufSlice, Metadata, SplitFiles};
+use kvscope::formats::planes::{PlanePiece, PlaneSplitter, plane_words};
+use kvscope::formats::{BlockFormat, WeightsError};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 

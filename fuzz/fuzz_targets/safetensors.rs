@@ -8,8 +8,8 @@ mod common;
 mod safetensors_file;
 
 use common::{Input, frugal, write_seeds};
-use kvscope::weights::WeightsError;
-use kvscope::weights::safetensors::{
+use kvscope::formats::WeightsError;
+use kvscope::formats::safetensors::{
     SafetensorsEvent, SafetensorsFiles, SafetensorsHeader, SafetensorsIndex, SafetensorsReader,
     SafetensorsSlice,
 };

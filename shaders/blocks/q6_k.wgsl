@@ -1,6 +1,6 @@
 // Q6_K: `quants` has twelve vectors a block of 256 elements, eight with the lower four bits and four with the upper two;
 // `scales` five words a block, sixteen signed bytes, each the scale of 16 elements, and then d. An element is
-// d * scale * (q - 32). How the bits lie is in src/weights/blocks/q6_k.rs.
+// d * scale * (q - 32). How the bits lie is in src/formats/blocks/q6_k.rs.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

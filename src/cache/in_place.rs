@@ -7,7 +7,7 @@ use super::error::CacheError;
 use super::scope_cache::ScopeCache;
 use super::step::{Eviction, Recent};
 use super::store::exactly;
-use crate::kernels::decode::{LayerStep, RecentSlots};
+use crate::fused::{LayerStep, RecentSlots};
 use crate::kernels::{BoundBuffer, KernelError};
 
 /// One layer's memory.

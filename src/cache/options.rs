@@ -137,7 +137,7 @@ impl BudgetOption {
                 let allowed = "a number of slots, or a share such as 30%";
                 percent
                     .map(|percent| share(percent / 100.0))
-                    .ok_or_else(|| ConfigError::new(field, crate::weights::shown(text), allowed))
+                    .ok_or_else(|| ConfigError::new(field, crate::quoted::quoted(text), allowed))
             }
         }
     }

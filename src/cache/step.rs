@@ -237,7 +237,7 @@ mod tests {
     use burn::tensor::{Device, Distribution, Tensor};
 
     use super::super::{Budget, CacheType, DecodeStrategy, ScopeCache, ScopeCacheConfig};
-    use crate::gpu::{Gpu, GpuOptions};
+    use crate::device::{Gpu, GpuOptions};
 
     fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
         Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use kvscope::Error;
 use kvscope::cache::CacheError;
+use kvscope::eval::trace::TraceError;
 use kvscope::generate::GenerateError;
 use kvscope::model::ModelError;
-use kvscope::trace::TraceError;
 use serde_json::json;
 
 use super::INTERRUPTED;

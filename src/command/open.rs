@@ -5,9 +5,9 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use kvscope::Error;
+use kvscope::device::{Gpu, GpuOptions};
 use kvscope::engine::Engine;
 use kvscope::generate::Cancel;
-use kvscope::gpu::{Gpu, GpuOptions};
 use kvscope::model::load_model;
 use pollster::block_on;
 

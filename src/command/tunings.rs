@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use kvscope::model::KnownTunings;
+use kvscope::fused::KnownTunings;
 
 use super::file;
 

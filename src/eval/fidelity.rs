@@ -9,8 +9,8 @@ use super::divergence::Reference;
 use super::outcome::{Outcome, Tally};
 use crate::Error;
 use crate::cache::{CacheError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig};
+use crate::device::Gpu;
 use crate::generate::GenerateError;
-use crate::gpu::Gpu;
 use crate::model::{Llama, LogitRows};
 
 /// A prompt and its gold answer, in tokens.

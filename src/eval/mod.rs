@@ -8,6 +8,7 @@ mod bootstrap;
 mod divergence;
 mod fidelity;
 mod outcome;
+pub mod trace;
 
 pub use bootstrap::{Interval, Weighted, interval, mean};
 pub use divergence::{Divergence, Reference};

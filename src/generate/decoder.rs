@@ -3,33 +3,33 @@
 use super::{GenerateError, SamplingConfig};
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::gpu::Pending;
+use crate::device::Pending;
 
 /// The token that a step begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fed {
+pub enum InputToken {
     /// This one.
     Token(u32),
     /// The one that the step before chose, which is on the device already.
-    Chosen,
+    Sampled,
 }
 
 /// What a step is to do and to bring back.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Wanted<'a> {
+pub struct StepRequest<'a> {
     /// What comes back.
-    pub answer: Answer<'a>,
+    pub answer: StepOutput<'a>,
     /// Every slot's score, even where nothing is selected.
     pub scores: bool,
 }
 
 /// What a step brings back.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub enum Answer<'a> {
-    /// The likeliest token, as [`Chosen`].
+pub enum StepOutput<'a> {
+    /// The likeliest token, as [`SampledToken`].
     #[default]
     Likeliest,
-    /// A token drawn on the device, as [`Chosen`].
+    /// A token drawn on the device, as [`SampledToken`].
     Drawn(Draw<'a>),
     /// The logits, `[vocabulary]` in f32.
     Logits,
@@ -52,30 +52,30 @@ pub trait StepDecoder {
     /// Puts a decoded token into `cache` and begins to compute what is `wanted` of the next. `None` where this step needs
     /// [`LanguageModel::step`](super::LanguageModel::step); nothing has been done then.
     ///
-    /// Two results may be on their way, so that a step [fed](Fed::Chosen) with what the one before it chose can begin before
-    /// that has come back; of [logits](Answer::Logits) only one.
+    /// Two results may be on their way, so that a step [fed](InputToken::Sampled) with what the one before it chose can begin before
+    /// that has come back; of [logits](StepOutput::Logits) only one.
     ///
     /// # Errors
     ///
     /// The cache's and the kernels'.
     fn step(
         &mut self,
-        fed: Fed,
+        fed: InputToken,
         cache: &mut ScopeCache,
-        wanted: Wanted<'_>,
+        wanted: StepRequest<'_>,
     ) -> Result<Option<Pending>, Error>;
 }
 
 /// The token that a step chose: the likeliest, the first of equal ones, or one that was drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Chosen {
+pub struct SampledToken {
     /// The token.
     pub token: u32,
     /// The model's own probability of it, by all logits as they are.
     pub probability: f32,
 }
 
-impl Chosen {
+impl SampledToken {
     /// From the bytes that a step brings back: token, probability, how many logits are NaN or +∞.
     ///
     /// # Errors

@@ -7,12 +7,12 @@ use web_time::Instant;
 use super::model::{LanguageModel, Spelling, read};
 use super::step::rate;
 use super::{
-    Answer, CacheSlots, Cancel, Chosen, Fed, FinishReason, GenerateConfig, GenerateError, Sampled,
-    Sampler, Step, StepDecoder, StopStrings, Summary, Wanted,
+    CacheSlots, Cancel, FinishReason, GenerateConfig, GenerateError, InputToken, Sampled,
+    SampledToken, Sampler, Step, StepDecoder, StepOutput, StepRequest, StopStrings, Summary,
 };
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::gpu::Gpu;
+use crate::device::Gpu;
 
 /// A prompt and what a model makes of it.
 ///
@@ -37,7 +37,7 @@ pub struct Generation<'a, M, S> {
     stop_tokens: Vec<u32>,
     stop: StopStrings,
     sampler: Sampler,
-    decoder: Decoder,
+    path: Path,
     /// Whether scores are computed at every step.
     scores: bool,
     text: String,
@@ -46,7 +46,7 @@ pub struct Generation<'a, M, S> {
 }
 
 /// How steps are done.
-enum Decoder {
+enum Path {
     /// Not asked yet.
     Unknown,
     /// By tensor operations.
@@ -97,7 +97,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             stop_tokens,
             stop: StopStrings::new(config.stop.clone())?,
             sampler: Sampler::new(config.sampling.clone())?,
-            decoder: Decoder::Unknown,
+            path: Path::Unknown,
             scores: false,
             text: String::new(),
             decode_ms: 0.0,
@@ -248,32 +248,32 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         let Some(gpu) = self.gpu else {
             return Ok(None);
         };
-        if matches!(self.decoder, Decoder::Unknown) {
-            self.decoder = match self.model.decoder(gpu, self.cache)? {
-                Some(decoder) => Decoder::Fused(decoder),
-                None => Decoder::None,
+        if matches!(self.path, Path::Unknown) {
+            self.path = match self.model.decoder(gpu, self.cache)? {
+                Some(decoder) => Path::Fused(decoder),
+                None => Path::None,
             };
         }
-        let Decoder::Fused(decoder) = &mut self.decoder else {
+        let Path::Fused(decoder) = &mut self.path else {
             return Ok(None);
         };
         gpu.check()?;
         let last = self.tokens[self.tokens.len() - 1];
         let answer = if self.sampler.is_greedy() {
-            Answer::Likeliest
+            StepOutput::Likeliest
         } else {
-            Answer::Drawn(self.sampler.draw(&self.tokens))
+            StepOutput::Drawn(self.sampler.draw(&self.tokens))
         };
-        let wanted = Wanted {
+        let wanted = StepRequest {
             answer,
             scores: self.scores,
         };
-        let Some(pending) = decoder.step(Fed::Token(last), self.cache, wanted)? else {
+        let Some(pending) = decoder.step(InputToken::Token(last), self.cache, wanted)? else {
             return Ok(None);
         };
         self.sampler.drawn();
         let bytes = pending.read(gpu).await?;
-        let chosen = Chosen::from_bytes(&bytes, self.model.vocabulary())?;
+        let chosen = SampledToken::from_bytes(&bytes, self.model.vocabulary())?;
         Ok(Some(Sampled {
             token: chosen.token,
             probability: chosen.probability,

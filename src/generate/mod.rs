@@ -51,7 +51,7 @@ mod stop;
 
 pub use cancel::Cancel;
 pub use config::GenerateConfig;
-pub use decoder::{Answer, Chosen, Draw, Fed, StepDecoder, Wanted};
+pub use decoder::{Draw, InputToken, SampledToken, StepDecoder, StepOutput, StepRequest};
 pub use error::GenerateError;
 pub use generation::Generation;
 pub use model::{LanguageModel, Spelling};

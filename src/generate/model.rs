@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{GenerateError, StepDecoder};
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::gpu::Gpu;
+use crate::device::Gpu;
 
 /// A model that predicts the next token of what a cache holds. It keeps nothing of a sequence itself.
 pub trait LanguageModel {

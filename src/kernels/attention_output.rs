@@ -1,4 +1,4 @@
-//! What attention probabilities make of a cache's values, `shaders/attention_output.wgsl`.
+//! What attention probabilities make of a cache's values, `shaders/attention/attention_output.wgsl`.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
@@ -62,7 +62,7 @@ pub fn attention_output(
     ))
 }
 
-wgsl_kernel!(AttentionOutput, "attention_output.wgsl");
+wgsl_kernel!(AttentionOutput, "attention/attention_output.wgsl");
 
 impl AttentionOutputExtension for CubeBackend {
     fn attention_output(

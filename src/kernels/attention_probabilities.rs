@@ -1,4 +1,4 @@
-//! Attention probabilities over a cache's slots, `shaders/attention_probabilities.wgsl`.
+//! Attention probabilities over a cache's slots, `shaders/attention/attention_probabilities.wgsl`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Dispatch, backend_extension};
@@ -98,7 +98,10 @@ pub fn attention_probabilities(
     ))
 }
 
-wgsl_kernel!(AttentionProbabilities, "attention_probabilities.wgsl");
+wgsl_kernel!(
+    AttentionProbabilities,
+    "attention/attention_probabilities.wgsl"
+);
 
 impl AttentionProbabilitiesExtension for CubeBackend {
     fn attention_probabilities(

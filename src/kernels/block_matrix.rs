@@ -1,4 +1,4 @@
-//! A matrix that stays quantised on the GPU: its planes, products with it and rows of it, `shaders/matrix_*.wgsl`.
+//! A matrix that stays quantised on the GPU: its planes, products with it and rows of it, `shaders/product/matrix_*.wgsl`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Dispatch, backend_extension};
@@ -13,9 +13,9 @@ use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::float_product::float_product;
 use super::launch::{empty, grid, launch};
 use super::quad_product::{quad_product, quad_product_takes};
-use crate::gpu::{is_software, is_software_with_quads};
-use crate::weights::BlockFormat;
-use crate::weights::planes::{PlanePiece, fills_units, plane_words};
+use crate::device::{is_software, is_software_with_quads};
+use crate::formats::BlockFormat;
+use crate::formats::planes::{PlanePiece, fills_units, plane_words};
 
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
@@ -192,7 +192,7 @@ impl BlockMatrix {
         Ok((int_buffer_of(&self.quants)?, scales.transpose()?))
     }
 
-    /// Writes what a [`PlaneSplitter`](crate::weights::planes::PlaneSplitter) gave; words beyond the matrix are ignored.
+    /// Writes what a [`PlaneSplitter`](crate::formats::planes::PlaneSplitter) gave; words beyond the matrix are ignored.
     pub fn write(&mut self, piece: PlanePiece) {
         write(&mut self.quants, piece.first_quant, piece.quants);
         write(&mut self.scales, piece.first_scale, piece.scales);

@@ -7,14 +7,14 @@ use burn_wgpu::{KernelSource, SourceTemplate};
 use minijinja::context;
 
 use super::template::write_out;
-use crate::weights::BlockFormat;
+use crate::formats::BlockFormat;
 
 /// Elements that a shader dequantises at a time.
-pub(super) const GROUP: usize = 32;
+pub(crate) const GROUP: usize = 32;
 
 /// What a shader does with the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum BlockOperation {
+pub(crate) enum BlockOperation {
     Vector,
     Product,
     /// Some rows in f32.
@@ -26,16 +26,16 @@ pub(super) enum BlockOperation {
 impl BlockOperation {
     fn text(self) -> &'static str {
         match self {
-            Self::Vector => include_str!("../../shaders/matrix_vector.wgsl"),
-            Self::Product => include_str!("../../shaders/matrix_product.wgsl"),
-            Self::Rows | Self::AllRows => include_str!("../../shaders/matrix_rows.wgsl"),
+            Self::Vector => include_str!("../../shaders/product/matrix_vector.wgsl"),
+            Self::Product => include_str!("../../shaders/product/matrix_product.wgsl"),
+            Self::Rows | Self::AllRows => include_str!("../../shaders/product/matrix_rows.wgsl"),
         }
     }
 }
 
 /// An operation on a matrix of one format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct BlockKernel {
+pub(crate) struct BlockKernel {
     pub operation: BlockOperation,
     pub format: BlockFormat,
 }
@@ -67,7 +67,7 @@ impl KernelSource for BlockKernel {
 }
 
 /// Whether the format's second plane has anything in it, and is bound.
-pub(super) fn has_scales(format: BlockFormat) -> bool {
+pub(crate) fn has_scales(format: BlockFormat) -> bool {
     !matches!(
         format,
         BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16
@@ -81,7 +81,7 @@ macro_rules! texts {
 }
 
 /// What says how the format's elements are dequantised.
-pub(super) fn format_texts(format: BlockFormat) -> &'static [&'static str] {
+pub(crate) fn format_texts(format: BlockFormat) -> &'static [&'static str] {
     match format {
         BlockFormat::F32 => texts!("f32.wgsl"),
         BlockFormat::F16 => texts!("f16.wgsl"),

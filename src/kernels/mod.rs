@@ -3,19 +3,16 @@
 mod attention_output;
 mod attention_probabilities;
 mod block_matrix;
-mod block_source;
+pub(crate) mod block_source;
 mod buffer;
-pub mod decode;
+mod cpu;
 mod error;
-mod float_product;
 mod launch;
 mod packed_f16;
 mod prompt_attention;
-mod quad_attention;
-mod quad_product;
 mod rms_norm;
 mod rope;
-mod template;
+pub(crate) mod template;
 
 pub use attention_output::{AttentionOutputExtension, attention_output};
 pub use attention_probabilities::{

@@ -1,5 +1,5 @@
 //! Attention of a piece of a prompt over a cache as it lies in memory, and what each slot gets of it:
-//! `shaders/prompt_attention.wgsl` and `shaders/prompt_scores.wgsl`.
+//! `shaders/attention/prompt_attention.wgsl` and `shaders/attention/prompt_scores.wgsl`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Dispatch, backend_extension};
@@ -12,7 +12,7 @@ use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
 use super::quad_attention::{Rows, quad_attention_takes};
 use super::template::write_out;
-use crate::gpu::{is_software, is_software_with_quads};
+use crate::device::{is_software, is_software_with_quads};
 
 const NAME: &str = "prompt_attention";
 
@@ -262,9 +262,9 @@ impl KernelSource for PromptKernel {
     fn source(&self) -> SourceTemplate {
         let [rows, slots, threads] = self.cut();
         let text = if self.scores {
-            include_str!("../../shaders/prompt_scores.wgsl")
+            include_str!("../../shaders/attention/prompt_scores.wgsl")
         } else {
-            include_str!("../../shaders/prompt_attention.wgsl")
+            include_str!("../../shaders/attention/prompt_attention.wgsl")
         };
         SourceTemplate::new(write_out(
             &[text],

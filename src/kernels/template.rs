@@ -5,21 +5,21 @@ use minijinja::{Environment, Value, context};
 
 /// What a shader that uses subgroups has to say first in a browser; naga, which reads shaders elsewhere, has no such line.
 /// Browsers can't see that a loop's condition is the same for a whole quad where it was made so by swaps.
-pub(super) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
+pub(crate) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
     "enable subgroups;\ndiagnostic(off, subgroup_uniformity);"
 } else {
     ""
 };
 
-/// `shaders/quad_sums.wgsl` for so many sums a lane, of products of so many elements: what the kernels that use quads have in
+/// `shaders/cpu/quad_sums.wgsl` for so many sums a lane, of products of so many elements: what the kernels that use quads have in
 /// their midst.
-pub(super) fn quad_sums(sums: usize, elements: usize) -> String {
-    let text = include_str!("../../shaders/quad_sums.wgsl");
+pub(crate) fn quad_sums(sums: usize, elements: usize) -> String {
+    let text = include_str!("../../shaders/cpu/quad_sums.wgsl");
     write_out(&[text], &context! { sums, elements })
 }
 
 /// Writes `texts` out, one after the other.
-pub(super) fn write_out(texts: &[&str], values: &Value) -> String {
+pub(crate) fn write_out(texts: &[&str], values: &Value) -> String {
     let environment = Environment::new();
     let mut written = String::new();
     for text in texts {

@@ -61,7 +61,7 @@ impl Architecture {
 
 fn unsupported(name: &str) -> ModelError {
     ModelError::Architecture {
-        found: crate::weights::shown(name),
+        found: crate::quoted::quoted(name),
         supported: Architecture::ALL.map(Architecture::name).join(", "),
     }
 }

@@ -13,29 +13,29 @@ use crate::kernels::KernelError;
 /// One layer's projections. Keys, values and the attention itself are the cache's.
 #[derive(Module, Debug)]
 pub struct Attention {
-    pub(super) query: Projection,
-    pub(super) key: Projection,
-    pub(super) value: Projection,
+    pub(crate) query: Projection,
+    pub(crate) key: Projection,
+    pub(crate) value: Projection,
     /// `[width, query_heads · head_dim]`
-    pub(super) output: Matrix,
+    pub(crate) output: Matrix,
     /// Elements of a head.
     #[module(skip)]
-    pub(super) head_dim: usize,
+    pub(crate) head_dim: usize,
 }
 
 /// A projection to heads.
 #[derive(Module, Debug)]
 pub struct Projection {
     /// `[heads · head_dim, width]`
-    pub(super) matrix: Matrix,
+    pub(crate) matrix: Matrix,
     /// `[heads · head_dim]`, where the architecture has one.
-    pub(super) bias: Option<Tensor<1>>,
+    pub(crate) bias: Option<Tensor<1>>,
     /// Of each head by itself, where the architecture has one.
-    pub(super) norm: Option<RmsNorm>,
+    pub(crate) norm: Option<RmsNorm>,
 }
 
 /// Where a layer's tokens go.
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub layer: usize,
     pub cache: &'a mut ScopeCache,
     /// Whether the token is one that was decoded, and not part of a prompt.
@@ -44,7 +44,7 @@ pub(super) struct Place<'a> {
 
 impl Attention {
     /// Puts `input`, `[tokens, width]`, into the cache and returns what it attends to, in the same shape.
-    pub(super) fn forward(
+    pub(crate) fn forward(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
@@ -77,7 +77,7 @@ impl Attention {
 
     /// Puts `input`, `[caches, width]`, one token each into `caches` and returns what it attends to there, in the same
     /// shape.
-    pub(super) fn step_each(
+    pub(crate) fn step_each(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,

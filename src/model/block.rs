@@ -13,15 +13,15 @@ use crate::cache::ScopeCache;
 /// One layer of the model.
 #[derive(Module, Debug)]
 pub struct Block {
-    pub(super) attention_norm: RmsNorm,
-    pub(super) attention: Attention,
-    pub(super) feed_forward_norm: RmsNorm,
-    pub(super) feed_forward: FeedForward,
+    pub(crate) attention_norm: RmsNorm,
+    pub(crate) attention: Attention,
+    pub(crate) feed_forward_norm: RmsNorm,
+    pub(crate) feed_forward: FeedForward,
 }
 
 impl Block {
     /// `[tokens, width]` to the same shape.
-    pub(super) fn forward(
+    pub(crate) fn forward(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
@@ -33,7 +33,7 @@ impl Block {
     }
 
     /// One token for each of `caches`: `[caches, width]` to the same shape.
-    pub(super) fn step_each(
+    pub(crate) fn step_each(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,

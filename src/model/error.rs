@@ -1,6 +1,6 @@
 //! What can be wrong with a model, under stable codes.
 
-use crate::weights::WeightsError;
+use crate::formats::WeightsError;
 
 /// A model could not be made or used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -11,11 +11,11 @@ use crate::kernels::KernelError;
 #[derive(Module, Debug)]
 pub struct FeedForward {
     /// `[feed_forward, width]`
-    pub(super) gate: Matrix,
+    pub(crate) gate: Matrix,
     /// `[feed_forward, width]`
-    pub(super) up: Matrix,
+    pub(crate) up: Matrix,
     /// `[width, feed_forward]`
-    pub(super) down: Matrix,
+    pub(crate) down: Matrix,
 }
 
 impl FeedForward {

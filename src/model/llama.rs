@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 use super::attention::Place;
 use super::block::Block;
 use super::config::LlamaConfig;
-use super::decoder::{Decoder, Pipelines};
 use super::error::ModelError;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
@@ -14,8 +13,9 @@ use super::rope::Rope;
 use super::rotation::Rotation;
 use crate::Error;
 use crate::cache::ScopeCache;
+use crate::device::Gpu;
+use crate::fused::{FusedDecoder, Pipelines};
 use crate::generate::{LanguageModel, StepDecoder};
-use crate::gpu::Gpu;
 
 /// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
@@ -23,17 +23,17 @@ use crate::gpu::Gpu;
 /// may go on beyond the context that the model was trained for.
 #[derive(Module, Debug)]
 pub struct Llama {
-    pub(super) embedding: Matrix,
-    pub(super) blocks: Vec<Block>,
-    pub(super) norm: RmsNorm,
+    pub(crate) embedding: Matrix,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) norm: RmsNorm,
     /// `None` where the embedding serves.
-    pub(super) output: Option<Matrix>,
+    pub(crate) output: Option<Matrix>,
     #[module(skip)]
-    pub(super) config: LlamaConfig,
+    pub(crate) config: LlamaConfig,
     #[module(skip)]
-    pub(super) rope: Rope,
+    pub(crate) rope: Rope,
     #[module(skip)]
-    pub(super) pipelines: Pipelines,
+    pub(crate) pipelines: Pipelines,
 }
 
 /// Which tokens' logits are wanted.
@@ -173,7 +173,7 @@ impl Llama {
     }
 
     /// [`ModelError::UnknownToken`] for the first that the model does not know.
-    pub(super) fn check_tokens(&self, tokens: &[u32]) -> Result<(), ModelError> {
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), ModelError> {
         let vocabulary = self.config.vocabulary;
         match tokens.iter().find(|token| **token as usize >= vocabulary) {
             Some(&token) => Err(ModelError::UnknownToken { token, vocabulary }),
@@ -182,7 +182,7 @@ impl Llama {
     }
 
     /// [`ModelError::CacheMismatch`] unless the cache was made for a model like this one.
-    pub(super) fn check_cache(&self, cache: &ScopeCache) -> Result<(), ModelError> {
+    pub(crate) fn check_cache(&self, cache: &ScopeCache) -> Result<(), ModelError> {
         let (model, cache) = (self.config.cache(), cache.config());
         let sizes = |config: &crate::cache::ScopeCacheConfig| {
             [
@@ -229,7 +229,7 @@ impl LanguageModel for Llama {
         gpu: &Gpu,
         cache: &ScopeCache,
     ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
-        let decoder = Decoder::new(self, gpu, cache)?;
+        let decoder = FusedDecoder::new(self, gpu, cache)?;
         Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
     }
 

@@ -20,7 +20,7 @@ impl RmsNorm {
     }
 
     /// `[width]`
-    pub(super) fn weight(&self) -> &Tensor<1> {
+    pub(crate) fn weight(&self) -> &Tensor<1> {
         &self.weight
     }
 

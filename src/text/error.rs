@@ -1,6 +1,6 @@
 //! What can go wrong with text on its way to tokens, under stable codes.
 
-use crate::weights::WeightsError;
+use crate::formats::WeightsError;
 
 /// Any error of a tokenizer or a chat template. No file and no text makes either panic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

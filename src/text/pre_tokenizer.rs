@@ -8,7 +8,7 @@
 
 use super::TextError;
 use super::parts::Rules;
-use crate::weights::shown;
+use crate::quoted::quoted;
 use tokenizers::SplitDelimiterBehavior::Isolated;
 use tokenizers::normalizers::{NFC, NormalizerWrapper};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -72,7 +72,7 @@ impl PreTokenizer {
         let found = NAMES.iter().find(|(known, _)| *known == name);
         found.map(|&(_, found)| found).ok_or_else(|| {
             let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            TextError::unsupported("tokenizer.ggml.pre", shown(name), known.join(", "))
+            TextError::unsupported("tokenizer.ggml.pre", quoted(name), known.join(", "))
         })
     }
 

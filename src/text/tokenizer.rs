@@ -6,7 +6,7 @@ use super::limits::MAX_TEXT_BYTES;
 use super::parts::{Marks, Parts, Rules};
 use super::spelling::Spelling;
 use super::{TextError, gguf, json};
-use crate::weights::gguf::Metadata;
+use crate::formats::gguf::Metadata;
 use std::ops::Range;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizer::Range as In;

@@ -122,7 +122,7 @@ test("a withheld feature is not reported", async ({ page }) => {
   expect(withheld).not.toContain("timestamp-query");
 });
 
-// wgpu 30 doesn't ask a browser for subgroups by itself (gfx-rs/wgpu#10146); src/web/subgroups.js does.
+// wgpu 30 doesn't ask a browser for subgroups by itself (gfx-rs/wgpu#10146); src/device/subgroups.js does.
 test("subgroups are asked for where the browser has them", async ({ page }) => {
   const [offered, given] = await page.evaluate(async () => {
     const adapter = await navigator.gpu.requestAdapter();

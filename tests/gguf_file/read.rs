@@ -1,7 +1,7 @@
 //! Feeding files to the reader in pieces.
 
-use kvscope::weights::WeightsError;
-use kvscope::weights::gguf::{GgufEvent, GgufReader};
+use kvscope::formats::WeightsError;
+use kvscope::formats::gguf::{GgufEvent, GgufReader};
 
 /// The header as text that can be compared, and each tensor's bytes in the directory's order.
 pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), WeightsError> {

@@ -78,8 +78,8 @@ test("the tarball holds the package and nothing else", async ({ consumer }) => {
       "wasm/kvscope.d.ts",
       "wasm/kvscope.js",
       "wasm/kvscope_bg.wasm",
-      "wasm/snippets/kvscope-HASH/src/web/buffers.js",
-      "wasm/snippets/kvscope-HASH/src/web/subgroups.js",
+      "wasm/snippets/kvscope-HASH/src/device/buffers.js",
+      "wasm/snippets/kvscope-HASH/src/device/subgroups.js",
     ].toSorted(),
   );
 });

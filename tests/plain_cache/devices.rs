@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
-use kvscope::gpu::{Gpu, GpuOptions};
+use kvscope::device::{Gpu, GpuOptions};
 
 /// burn's CPU device.
 pub fn flex() -> Device {

@@ -4,11 +4,12 @@
 //! out; what attention gives is added to elements that no projection reads, and those are the logits.
 
 use kvscope::cache::{CacheType, ScopeCache};
-use kvscope::generate::{Answer, Fed, StepDecoder, Wanted};
-use kvscope::gpu::Gpu;
-use kvscope::kernels::decode::Tuning;
-use kvscope::model::{Decoder, Llama, LogitRows};
-use kvscope::weights::BlockFormat;
+use kvscope::device::Gpu;
+use kvscope::formats::BlockFormat;
+use kvscope::fused::FusedDecoder;
+use kvscope::fused::Tuning;
+use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::model::{Llama, LogitRows};
 
 use crate::plain_cache::drive::config;
 use crate::plain_llama::{Turning, frequencies};
@@ -57,14 +58,14 @@ async fn replay_one(record: &Record, first_token: u32, model: &Llama, gpu: &Gpu,
         cache.finish_prefill(layer).expect("an open prompt");
     }
     check_retained(record, &cache, 0).await;
-    let decoder = Decoder::tuned(model, gpu, &cache, tuning).expect("a device that answers");
+    let decoder = FusedDecoder::tuned(model, gpu, &cache, tuning).expect("a device that answers");
     let mut decoder = decoder.unwrap_or_else(|| panic!("{}: no kernels", record.name));
     for (step, &token) in decoded.iter().enumerate() {
-        let wanted = Wanted {
-            answer: Answer::Logits,
+        let wanted = StepRequest {
+            answer: StepOutput::Logits,
             scores: false,
         };
-        let pending = decoder.step(Fed::Token(token), &mut cache, wanted);
+        let pending = decoder.step(InputToken::Token(token), &mut cache, wanted);
         let pending = pending.expect("a fitting token").expect("a step in place");
         let bytes = pending.read(gpu).await.expect("readable logits");
         let (words, _) = bytes.as_chunks::<4>();

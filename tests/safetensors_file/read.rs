@@ -1,7 +1,7 @@
 //! Feeding files to the reader in pieces.
 
-use kvscope::weights::WeightsError;
-use kvscope::weights::safetensors::{SafetensorsEvent, SafetensorsReader};
+use kvscope::formats::WeightsError;
+use kvscope::formats::safetensors::{SafetensorsEvent, SafetensorsReader};
 
 /// The header as text that can be compared, and each tensor's bytes in the header's order.
 pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), WeightsError> {

@@ -1,13 +1,13 @@
 //! Kernels against plain tensors on the same device, for native code and for the browser.
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use kvscope::gpu::Gpu;
+use kvscope::device::Gpu;
+use kvscope::formats::BlockFormat;
+use kvscope::formats::planes::PlaneSplitter;
 use kvscope::kernels::{
     BlockMatrix, CacheRows, KernelError, MatrixShape, attention_output, attention_probabilities,
     pack_f16, prompt_attention, prompt_scores, rms_norm, rope, unpack_f16,
 };
-use kvscope::weights::BlockFormat;
-use kvscope::weights::planes::PlaneSplitter;
 
 /// Numbers without structure but the same on every machine, between -1 and 1 (a 32-bit linear congruential generator).
 pub fn numbers(count: usize, seed: u32) -> Vec<f32> {

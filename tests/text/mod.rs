@@ -5,8 +5,8 @@
 pub mod plain;
 
 use crate::gguf_file::{GgufFile, Value};
+use kvscope::formats::gguf::{GgufEvent, GgufReader, Metadata};
 use kvscope::text::{Detokenizer, TextError, Tokenizer};
-use kvscope::weights::gguf::{GgufEvent, GgufReader, Metadata};
 
 pub const NORMAL: i32 = 1;
 pub const UNKNOWN: i32 = 2;

@@ -1,7 +1,7 @@
 //! Random blocks of every format: their bits are random, their scales are such that elements have a given size.
 
 use half::{bf16, f16};
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 

@@ -1,6 +1,6 @@
 //! A tiny model as Hugging Face has it: `config.json` and safetensors.
 
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 

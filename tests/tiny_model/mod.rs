@@ -11,7 +11,7 @@ pub mod run;
 pub mod sizes;
 pub mod tokenizer;
 
-use kvscope::weights::BlockFormat;
+use kvscope::formats::BlockFormat;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 

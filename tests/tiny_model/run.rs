@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use kvscope::Error;
 use kvscope::cache::CacheType;
+use kvscope::formats::safetensors::SafetensorsFiles;
 use kvscope::model::{Llama, LogitRows, ModelLoader};
-use kvscope::weights::safetensors::SafetensorsFiles;
 
 /// Bytes handed over at once: no multiple of any block's, so that blocks are cut.
 const PIECE: usize = 4_099;

@@ -3,7 +3,7 @@
 
 use crate::safetensors_file::read::{outcome, read};
 use crate::safetensors_file::{Tensor, raw, written};
-use kvscope::weights::safetensors::SafetensorsSlice;
+use kvscope::formats::safetensors::SafetensorsSlice;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;

@@ -1,7 +1,7 @@
 //! Models in several files.
 
 use crate::safetensors_file::{Tensor, written};
-use kvscope::weights::safetensors::{
+use kvscope::formats::safetensors::{
     SafetensorsFiles, SafetensorsHeader, SafetensorsIndex, SafetensorsSlice, shard_names,
 };
 use safetensors::tensor::Dtype;

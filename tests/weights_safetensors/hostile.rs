@@ -2,7 +2,7 @@
 
 use crate::safetensors_file::read::outcome;
 use crate::safetensors_file::{entry, header, raw};
-use kvscope::weights::safetensors::{MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader};
+use kvscope::formats::safetensors::{MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader};
 
 const MALFORMED: &str = "model-malformed";
 const UNSUPPORTED: &str = "model-unsupported";

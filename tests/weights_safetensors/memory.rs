@@ -2,7 +2,7 @@
 
 use crate::counting::peak;
 use crate::safetensors_file::{Tensor, entry, header, raw, written};
-use kvscope::weights::safetensors::{
+use kvscope::formats::safetensors::{
     MAX_HEADER_BYTES, SafetensorsEvent, SafetensorsIndex, SafetensorsReader,
 };
 use safetensors::tensor::Dtype;

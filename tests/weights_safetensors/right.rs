@@ -2,10 +2,10 @@
 
 use crate::safetensors_file::read::read;
 use crate::safetensors_file::{Tensor, entry, header, raw, written};
-use kvscope::weights::safetensors::{
+use kvscope::formats::safetensors::{
     SafetensorsEvent, SafetensorsReader, SafetensorsSlice, read_safetensors,
 };
-use kvscope::weights::{BlockFormat, WeightsError};
+use kvscope::formats::{BlockFormat, WeightsError};
 use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 

@@ -1,8 +1,8 @@
 //! Kernels as one would write them down for a start: the four by which the first figures for the software adapter were found
 //! (issue 6), written again, and the fastest of several others. Their input may have been quantised before, and they neither norm it nor hand their results on.
 
+use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
 use kvscope::kernels::BoundBuffer;
-use kvscope::kernels::decode::{DecodePipeline, Particular, Texts};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, ours};
@@ -90,9 +90,9 @@ pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job>
         let pipeline = DecodePipeline::new(
             device,
             variant.name,
-            &Texts(&texts),
+            &ShaderSources(&texts),
             &ours::SIZES,
-            &Particular::default(),
+            &KernelVariant::default(),
         );
         Job {
             timed: Timed::new(Kind::Bench, variant.name, ROWS * WIDTH),

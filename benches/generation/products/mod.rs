@@ -8,11 +8,11 @@ mod texture;
 
 use std::time::Instant;
 
+use kvscope::device::{Gpu, Readback};
 use kvscope::engine::Engine;
-use kvscope::gpu::{Gpu, Readback};
+use kvscope::fused::BoundKernel;
+use kvscope::fused::{FusedDecoder, KnownTunings};
 use kvscope::kernels::BoundBuffer;
-use kvscope::kernels::decode::BoundKernel;
-use kvscope::model::{Decoder, KnownTunings};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -80,7 +80,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     if rounds == 0 {
         return Ok(Vec::new());
     }
-    let chosen = block_on(Decoder::tune(
+    let chosen = block_on(FusedDecoder::tune(
         engine.model(),
         gpu,
         &mut KnownTunings::default(),

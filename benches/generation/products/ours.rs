@@ -1,12 +1,12 @@
 //! The kernels of a decode step: gate and up, which is the largest product of a layer, and the attention.
 
-use kvscope::gpu::Gpu;
-use kvscope::kernels::BoundBuffer;
-use kvscope::kernels::decode::{
-    DecodePipeline, DecodeSizes, LayerStep, MatrixText, Particular, SPLIT, Texts, Tuning,
-    step_words,
+use kvscope::device::Gpu;
+use kvscope::formats::BlockFormat;
+use kvscope::fused::{
+    DecodePipeline, DecodeSizes, KernelVariant, LayerStep, MatrixSpec, SPLIT, ShaderSources,
+    Tuning, step_words,
 };
-use kvscope::weights::BlockFormat;
+use kvscope::kernels::BoundBuffer;
 
 use super::data::{BLOCKS, Data, Numbers, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled};
@@ -56,21 +56,21 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
     let expected: Vec<f64> = expected
         .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
         .collect();
-    let texts = Texts(&[
+    let texts = ShaderSources(&[
         shader!("gate_up.wgsl"),
         shader!("product.wgsl"),
         shader!("rms.wgsl"),
     ]);
     let job = |tuning: Tuning| {
-        let particular = Particular {
-            matrix: Some(MatrixText {
+        let particular = KernelVariant {
+            matrix: Some(MatrixSpec {
                 format: BlockFormat::Q4_1,
                 height: ROWS,
                 groups: BLOCKS,
                 tile: TILE,
             }),
             tuning,
-            ..Particular::default()
+            ..KernelVariant::default()
         };
         let activations = filled(device, queue, &input, STORAGE);
         let bound = [(0, &quants), (1, &scales), (2, &activations)];
@@ -142,11 +142,11 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
             &place,
         ])
         .collect();
-    let texts = Texts(&[shader!("attend.wgsl")]);
+    let texts = ShaderSources(&[shader!("attend.wgsl")]);
     let job = |tuning: Tuning| {
-        let particular = Particular {
+        let particular = KernelVariant {
             tuning,
-            ..Particular::default()
+            ..KernelVariant::default()
         };
         let pipeline = DecodePipeline::new(device, "attend", &texts, &SIZES, &particular);
         // Each query with each key, each weight with each value.

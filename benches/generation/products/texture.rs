@@ -1,8 +1,8 @@
 //! What a decode step's product would take with its matrix in a texture, which it is not: on an adapter that runs on a CPU, a
 //! texel is loaded as one vector, and of a buffer each of its words by itself.
 
-use kvscope::gpu::Gpu;
-use kvscope::kernels::decode::{DecodePipeline, Particular, Texts};
+use kvscope::device::Gpu;
+use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, machine, ours};
@@ -25,13 +25,13 @@ pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
         filled(device, queue, &[0.0_f32; ROWS], storage),
     ];
     let sizes = format!("const BLOCKS: u32 = {BLOCKS}u;");
-    let texts = Texts(&[
+    let texts = ShaderSources(&[
         &sizes,
         machine::MASKED,
         include_str!("../../../shaders/decode/of_quad.wgsl"),
         include_str!("from_texture.wgsl"),
     ]);
-    let particular = Particular::default();
+    let particular = KernelVariant::default();
     let pipeline = DecodePipeline::new(device, NAME, &texts, &ours::SIZES, &particular);
     let mut bound = vec![wgpu::BindGroupEntry {
         binding: 0,

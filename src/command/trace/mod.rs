@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use kvscope::Error;
 use kvscope::engine::{Engine, Prompt};
+use kvscope::eval::trace::{Program, Tally};
 use kvscope::generate::{Cancel, FinishReason, GenerateConfig};
-use kvscope::trace::{Program, Tally};
 use pollster::block_on;
 use serde::Serialize;
 

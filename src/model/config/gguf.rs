@@ -3,12 +3,12 @@
 //! is missing is what llama.cpp assumes.
 
 use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use crate::formats::WeightsError;
+use crate::formats::gguf::{GgufHeader, Metadata};
 use crate::model::architecture::Architecture;
 use crate::model::error::ModelError;
 use crate::model::weight::Weight;
-use crate::weights::WeightsError;
-use crate::weights::gguf::{GgufHeader, Metadata};
-use crate::weights::shown;
+use crate::quoted::quoted;
 
 impl LlamaConfig {
     /// What the header of a model's first file says.
@@ -184,7 +184,7 @@ impl Keys<'_> {
             Some(other) => {
                 return Err(self.unsupported(
                     "rope.scaling.type",
-                    shown(other),
+                    quoted(other),
                     "none, linear, or factors in rope_freqs.weight".to_owned(),
                 ));
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 use crate::model::architecture::Architecture;
 use crate::model::error::ModelError;
-use crate::weights::{shortened, shown};
+use crate::quoted::{quoted, shortened};
 
 /// What says which model it is. It is read first: other models have other fields.
 #[derive(Debug, Deserialize)]
@@ -148,7 +148,7 @@ impl Fields {
             );
         }
         if let Some(other) = self.hidden_act.as_deref().filter(|it| *it != "silu") {
-            return unsupported("hidden_act", shown(other), "silu");
+            return unsupported("hidden_act", quoted(other), "silu");
         }
         if self.mlp_bias == Some(true) {
             return unsupported("mlp_bias", "true".to_owned(), "no biases there");
@@ -201,7 +201,7 @@ impl<'a> Rope<'a> {
             field: format!("{}.{field}", self.named),
             found: self
                 .get(field)
-                .map_or("missing".to_owned(), |it| shown(&it.to_string())),
+                .map_or("missing".to_owned(), |it| quoted(&it.to_string())),
             allowed: "a number".to_owned(),
         })
     }
@@ -227,7 +227,7 @@ impl<'a> Rope<'a> {
             }),
             other => Err(ModelError::Unsupported {
                 field: format!("{}.rope_type", self.named),
-                found: shown(other),
+                found: quoted(other),
                 supported: "default, linear or llama3".to_owned(),
             }),
         }

@@ -7,7 +7,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::super::attention::{Attention, Projection};
 use super::super::block::Block;
 use super::super::config::LlamaConfig;
-use super::super::decoder::Pipelines;
 use super::super::error::ModelError;
 use super::super::feed_forward::FeedForward;
 use super::super::llama::Llama;
@@ -17,8 +16,9 @@ use super::super::rope::Rope;
 use super::super::weight::{LayerPart, Weight};
 use super::sink::{Read, TensorSink};
 use crate::Error;
+use crate::formats::TensorInfo;
+use crate::fused::Pipelines;
 use crate::kernels::{BlockMatrix, MatrixShape};
-use crate::weights::TensorInfo;
 
 /// The tensors that have come so far. Every one is checked against what the configuration says before memory is taken.
 pub(super) struct ModelBuilder {
@@ -76,7 +76,7 @@ impl ModelBuilder {
         tensor: &TensorInfo,
         binding_bytes: u64,
     ) -> Result<TensorSink, Error> {
-        let name = crate::weights::shown(&tensor.name);
+        let name = crate::quoted::quoted(&tensor.name);
         let expected = weight.and_then(|weight| Some((weight, self.config.shape(weight)?)));
         let Some((weight, expected)) = expected else {
             let architecture = self.config.architecture.name();

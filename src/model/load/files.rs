@@ -13,9 +13,9 @@ use super::folder::Folder;
 use super::loader::ModelLoader;
 use super::tokenizer::TokenizerSource;
 use crate::Error;
+use crate::formats::WeightsError;
+use crate::formats::gguf::split_names;
 use crate::text::{TextError, Tokenizer};
-use crate::weights::WeightsError;
-use crate::weights::gguf::split_names;
 
 /// How much is read at once.
 const PIECE: usize = 1 << 20;

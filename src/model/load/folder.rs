@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::files::{set, unreadable};
 use super::tokenizer::TokenizerSource;
-use crate::weights::WeightsError;
-use crate::weights::safetensors::{SafetensorsFiles, SafetensorsIndex, shard_names};
+use crate::formats::WeightsError;
+use crate::formats::safetensors::{SafetensorsFiles, SafetensorsIndex, shard_names};
 
 /// The most bytes of a file that is held as a whole; tokenizers have some ten million.
 const MAX_BYTES: u64 = 64 << 20;

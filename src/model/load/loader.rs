@@ -11,9 +11,9 @@ use super::super::weight::Weight;
 use super::builder::ModelBuilder;
 use super::progress::LoadProgress;
 use crate::Error;
-use crate::weights::WeightsError;
-use crate::weights::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
-use crate::weights::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
+use crate::formats::WeightsError;
+use crate::formats::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
+use crate::formats::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
 
 /// Loads a model whose file, or files in order, are handed to it piece by piece. Each tensor goes to the device as its bytes
 /// come; beside what the device has, only headers and vectors are kept. Dropping it cancels the load.

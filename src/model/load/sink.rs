@@ -4,9 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::matrix::Matrix;
 use super::super::weight::Weight;
+use crate::formats::planes::PlaneSplitter;
+use crate::formats::{BlockFormat, WeightsError};
 use crate::kernels::{BlockMatrix, KernelError, MatrixShape, runs_wgsl};
-use crate::weights::planes::PlaneSplitter;
-use crate::weights::{BlockFormat, WeightsError};
 
 /// A tensor that is being read.
 #[derive(Debug)]

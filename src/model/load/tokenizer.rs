@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::formats::gguf::GgufHeader;
 use crate::text::{TextError, Tokenizer};
-use crate::weights::gguf::GgufHeader;
 
 /// A model's tokenizer as its files have it.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ impl ChatTemplate {
         tokenizer: &Tokenizer,
     ) -> Result<Rendered, TextError> {
         if let Some(token) = &self.joined {
-            let token = crate::weights::shown(token);
+            let token = crate::quoted::quoted(token);
             return Err(TextError::template(&format!(
                 "it puts the control token {token} together from pieces, which can't be told from what a user writes"
             )));

@@ -1,13 +1,14 @@
 //! Byte-level BPE: the model `gpt2`, of tokens and merges.
 
 use super::pieces::{Pieces, strings};
+use crate::formats::WeightsError;
+use crate::formats::gguf::Metadata;
+use crate::quoted::quoted;
 use crate::text::TextError;
 use crate::text::limits::MAX_MERGES;
 use crate::text::parts::{Marks, Parts};
 use crate::text::pre_tokenizer::PreTokenizer;
 use crate::text::spelling::Spelling;
-use crate::weights::gguf::Metadata;
-use crate::weights::{WeightsError, shown};
 use tokenizers::models::bpe::{Merges, Vocab};
 
 const MERGES: &str = "tokenizer.ggml.merges";
@@ -43,7 +44,7 @@ fn merges(metadata: &Metadata, parts: &Parts) -> Result<Merges, WeightsError> {
     }
     let mut merges = Merges::with_capacity(written.len());
     for merge in written.iter() {
-        let unfit = |expected| metadata.unfit(MERGES, shown(merge), expected);
+        let unfit = |expected| metadata.unfit(MERGES, quoted(merge), expected);
         let (left, right) = merge
             .split_once(' ')
             .filter(|(left, right)| !left.is_empty() && !right.is_empty())

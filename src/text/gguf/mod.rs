@@ -7,7 +7,7 @@ mod sentencepiece;
 
 use super::TextError;
 use super::parts::{Marks, Parts};
-use crate::weights::gguf::Metadata;
+use crate::formats::gguf::Metadata;
 use pieces::Pieces;
 
 const MODEL: &str = "tokenizer.ggml.model";
@@ -20,7 +20,7 @@ pub(super) fn parts(metadata: &Metadata) -> Result<Parts, TextError> {
         other => {
             return Err(TextError::unsupported(
                 MODEL,
-                crate::weights::shown(other),
+                crate::quoted::quoted(other),
                 "gpt2 and llama",
             ));
         }

@@ -1,11 +1,12 @@
 //! The tokens of a GGUF file and what each is.
 
+use crate::formats::WeightsError;
+use crate::formats::gguf::{Metadata, MetadataArray, StringArray};
+use crate::quoted::quoted;
 use crate::text::TextError;
 use crate::text::added::{Added, Kind};
 use crate::text::limits::MAX_TOKENS;
 use crate::text::parts::{Parts, ends_a_turn};
-use crate::weights::gguf::{Metadata, MetadataArray, StringArray};
-use crate::weights::{WeightsError, shown};
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
@@ -93,7 +94,7 @@ impl<'a> Pieces<'a> {
             // Files have empty tokens where a number is not used.
             let empty = text.is_empty();
             if !empty && !parts.insert(id, Added::new(text, kind)) {
-                let found = format!("{} twice", shown(text));
+                let found = format!("{} twice", quoted(text));
                 return Err(metadata.unfit(TOKENS, found, "each token once"));
             }
         }

@@ -2,13 +2,14 @@
 //! first (<https://github.com/google/sentencepiece>).
 
 use super::pieces::Pieces;
+use crate::formats::WeightsError;
+use crate::formats::gguf::{Metadata, MetadataArray};
+use crate::quoted::quoted;
 use crate::text::TextError;
 use crate::text::added::Kind;
 use crate::text::limits::{MAX_MERGES, MAX_PIECE_BYTES};
 use crate::text::parts::{Marks, Parts, Rules};
 use crate::text::spelling::{Spelling, fallback_byte};
-use crate::weights::gguf::{Metadata, MetadataArray};
-use crate::weights::{WeightsError, shown};
 use std::cmp::Reverse;
 use tokenizers::models::bpe::{Merges, Vocab};
 use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace, Sequence};
@@ -130,7 +131,7 @@ fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Mer
         }
         if text.len() > MAX_PIECE_BYTES {
             let expected = format!("pieces of at most {MAX_PIECE_BYTES} bytes");
-            return Err(metadata.unfit(TOKENS, shown(text), expected));
+            return Err(metadata.unfit(TOKENS, quoted(text), expected));
         }
         let (begin, characters) = (ranked.len(), text.chars().count() as u32);
         for (left_characters, (middle, _)) in (0..).zip(text.char_indices()).skip(1) {

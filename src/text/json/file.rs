@@ -1,7 +1,7 @@
 //! `tokenizer.json`, as far as kvscope reads it. What is not named here, such as padding, changes no single text.
 
+use crate::quoted::quoted;
 use crate::text::TextError;
-use crate::weights::shown;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokenizers::models::bpe::Vocab;
@@ -69,7 +69,7 @@ impl Merge {
             },
         };
         if left.is_empty() || right.is_empty() {
-            let found = shown(&left);
+            let found = quoted(&left);
             return Err(TextError::malformed("a merge", found, "two tokens"));
         }
         Ok((left, right))

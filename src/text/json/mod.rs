@@ -9,7 +9,7 @@ use super::TextError;
 use super::added::{Added, Kind};
 use super::limits::{MAX_JSON_BYTES, MAX_MERGES, MAX_TOKENS};
 use super::parts::{Marks, Parts, Rules, ends_a_turn};
-use crate::weights::shown;
+use crate::quoted::quoted;
 use config::Config;
 use file::{AddedToken, File, Merge, Model};
 use serde::de::DeserializeOwned;
@@ -70,7 +70,7 @@ pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextErr
         let expected = "a token of the vocabulary";
         return Err(TextError::malformed(
             "the unknown token",
-            shown(unknown),
+            quoted(unknown),
             expected,
         ));
     }
@@ -101,7 +101,7 @@ fn add(
     is_mark: impl Fn(&str) -> bool,
 ) -> Result<(), TextError> {
     let text = token.content;
-    let what = || format!("the added token {}", shown(&text));
+    let what = || format!("the added token {}", quoted(&text));
     if token.single_word {
         let supported = "tokens that are found anywhere";
         return Err(TextError::unsupported(
@@ -141,7 +141,7 @@ fn replace(parts: &mut Parts, id: u32, added: Added) -> Result<(), TextError> {
     if parts.insert(id, added) {
         return Ok(());
     }
-    let found = format!("{} or its number {id} twice", shown(&text));
+    let found = format!("{} or its number {id} twice", quoted(&text));
     Err(TextError::malformed("the added tokens", found, "each once"))
 }
 
@@ -160,7 +160,7 @@ fn merges(parts: &Parts, written: Vec<Merge>) -> Result<Merges, TextError> {
             let expected = "tokens of the vocabulary that make another";
             return Err(TextError::malformed(
                 "a merge's token",
-                shown(token),
+                quoted(token),
                 expected,
             ));
         }
@@ -175,7 +175,7 @@ impl Model {
         if kind != "BPE" {
             return Err(TextError::unsupported(
                 "the model's type",
-                shown(kind),
+                quoted(kind),
                 "BPE",
             ));
         }
@@ -188,7 +188,7 @@ impl Model {
             let supported = "pieces without a prefix or suffix";
             return Err(TextError::unsupported(
                 "a mark on pieces",
-                shown(affix),
+                quoted(affix),
                 supported,
             ));
         }
@@ -216,7 +216,7 @@ impl Model {
         let mut used = Vec::new();
         let listed = self.vocab.iter().map(|(text, &id)| (text, id));
         let mut claim = |text: &str, id: u32| {
-            let what = || format!("the number of token {}", shown(text));
+            let what = || format!("the number of token {}", quoted(text));
             let place = id as usize;
             if place >= MAX_TOKENS {
                 return Err(TextError::malformed(

@@ -1,8 +1,8 @@
 //! The steps of a `tokenizer.json`: those that kvscope knows, checked before `tokenizers` sees them.
 
+use crate::quoted::quoted;
 use crate::text::TextError;
 use crate::text::spelling::Spelling;
-use crate::weights::shown;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tokenizers::normalizers::NormalizerWrapper;
@@ -51,7 +51,7 @@ fn checked<T: DeserializeOwned>(
     };
     for (kind, step) in parts(&step) {
         if !known.contains(&kind) {
-            return Err(TextError::unsupported(what, shown(kind), known.join(", ")));
+            return Err(TextError::unsupported(what, quoted(kind), known.join(", ")));
         }
         if let Some(Json::String(pattern)) = step.pointer("/pattern/Regex") {
             bounded(pattern)?;
@@ -85,7 +85,7 @@ fn bounded(pattern: &str) -> Result<(), TextError> {
         let supported = format!("up to {MAX_PATTERN_BYTES} bytes and {MAX_REPEATS} repeats in all");
         return Err(TextError::unsupported(
             "a regular expression",
-            shown(pattern),
+            quoted(pattern),
             supported,
         ));
     }
@@ -95,7 +95,7 @@ fn bounded(pattern: &str) -> Result<(), TextError> {
 /// How the decoder reads the tokens' texts.
 pub(super) fn spelling(decoder: Option<&Json>) -> Result<Spelling, TextError> {
     const KNOWN: &str = "ByteLevel, Metaspace, or a Sequence of Replace (▁ by a space), ByteFallback, Fuse and Strip (a space)";
-    let unsupported = |found: &str| TextError::unsupported("the decoder", shown(found), KNOWN);
+    let unsupported = |found: &str| TextError::unsupported("the decoder", quoted(found), KNOWN);
     let decoder = decoder.filter(|step| !step.is_null());
     let steps = decoder.map(parts).ok_or_else(|| unsupported("none"))?;
     let has = |kind| steps.iter().any(|(found, _)| *found == kind);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::trace::{Program, TraceError};
+use crate::eval::trace::{Program, TraceError};
 use crate::vocabulary::{self, BOS, EOS};
 
 /// How many things the model is told to find out of each token.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
-use crate::trace::Program;
+use crate::eval::trace::Program;
 
 /// Programs are as long at first.
 const FIRST: usize = 6;

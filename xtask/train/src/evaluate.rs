@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::model::{Model, Positions};
 use crate::shape::Shape;
-use crate::trace::{Expression, Program, TraceError};
+use crate::eval::trace::{Expression, Program, TraceError};
 
 /// Sequences at once.
 const AT_ONCE: usize = 4;

@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::gradient::gradient;
 use crate::model::Model;
 use crate::shape::Shape;
-use crate::trace::Program;
+use crate::eval::trace::Program;
 use crate::trainer::optimizer;
 
 /// Steps of each kind, of which the fastest counts.

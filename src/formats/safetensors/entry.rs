@@ -1,0 +1,137 @@
+//! One tensor's entry in a header.
+
+use super::MAX_DIMENSIONS;
+use crate::formats::{BlockFormat, TensorInfo, WeightsError};
+use crate::quoted::quoted;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+/// The types that are read.
+const FORMATS: [BlockFormat; 3] = [BlockFormat::F32, BlockFormat::F16, BlockFormat::BF16];
+
+/// An entry as the file has it. What else it holds is passed over.
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    dtype: String,
+    shape: Shape,
+    /// Where its bytes begin and end, from the end of the header.
+    data_offsets: (u64, u64),
+}
+
+impl Entry {
+    /// Checks all that does not depend on other tensors, and gives the tensor its place in a file whose tensors begin at
+    /// byte `data_start`. The entry itself begins at byte `entry`.
+    pub(super) fn tensor(
+        self,
+        name: &str,
+        entry: u64,
+        data_start: u64,
+    ) -> Result<TensorInfo, WeightsError> {
+        let of = |what: &str| format!("the {what} of tensor {}", quoted(name));
+        let unsupported = |what, found, supported: String| WeightsError::Unsupported {
+            offset: entry,
+            what,
+            found,
+            supported,
+        };
+        let wrong = |what, found: String, expected: String| {
+            WeightsError::malformed(entry, what, found, expected)
+        };
+        let format = FORMATS
+            .into_iter()
+            .find(|format| format.name() == self.dtype);
+        let format = format.ok_or_else(|| {
+            let names = FORMATS.map(BlockFormat::name).join(", ");
+            unsupported(of("type"), quoted(&self.dtype), names)
+        })?;
+        let dimensions = self.shape.dimensions().ok_or_else(|| {
+            let supported = format!("1 to {MAX_DIMENSIONS} dimensions, none of them 0");
+            unsupported(of("shape"), self.shape.to_string(), supported)
+        })?;
+        let bytes = format.bytes_of(&dimensions).map_err(|expected| {
+            let found = format!("{} of {}", self.shape, format.name());
+            wrong(of("shape"), found, expected)
+        })?;
+        let (begin, end) = self.data_offsets;
+        let offsets = || (of("offsets"), format!("{begin} and {end}"));
+        if end.checked_sub(begin) != Some(bytes) {
+            let (what, found) = offsets();
+            let expected = format!(
+                "two that are {bytes} apart, for {} of {}",
+                self.shape,
+                format.name()
+            );
+            return Err(wrong(what, found, expected));
+        }
+        if data_start.checked_add(end).is_none() {
+            let (what, found) = offsets();
+            return Err(wrong(what, found, "two inside a file".to_owned()));
+        }
+        Ok(TensorInfo {
+            name: name.to_owned(),
+            dimensions,
+            format,
+            // Can't overflow: the end, which is not before it, does not.
+            offset: data_start + begin,
+            bytes,
+            entry,
+        })
+    }
+}
+
+/// A shape as the file has it, the dimension whose elements are neighbours last. Of a long one only the front is kept.
+struct Shape {
+    front: Vec<u64>,
+    length: usize,
+}
+
+impl Shape {
+    /// The dimensions in a directory's order, if they are of a tensor that can be read.
+    fn dimensions(&self) -> Option<Vec<u64>> {
+        let counts = 1..=MAX_DIMENSIONS;
+        let usable = counts.contains(&self.length) && !self.front.contains(&0);
+        usable.then(|| self.front.iter().rev().copied().collect())
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.length > self.front.len() {
+            write!(formatter, "of {} dimensions", self.length)
+        } else {
+            write!(formatter, "{:?}", self.front)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an array of dimensions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Shape, A::Error> {
+        let mut front = Vec::new();
+        while front.len() < MAX_DIMENSIONS {
+            match sequence.next_element()? {
+                Some(dimension) => front.push(dimension),
+                None => break,
+            }
+        }
+        let mut length = front.len();
+        while sequence.next_element::<IgnoredAny>()?.is_some() {
+            length += 1;
+        }
+        Ok(Shape { front, length })
+    }
+}

@@ -1,0 +1,173 @@
+//! A model's weights as the kernels of a decode step bind them.
+
+use burn::tensor::Tensor;
+
+use crate::cache::CacheType;
+use crate::fused::DecodeSizes;
+use crate::kernels::{BlockMatrix, BoundBuffer, KernelError, buffer_of};
+use crate::model::{Attention, Llama, Matrix, Projection, RopeLayout};
+
+/// A matrix's planes, and what its shader is written out for.
+pub(super) struct MatrixBuffers {
+    pub matrix: BlockMatrix,
+    /// Rows of the planes, which may have those of other matrices below.
+    pub height: usize,
+    pub quants: BoundBuffer,
+    pub scales: Option<BoundBuffer>,
+}
+
+/// Some of queries, keys and values that one kernel computes.
+pub(super) struct HeadsBuffers {
+    pub matrix: MatrixBuffers,
+    /// The first head, counted over queries, keys and values.
+    pub first_head: usize,
+    pub heads: usize,
+}
+
+/// One layer's.
+pub(super) struct LayerWeights {
+    pub heads: Vec<HeadsBuffers>,
+    pub output: MatrixBuffers,
+    pub gate_up: MatrixBuffers,
+    pub down: MatrixBuffers,
+    pub attention_norm: BoundBuffer,
+    pub feed_forward_norm: BoundBuffer,
+    /// Biases and the heads' norms; the tensor keeps the memory alive.
+    pub extras: Option<(BoundBuffer, Tensor<1>)>,
+}
+
+/// The sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for them.
+pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes> {
+    let config = model.config();
+    let sizes = DecodeSizes {
+        layers: config.layers,
+        width: config.width,
+        feed_forward: config.feed_forward,
+        query_heads: config.query_heads,
+        kv_heads: config.kv_heads,
+        dim: config.head_dim,
+        vocabulary: config.vocabulary,
+        epsilon: config.norm_epsilon,
+        rotated: config.rope.rotated,
+        interleaved: config.rope.layout == RopeLayout::Interleaved,
+        biases: has_biases(model),
+        head_norms: config.architecture.has_head_norms(),
+        packed: cache_type == CacheType::F16,
+    };
+    sizes.fit().then_some(sizes)
+}
+
+fn has_biases(model: &Llama) -> bool {
+    let first = model.blocks.first();
+    first.is_some_and(|block| block.attention.query.bias.is_some())
+}
+
+/// A matrix that has its planes for itself.
+pub(super) fn alone(matrix: &Matrix) -> Result<Option<MatrixBuffers>, KernelError> {
+    run(&[matrix])
+}
+
+/// Matrices that lie one below the other in one pair of planes; `None` where they don't.
+fn run(matrices: &[&Matrix]) -> Result<Option<MatrixBuffers>, KernelError> {
+    let mut height = 0;
+    let mut before: Option<&BlockMatrix> = None;
+    for matrix in matrices {
+        let Matrix::Blocks(matrix) = matrix else {
+            return Ok(None);
+        };
+        if before.is_some_and(|before| !matrix.follows(before)) {
+            return Ok(None);
+        }
+        height += matrix.shape().rows;
+        before = Some(matrix);
+    }
+    let Some(Matrix::Blocks(first)) = matrices.first() else {
+        return Ok(None);
+    };
+    let (quants, scales) = first.planes()?;
+    Ok(Some(MatrixBuffers {
+        matrix: first.clone(),
+        height,
+        quants,
+        scales,
+    }))
+}
+
+/// Gate and up of the first layer, if they are as the kernels need them.
+pub(super) fn first_feed_forward(model: &Llama) -> Result<Option<MatrixBuffers>, KernelError> {
+    match model.blocks.first() {
+        Some(block) => run(&[&block.feed_forward.gate, &block.feed_forward.up]),
+        None => Ok(None),
+    }
+}
+
+/// The weights of every layer; `None` where a matrix is not as the kernels need it.
+pub(super) fn layers(model: &Llama) -> Result<Option<Vec<LayerWeights>>, KernelError> {
+    let mut layers = Vec::with_capacity(model.blocks.len());
+    for block in &model.blocks {
+        let feed_forward = &block.feed_forward;
+        let all = (
+            heads(&block.attention)?,
+            alone(&block.attention.output)?,
+            run(&[&feed_forward.gate, &feed_forward.up])?,
+            alone(&feed_forward.down)?,
+        );
+        let (Some(heads), Some(output), Some(gate_up), Some(down)) = all else {
+            return Ok(None);
+        };
+        layers.push(LayerWeights {
+            heads,
+            output,
+            gate_up,
+            down,
+            attention_norm: buffer_of(block.attention_norm.weight())?,
+            feed_forward_norm: buffer_of(block.feed_forward_norm.weight())?,
+            extras: extras(&block.attention)?,
+        });
+    }
+    Ok(Some(layers))
+}
+
+/// Queries, keys and values, as few kernels as their formats allow.
+fn heads(attention: &Attention) -> Result<Option<Vec<HeadsBuffers>>, KernelError> {
+    let projections = [&attention.query, &attention.key, &attention.value];
+    let mut runs: Vec<(usize, Vec<&Matrix>)> = Vec::new();
+    let mut first_head = 0;
+    for Projection { matrix, .. } in projections {
+        match (runs.last_mut(), matrix) {
+            (Some((_, run)), Matrix::Blocks(blocks)) if follows(run, blocks) => run.push(matrix),
+            _ => runs.push((first_head, vec![matrix])),
+        }
+        first_head += matrix.height() / attention.head_dim;
+    }
+    let mut heads = Vec::with_capacity(runs.len());
+    for (first_head, matrices) in runs {
+        let Some(matrix) = run(&matrices)? else {
+            return Ok(None);
+        };
+        heads.push(HeadsBuffers {
+            first_head,
+            heads: matrix.height / attention.head_dim,
+            matrix,
+        });
+    }
+    Ok(Some(heads))
+}
+
+fn follows(run: &[&Matrix], next: &BlockMatrix) -> bool {
+    matches!(run.last(), Some(Matrix::Blocks(last)) if next.follows(last))
+}
+
+fn extras(attention: &Attention) -> Result<Option<(BoundBuffer, Tensor<1>)>, KernelError> {
+    let projections = [&attention.query, &attention.key, &attention.value];
+    let biases = projections.iter().filter_map(|it| it.bias.clone());
+    let norms = projections.iter().filter_map(|it| it.norm.as_ref());
+    let parts: Vec<_> = biases
+        .chain(norms.map(|norm| norm.weight().clone()))
+        .collect();
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let all = Tensor::cat(parts, 0);
+    Ok(Some((buffer_of(&all)?, all)))
+}

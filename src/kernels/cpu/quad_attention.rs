@@ -1,0 +1,246 @@
+//! Attention of a piece of a prompt on adapters that run on a CPU and swap values within quads: its logits first, for as many
+//! rows at a time as some memory holds, then what they make of the values, and what each slot gets.
+//! `shaders/cpu/quad_logits.wgsl`, `shaders/cpu/quad_attention.wgsl`, `shaders/cpu/quad_combine.wgsl`, `shaders/cpu/quad_scores.wgsl`.
+
+use burn::cubecl::prelude::{CubeCount, KernelId};
+use burn::tensor::{DType, Shape};
+use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
+use minijinja::context;
+
+use crate::kernels::launch::{empty, grid, launch};
+use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
+
+/// Slots of a lane. What a lane does for a row should not be much more than a CPU's cache of instructions holds.
+const SLOTS: usize = 16;
+
+/// Lanes of a workgroup, a quad.
+const LANES: usize = 4;
+
+/// Slots of a workgroup.
+const TILE: usize = SLOTS * LANES;
+
+/// Elements of a head that a lane takes of the values: the first that its lanes divide the head by.
+const ELEMENTS: [usize; 2] = [16, 8];
+
+/// Splits of the tiles.
+const SPLITS: usize = 2;
+
+/// Threads of a workgroup that puts the splits together.
+const THREADS: usize = 64;
+
+/// From so many rows a KV head on there is the time to fetch what is kept at hand.
+const FEWEST_ROWS: usize = 48;
+
+/// Logits that are kept at a time, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
+const MOST_LOGITS: usize = 1 << 23;
+
+/// Whether these kernels take `rows` rows a KV head of `dim` elements.
+pub(in crate::kernels) fn quad_attention_takes(rows: usize, dim: usize) -> bool {
+    rows >= FEWEST_ROWS && elements(dim).is_some()
+}
+
+fn elements(dim: usize) -> Option<usize> {
+    ELEMENTS
+        .into_iter()
+        .find(|&elements| dim > 0 && dim.is_multiple_of(elements * LANES))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Step {
+    Logits,
+    Attention,
+    Combine,
+    Scores,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct QuadKernel {
+    step: Step,
+    dim: usize,
+    halves: bool,
+}
+
+impl KernelSource for QuadKernel {
+    fn source(&self) -> SourceTemplate {
+        let elements = elements(self.dim).unwrap_or_default();
+        let (step, sums) = match self.step {
+            Step::Logits => (
+                include_str!("../../../shaders/cpu/quad_logits.wgsl"),
+                quad_sums(SLOTS, self.dim),
+            ),
+            Step::Attention => (
+                include_str!("../../../shaders/cpu/quad_attention.wgsl"),
+                quad_sums(elements, TILE),
+            ),
+            Step::Combine => (
+                include_str!("../../../shaders/cpu/quad_combine.wgsl"),
+                String::new(),
+            ),
+            Step::Scores => (
+                include_str!("../../../shaders/cpu/quad_scores.wgsl"),
+                String::new(),
+            ),
+        };
+        let places = match self.step {
+            Step::Combine => "",
+            _ => include_str!("../../../shaders/cpu/quad_places.wgsl"),
+        };
+        let shape = include_str!("../../../shaders/cpu/quad_shape.wgsl");
+        SourceTemplate::new(write_out(
+            &[ENABLE_SUBGROUPS, shape, places, step],
+            &context! {
+                sums,
+                elements,
+                dim => self.dim,
+                packed => self.halves,
+                slots => SLOTS,
+                tile => TILE,
+                splits => SPLITS,
+                threads => THREADS,
+                scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
+            },
+        ))
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(*self)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// The rows of a prompt's piece, all tensors contiguous: see
+/// [`prompt_attention`](crate::kernels::prompt_attention::prompt_attention).
+pub(in crate::kernels) struct Rows<'a> {
+    /// `[query_heads, queries, dim]`.
+    pub queries: &'a CubeTensor,
+    /// `[kv_heads, capacity, dim]`, or two elements in a word.
+    pub keys: &'a CubeTensor,
+    /// `[kv_heads, capacity]`.
+    pub positions: &'a CubeTensor,
+    /// Slots in use.
+    pub slots: usize,
+    /// The position of the first query.
+    pub first: usize,
+    /// Whether keys and values are f16.
+    pub halves: bool,
+}
+
+impl Rows<'_> {
+    /// Attention, `[query_heads, queries, dim]`, and each row's largest logit and sum of exponentials by it,
+    /// `[query_heads, queries, 2]`.
+    pub fn attention(&self, values: &CubeTensor) -> (CubeTensor, CubeTensor) {
+        let shape = self.queries.meta.shape().clone();
+        let [query_heads, queries, dim] = [0, 1, 2].map(|axis| shape[axis]);
+        let parts = elements(dim).map_or(1, |elements| dim / (elements * LANES));
+        let output = empty(self.queries, shape, DType::F32);
+        let stats = Shape::new([query_heads, queries, 2]);
+        let stats = empty(self.queries, stats, DType::F32);
+        let lines = self.heads() * self.most_rows();
+        let partial = self.memory(SPLITS * lines * dim);
+        let partial_stats = self.memory(parts * SPLITS * lines * 2);
+        self.by_block(|block, logits, largest| {
+            let split = [
+                values,
+                self.positions,
+                logits,
+                largest,
+                &partial,
+                &partial_stats,
+            ];
+            let groups = self.heads() * parts * SPLITS;
+            self.launch(Step::Attention, groups, &split, block);
+            let groups = (self.heads() * block[1] * dim / 4).div_ceil(THREADS);
+            let whole = [&partial, &partial_stats, &output, &stats];
+            self.launch(Step::Combine, groups, &whole, block);
+        });
+        (output, stats)
+    }
+
+    /// The scores `before`, `[kv_heads, capacity]`, and what each slot gets, averaged over the query group and summed over
+    /// the queries.
+    pub fn scores(&self, stats: &CubeTensor, before: CubeTensor) -> CubeTensor {
+        let mut scores = before;
+        let tiles = self.positions.meta.shape()[1].div_ceil(TILE);
+        let groups = self.heads() * tiles;
+        self.by_block(|block, logits, _| {
+            let sum = empty(&scores, scores.meta.shape().clone(), DType::F32);
+            self.launch(
+                Step::Scores,
+                groups,
+                &[logits, self.positions, stats, &scores, &sum],
+                block,
+            );
+            scores = sum;
+        });
+        scores
+    }
+
+    /// Calls `take` after the logits of each block of rows, with its first row and how many it has of each KV head.
+    fn by_block(&self, mut take: impl FnMut([usize; 2], &CubeTensor, &CubeTensor)) {
+        let (heads, rows, most) = (self.heads(), self.rows(), self.most_rows());
+        let logits = self.memory(heads * most * self.tiles() * TILE);
+        let largest = self.memory(heads * most * self.tiles());
+        for start in (0..rows).step_by(most) {
+            let block = [start, most.min(rows - start)];
+            let tensors = [self.queries, self.keys, self.positions, &logits, &largest];
+            self.launch(Step::Logits, heads * self.tiles(), &tensors, block);
+            take(block, &logits, &largest);
+        }
+    }
+
+    fn launch(&self, step: Step, groups: usize, tensors: &[&CubeTensor], block: [usize; 2]) {
+        let shape = self.queries.meta.shape();
+        let heads = self.heads();
+        let (count, line): (CubeCount, u32) = grid(groups as u32);
+        let [start, rows] = block;
+        let numbers = [
+            self.rows(),
+            shape[1],
+            self.slots,
+            self.positions.meta.shape()[1],
+            self.first,
+            start,
+            rows,
+            self.tiles(),
+            line as usize,
+            heads,
+        ];
+        let kernel = QuadKernel {
+            step,
+            dim: shape[2],
+            halves: self.halves,
+        };
+        launch(kernel, count, tensors, &numbers.map(|number| number as u32));
+    }
+
+    fn heads(&self) -> usize {
+        self.positions.meta.shape()[0]
+    }
+
+    /// Rows of a KV head.
+    fn rows(&self) -> usize {
+        let shape = self.queries.meta.shape();
+        shape[0] / self.heads() * shape[1]
+    }
+
+    /// Rows of a KV head of which there are logits at a time.
+    fn most_rows(&self) -> usize {
+        let line = self.heads() * self.tiles() * TILE;
+        (MOST_LOGITS / line).max(FEWEST_ROWS).min(self.rows())
+    }
+
+    /// Memory for `count` numbers at least: of few different sizes, so that a prompt's pieces, each with more slots than the
+    /// last, find what those before them have left.
+    fn memory(&self, count: usize) -> CubeTensor {
+        let shape = Shape::new([count.next_power_of_two()]);
+        empty(self.queries, shape, DType::F32)
+    }
+
+    /// Tiles of slots.
+    fn tiles(&self) -> usize {
+        self.slots.div_ceil(TILE)
+    }
+}

@@ -1,0 +1,89 @@
+//! A product of f32 matrices on adapters that run on a CPU and swap values within quads, `shaders/cpu/quad_product.wgsl`.
+
+use burn::cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
+use minijinja::context;
+
+use crate::kernels::launch::{grid, launch};
+use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
+
+/// Rows of a lane: the first that leave [`FEWEST_GROUPS`] workgroups, or the last that fit. What a lane does for a token should not
+/// be much more than a CPU's cache of instructions holds.
+const ROWS: [u32; 2] = [16, 8];
+
+/// Of fewer workgroups, the last ones would leave a CPU's threads without work for too long.
+const FEWEST_GROUPS: u32 = 8;
+
+/// Lanes of a workgroup, a quad.
+const LANES: u32 = 4;
+
+/// Elements of a row that a lane keeps at hand: the first that divides the width.
+const INNER: [u32; 3] = [96, 64, 32];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct QuadProduct {
+    rows: u32,
+    inner: u32,
+}
+
+impl KernelSource for QuadProduct {
+    fn source(&self) -> SourceTemplate {
+        let text = include_str!("../../../shaders/cpu/quad_product.wgsl");
+        SourceTemplate::new(write_out(
+            &[ENABLE_SUBGROUPS, text],
+            &context! {
+                rows => self.rows,
+                inner => self.inner,
+                sums => quad_sums(self.rows as usize, self.inner as usize),
+            },
+        ))
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(*self)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+impl QuadProduct {
+    fn of(height: u32, width: u32) -> Option<Self> {
+        let mut rows = ROWS
+            .into_iter()
+            .filter(|&rows| height > 0 && height.is_multiple_of(rows));
+        let spreads = |&rows: &u32| height.div_ceil(rows * LANES) >= FEWEST_GROUPS;
+        Some(Self {
+            rows: rows.clone().find(spreads).or_else(|| rows.next_back())?,
+            inner: INNER
+                .into_iter()
+                .find(|&inner| width > 0 && width.is_multiple_of(inner))?,
+        })
+    }
+}
+
+/// Whether [`quad_product`] takes a matrix of `height` rows of `width` elements.
+pub(in crate::kernels) fn quad_product_takes(height: usize, width: usize) -> bool {
+    QuadProduct::of(height as u32, width as u32).is_some()
+}
+
+/// `output` = `input · weightsᵀ`, of `[tokens, width]` and `[rows, width]`, all f32 and contiguous.
+pub(in crate::kernels) fn quad_product(
+    weights: &CubeTensor,
+    input: &CubeTensor,
+    output: &CubeTensor,
+) {
+    let [height, width] = [0, 1].map(|dim| weights.meta.shape()[dim] as u32);
+    let tokens = input.meta.shape()[0] as u32;
+    let Some(kernel) = QuadProduct::of(height, width) else {
+        return;
+    };
+    let (count, line) = grid(height.div_ceil(kernel.rows * LANES));
+    launch(
+        kernel,
+        count,
+        &[weights, input, output],
+        &[height, width, tokens, line],
+    );
+}
