@@ -241,7 +241,8 @@ fn examples_and_policies_that_can_not_be_are_refused() {
 fn the_table_and_the_plot_come_to_their_places() {
     let folder = folder("readme");
     let before = "# Title\n\n<!-- fidelity -->\nold\n<!-- /fidelity -->\n\nrest\n";
-    fs::write(folder.join("README.md"), before).unwrap();
+    fs::create_dir(folder.join("docs")).unwrap();
+    fs::write(folder.join("docs/quality.md"), before).unwrap();
     let policy =
         "prefill-method=snapkv prefill-budget=12 decode-strategy=slide decode-budget=4 recent=2";
     run(
@@ -256,10 +257,10 @@ fn the_table_and_the_plot_come_to_their_places() {
             "--json",
             "a.json",
             "--readme",
-            "README.md",
+            "docs/quality.md",
         ],
     );
-    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let readme = fs::read_to_string(folder.join("docs/quality.md")).unwrap();
     assert!(readme.starts_with("# Title\n\n<!-- fidelity -->\n"));
     assert!(readme.ends_with("<!-- /fidelity -->\n\nrest\n"));
     let rows = readme
@@ -270,7 +271,7 @@ fn the_table_and_the_plot_come_to_their_places() {
         6 * 3,
         "six policies, over all and over each of two files"
     );
-    assert!(readme.contains("](docs/fidelity.svg)") && !readme.contains("\nold\n"));
+    assert!(readme.contains("](fidelity.svg)") && !readme.contains("\nold\n"));
     assert!(readme.contains(policy));
 
     let plot = fs::read_to_string(folder.join("docs/fidelity.svg")).unwrap();

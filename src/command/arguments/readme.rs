@@ -6,11 +6,11 @@ use clap::Args;
 
 #[derive(Args)]
 pub struct ReadmeArguments {
-    /// Write what came out into this Markdown file, between <!-- NAME --> and <!-- /NAME -->, NAME being --section; a plot of
-    /// it, where there is one, goes to docs/NAME.svg beside the file
+    /// Markdown file for the tables, such as docs/quality.md; they replace the text between <!-- NAME --> and
+    /// <!-- /NAME -->, where NAME is --section. `eval fidelity` also writes its plot, NAME.svg, beside the file
     #[arg(long, value_name = "PATH")]
     readme: Option<PathBuf>,
-    /// Which section of --readme; `trace` or `fidelity` if nothing is said
+    /// Section of --readme; `trace` or `fidelity` by default
     #[arg(long, value_name = "NAME", value_parser = section)]
     section: Option<String>,
 }

@@ -6,7 +6,6 @@ mod record;
 mod summary;
 mod table;
 
-use std::fs::create_dir_all;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread::available_parallelism;
@@ -95,16 +94,13 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     Ok(Ended::Whole)
 }
 
-/// Writes tables and plot.
+/// Writes tables into the Markdown file, and the plot beside it.
 fn show(path: &Path, section: &str, record: &Record) -> Result<(), Failure> {
-    let command = invocation();
-    let plot = format!("docs/{section}.svg");
-    let file = path.with_file_name(&plot);
-    if let Some(folder) = file.parent() {
-        create_dir_all(folder).map_err(Failure::Output)?;
-    }
-    file::replace(&file, plot::svg(&record.summary).as_bytes()).map_err(Failure::Output)?;
-    let text = table::markdown(record, &command, &plot);
+    // A link without a folder holds wherever the file is.
+    let plot = format!("{section}.svg");
+    let svg = plot::svg(&record.summary);
+    file::replace(&path.with_file_name(&plot), svg.as_bytes()).map_err(Failure::Output)?;
+    let text = table::markdown(record, &invocation(), &plot);
     readme::put(path, section, &text)
 }
 
