@@ -11,7 +11,7 @@ import {
   type StoredModel,
   type TraceProgram,
 } from "kvscope";
-import { bytes, count } from "./format.ts";
+import { bytes, count } from "./ui/format.ts";
 
 // What the page knows of the package: all of it comes through this file.
 export type {

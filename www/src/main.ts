@@ -1,7 +1,7 @@
-import { currentAddress, writeFragment } from "./address.ts";
-import { plan, runInTurn } from "./comparison-run.ts";
-import { codeFor } from "./code-panel.ts";
-import { element } from "./dom.ts";
+import { currentAddress, writeFragment } from "./ui/address.ts";
+import { plan, runInTurn } from "./views/prompt/policy-runs.ts";
+import { codeFor } from "./views/prompt/code-panel.ts";
+import { element } from "./ui/dom.ts";
 import {
   LoadedModel,
   deleteModel,
@@ -11,29 +11,29 @@ import {
   storedModels,
   type ModelSource,
 } from "./engine.ts";
-import { count, percent, rate } from "./format.ts";
-import { fromMeasureFragment } from "./measure-setting.ts";
-import * as panel from "./model-panel.ts";
-import { readModelSource } from "./model-source.ts";
-import { findOfferedModels, type OfferedModel } from "./offered-models.ts";
-import { keepForOffline } from "./offline.ts";
-import { paceOf, type Pace } from "./pace.ts";
-import { describeError, describeLoss } from "./problem.ts";
-import { hideProblem, showProblem } from "./problem-card.ts";
-import { ProgramPrompts, programSetting, withProgram } from "./program-prompts.ts";
-import { showPlan, wireShorten } from "./run-plan.ts";
-import type { Run } from "./run.ts";
-import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "./setting.ts";
-import { SettingForm } from "./setting-form.ts";
-import { fromFragment, toFragment } from "./setting-link.ts";
-import { Stage, copy } from "./stage.ts";
-import { Views } from "./views.ts";
+import { count, percent, rate } from "./ui/format.ts";
+import { fromMeasureFragment } from "./settings/evaluation-setting.ts";
+import * as panel from "./model/model-panel.ts";
+import { readModelSource } from "./model/model-source.ts";
+import { findOfferedModels, type OfferedModel } from "./model/offered-models.ts";
+import { keepForOffline } from "./ui/offline.ts";
+import { paceOf, type Pace } from "./views/prompt/pace.ts";
+import { describeError, describeLoss } from "./ui/problem.ts";
+import { hideProblem, showProblem } from "./ui/problem-card.ts";
+import { ProgramPrompts, programSetting, withProgram } from "./views/prompt/program-prompts.ts";
+import { showPlan, wireShorten } from "./views/prompt/run-plan.ts";
+import type { Run } from "./views/prompt/run.ts";
+import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "./settings/setting.ts";
+import { SettingForm } from "./settings/setting-form.ts";
+import { fromFragment, toFragment } from "./settings/setting-link.ts";
+import { Stage, copy } from "./views/prompt/results.ts";
+import { Views } from "./views/views.ts";
 import "uplot/dist/uPlot.min.css";
-import "./style.css";
-import "./controls.css";
-import "./model.css";
-import "./result.css";
-import "./measure.css";
+import "./ui/style.css";
+import "./ui/controls.css";
+import "./model/model.css";
+import "./views/prompt/results.css";
+import "./views/evaluation.css";
 
 /** What the page is doing, as `html[data-state]` says for its style and its tests. */
 type State = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";

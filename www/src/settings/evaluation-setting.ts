@@ -1,0 +1,69 @@
+import { COMPARED_FAMILIES, DECODE_BUDGETS, type FamilyId } from "./compared-policies.ts";
+import { oneOf, readFields, within, writeFields, type Reader, type Readers } from "./fragment.ts";
+import type { Share } from "./policy-family.ts";
+import type { Programs } from "../views/accuracy-run.ts";
+
+/** What the page can show, each in a tab. */
+export const VIEWS = ["prompt", "compare", "tight", "drift"] as const;
+export type View = (typeof VIEWS)[number];
+
+/** How long programs can be, in lines. */
+export const LENGTHS = [16, 32, 48] as const;
+/** Of the prompt, chosen at prefill. */
+export const CHOSEN_SHARES = ["12.5%", "25%", "50%"] as const satisfies readonly Share[];
+
+export const MOST_PROGRAMS = 1000;
+export const MOST_SEED = 1_000_000;
+
+/** Everything that a reader can set of the views that measure, and that a link can carry. */
+export interface MeasureSetting extends Programs {
+  readonly view: View;
+  /** What is compared with the full cache, at which decode budgets. */
+  readonly families: readonly FamilyId[];
+  readonly budgets: readonly Share[];
+  /** How many of the prompt's positions are chosen at prefill, for the drift. */
+  readonly chosen: Share;
+}
+
+export const DEFAULT_MEASURE: MeasureSetting = {
+  view: "prompt",
+  lines: 16,
+  programs: 3,
+  firstSeed: 0,
+  families: COMPARED_FAMILIES.map(({ id }) => id),
+  budgets: ["50%", "25%", "12.5%"],
+  chosen: "25%",
+};
+
+/** What replaces the default where the processor stands in for a GPU. */
+export const QUICK_MEASURE = {
+  programs: 1,
+  families: ["slide", "adaptive", "h2o", "streamingllm"],
+  budgets: ["50%", "12.5%"],
+} as const satisfies Partial<MeasureSetting>;
+
+const listOf =
+  <T extends string>(names: readonly T[]): Reader<readonly T[]> =>
+  (value) => {
+    const wanted = new Set(value.split(","));
+    const found = names.filter((name) => wanted.has(name));
+    return found.length === 0 ? undefined : found;
+  };
+
+const READERS: Readers<MeasureSetting> = {
+  view: oneOf(VIEWS),
+  lines: (value) => LENGTHS.find((lines) => String(lines) === value),
+  programs: within(1, MOST_PROGRAMS, true),
+  firstSeed: within(0, MOST_SEED, true),
+  families: listOf(COMPARED_FAMILIES.map(({ id }) => id)),
+  budgets: listOf(DECODE_BUDGETS),
+  chosen: oneOf(CHOSEN_SHARES),
+};
+const FIELDS = ["view", "lines", "programs", "firstSeed", "families", "budgets", "chosen"] as const;
+
+/** `setting` as a part of an address's fragment: only what differs from the default. */
+export const toMeasureFragment = (setting: MeasureSetting): string => writeFields(setting, DEFAULT_MEASURE, FIELDS);
+
+/** The setting of an address's fragment. What a field can't be is left at its default. */
+export const fromMeasureFragment = (fragment: string): MeasureSetting =>
+  readFields(fragment, DEFAULT_MEASURE, FIELDS, READERS);

@@ -1,0 +1,38 @@
+import { element } from "./dom.ts";
+import { download } from "../views/prompt/runs-record.ts";
+
+const TYPES = { json: "application/json", csv: "text/csv", svg: "image/svg+xml" } as const;
+
+/** What a view's result can be taken away as. */
+export interface Takeaways {
+  /** Nothing where there is no result yet. */
+  readonly json: () => string | undefined;
+  readonly csv: () => string;
+  readonly svg: () => Blob;
+}
+
+/** The buttons that take a view's result away, by the beginning of their ids, which their files' names have too. */
+export class ResultExports {
+  readonly #buttons: readonly HTMLButtonElement[];
+
+  constructor(prefix: string, takeaways: Takeaways) {
+    this.#buttons = (["json", "csv", "svg"] as const).map((type) => {
+      const button = element(`${prefix}-${type}`, HTMLButtonElement);
+      button.addEventListener("click", () => {
+        const taken = takeaways[type]();
+        if (taken !== undefined) {
+          const blob = taken instanceof Blob ? taken : new Blob([taken], { type: TYPES[type] });
+          download(`kvscope-${prefix}.${type}`, blob);
+        }
+      });
+      return button;
+    });
+  }
+
+  /** Whether there is something to take away. */
+  enable(any: boolean): void {
+    for (const button of this.#buttons) {
+      button.disabled = !any;
+    }
+  }
+}

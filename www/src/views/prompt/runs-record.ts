@@ -1,0 +1,45 @@
+import type { Run } from "./run.ts";
+import type { Setting } from "../../settings/setting.ts";
+
+/** What the runs ran on. */
+export interface RanOn {
+  readonly model: string;
+  /** The adapter; absent before a model is loaded. */
+  readonly device: string | undefined;
+}
+
+/** Runs as a record that can be read without this page: the setting, and what each run gave, token by token. */
+export function toRecord(setting: Setting, ranOn: RanOn, runs: readonly Run[]): string {
+  const record = {
+    program: "kvscope",
+    format: 1,
+    createdAt: new Date().toISOString(),
+    ...ranOn,
+    setting,
+    runs: runs.map((run) => ({
+      policy: run.policy.name,
+      cache: run.policy.cache,
+      state: run.state,
+      finish: run.finish,
+      usage: run.usage,
+      text: run.text,
+      pieces: run.pieces,
+      memory: run.memory,
+      retained: run.snapshots.map(({ step, layers }) => ({
+        step,
+        layers: layers.map(({ heads, held }) => ({ heads, held: [...held] })),
+      })),
+    })),
+  };
+  return JSON.stringify(record);
+}
+
+/** Gives the reader `blob` as a file. */
+export function download(name: string, blob: Blob): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser has to have begun by then; there is no event that says so.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,85 @@
+import { COMPARE } from "./compare/compare-view.ts";
+import { DriftView } from "./drift/drift-view.ts";
+import type { Host } from "./host.ts";
+import { MeasureForm, showModelNote } from "./evaluation-form.ts";
+import { QUICK_MEASURE, toMeasureFragment, type MeasureSetting, type View } from "../settings/evaluation-setting.ts";
+import { MeasureView } from "./accuracy-view.ts";
+import type { Setting } from "../settings/setting.ts";
+import { showView, wireTabs } from "./tabs.ts";
+import { TIGHT } from "./tight/tight-view.ts";
+
+/** The page's views beside that of one prompt, their common setting, and the tabs between them all. */
+export class Views {
+  readonly #host: Host;
+  readonly #form: MeasureForm;
+  readonly #compare: MeasureView;
+  readonly #tight: MeasureView;
+  readonly #drift: DriftView;
+  readonly #onChange: () => void;
+  #free = false;
+
+  /** `promptSetting` is that of the view of one prompt; `onChange` is called when what a link carries has changed. */
+  constructor(host: Host, setting: MeasureSetting, promptSetting: () => Setting, onChange: () => void) {
+    this.#host = host;
+    this.#onChange = onChange;
+    this.#form = new MeasureForm(setting, () => this.#changed());
+    this.#compare = new MeasureView(COMPARE, host, this.#form);
+    this.#tight = new MeasureView(TIGHT, host, this.#form);
+    this.#drift = new DriftView(host, this.#form, promptSetting);
+    wireTabs((view) => {
+      this.#form.show({ ...this.#form.setting, view });
+      this.#changed();
+    });
+    this.#follow();
+  }
+
+  get view(): View {
+    return this.#form.setting.view;
+  }
+
+  /** What a link carries of all this. */
+  get fragment(): string {
+    return toMeasureFragment(this.#form.setting);
+  }
+
+  /** Shows the setting that a link has brought. */
+  show(setting: MeasureSetting): void {
+    this.#form.show(setting);
+    this.#follow();
+  }
+
+  /** A setting that nobody has touched is made one that a device without a GPU is done with soon. */
+  fitToDevice(slow: boolean): void {
+    const { setting } = this.#form;
+    if (slow && toMeasureFragment({ ...setting, view: "prompt" }) === "") {
+      this.#form.show({ ...setting, ...QUICK_MEASURE });
+      this.#changed();
+    }
+  }
+
+  /** Follows the page: whether a model is there and free. */
+  follow(free: boolean): void {
+    this.#free = free;
+    this.#follow();
+  }
+
+  /** Puts the keyboard's place at what the view is for. */
+  focus(): void {
+    const views = { compare: this.#compare, tight: this.#tight, drift: this.#drift, prompt: undefined };
+    views[this.view]?.focus();
+  }
+
+  #changed(): void {
+    this.#follow();
+    this.#onChange();
+  }
+
+  #follow(): void {
+    const { setting } = this.#form;
+    showView(setting.view);
+    showModelNote(this.#host.model()?.readsPrograms, setting.view);
+    this.#compare.follow(this.#free, setting);
+    this.#tight.follow(this.#free, setting);
+    this.#drift.follow(this.#free);
+  }
+}
