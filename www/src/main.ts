@@ -12,7 +12,7 @@ import {
   type ModelSource,
 } from "./engine.ts";
 import { count, percent, rate } from "./ui/format.ts";
-import { fromMeasureFragment } from "./settings/evaluation-setting.ts";
+import { fromEvaluationFragment } from "./settings/evaluation-setting.ts";
 import * as panel from "./model/model-panel.ts";
 import { readModelSource } from "./model/model-source.ts";
 import { findOfferedModels, type OfferedModel } from "./model/offered-models.ts";
@@ -26,7 +26,7 @@ import type { Run } from "./views/prompt/run.ts";
 import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "./settings/setting.ts";
 import { SettingForm } from "./settings/setting-form.ts";
 import { fromFragment, toFragment } from "./settings/setting-link.ts";
-import { Stage, copy } from "./views/prompt/results.ts";
+import { Results, copy } from "./views/prompt/results.ts";
 import { Views } from "./views/views.ts";
 import "uplot/dist/uPlot.min.css";
 import "./ui/style.css";
@@ -43,7 +43,7 @@ const stop = element("stop", HTMLButtonElement);
 const runStatus = element("run-status", HTMLElement);
 const code = element("code", HTMLElement);
 
-const stage = new Stage();
+const results = new Results();
 const programs = new ProgramPrompts((lines) => void showProgram(lines));
 const form = new SettingForm(fromFragment(location.hash), onSetting, (lines) => void showProgram(lines));
 
@@ -65,7 +65,7 @@ const views = new Views(
     occupy,
     stop: () => generating?.abort(),
   },
-  fromMeasureFragment(location.hash),
+  fromEvaluationFragment(location.hash),
   () => form.setting,
   writeLink,
 );
@@ -227,7 +227,7 @@ async function run(): Promise<void> {
   try {
     await runInTurn(model, setting, runs, programs.matching(setting.prompt), controller.signal, () => {
       sayRun();
-      stage.update();
+      results.update();
     });
   } catch (error) {
     if (!isDeviceLost(error)) {
@@ -237,7 +237,7 @@ async function run(): Promise<void> {
     generating = undefined;
     pace = paceOf(runs, setting.prompt) ?? pace;
     showPlan(form.setting, isSlow(), pace);
-    stage.update();
+    results.update();
     if (model !== undefined) {
       setState("ready");
     }
@@ -280,7 +280,7 @@ async function occupy(work: (model: LoadedModel, signal: AbortSignal) => Promise
 function prepareRuns(): void {
   runs = plan(form.setting);
   const name = element("model-name", HTMLElement).textContent ?? "";
-  stage.show(runs, form.setting, { model: name, device: model?.device });
+  results.show(runs, form.setting, { model: name, device: model?.device });
 }
 
 function onSetting(setting: Setting): void {
@@ -387,7 +387,7 @@ for (const [id, text] of [
   button.addEventListener("click", () => void copy(text(), button));
 }
 addEventListener("hashchange", () => {
-  views.show(fromMeasureFragment(location.hash));
+  views.show(fromEvaluationFragment(location.hash));
   onSetting(fromFragment(location.hash));
 });
 

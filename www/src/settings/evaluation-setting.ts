@@ -15,8 +15,8 @@ export const CHOSEN_SHARES = ["12.5%", "25%", "50%"] as const satisfies readonly
 export const MOST_PROGRAMS = 1000;
 export const MOST_SEED = 1_000_000;
 
-/** Everything that a reader can set of the views that measure, and that a link can carry. */
-export interface MeasureSetting extends Programs {
+/** Setting of the views that evaluate policies: all that a reader can set, and a link carry. */
+export interface EvaluationSetting extends Programs {
   readonly view: View;
   /** What is compared with the full cache, at which decode budgets. */
   readonly families: readonly FamilyId[];
@@ -25,7 +25,7 @@ export interface MeasureSetting extends Programs {
   readonly chosen: Share;
 }
 
-export const DEFAULT_MEASURE: MeasureSetting = {
+export const DEFAULT_EVALUATION: EvaluationSetting = {
   view: "prompt",
   lines: 16,
   programs: 3,
@@ -36,11 +36,11 @@ export const DEFAULT_MEASURE: MeasureSetting = {
 };
 
 /** What replaces the default where the processor stands in for a GPU. */
-export const QUICK_MEASURE = {
+export const QUICK_EVALUATION = {
   programs: 1,
   families: ["slide", "adaptive", "h2o", "streamingllm"],
   budgets: ["50%", "12.5%"],
-} as const satisfies Partial<MeasureSetting>;
+} as const satisfies Partial<EvaluationSetting>;
 
 const listOf =
   <T extends string>(names: readonly T[]): Reader<readonly T[]> =>
@@ -50,7 +50,7 @@ const listOf =
     return found.length === 0 ? undefined : found;
   };
 
-const READERS: Readers<MeasureSetting> = {
+const READERS: Readers<EvaluationSetting> = {
   view: oneOf(VIEWS),
   lines: (value) => LENGTHS.find((lines) => String(lines) === value),
   programs: within(1, MOST_PROGRAMS, true),
@@ -62,8 +62,8 @@ const READERS: Readers<MeasureSetting> = {
 const FIELDS = ["view", "lines", "programs", "firstSeed", "families", "budgets", "chosen"] as const;
 
 /** `setting` as a part of an address's fragment: only what differs from the default. */
-export const toMeasureFragment = (setting: MeasureSetting): string => writeFields(setting, DEFAULT_MEASURE, FIELDS);
+export const toEvaluationFragment = (setting: EvaluationSetting): string => writeFields(setting, DEFAULT_EVALUATION, FIELDS);
 
 /** The setting of an address's fragment. What a field can't be is left at its default. */
-export const fromMeasureFragment = (fragment: string): MeasureSetting =>
-  readFields(fragment, DEFAULT_MEASURE, FIELDS, READERS);
+export const fromEvaluationFragment = (fragment: string): EvaluationSetting =>
+  readFields(fragment, DEFAULT_EVALUATION, FIELDS, READERS);

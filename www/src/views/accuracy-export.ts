@@ -1,16 +1,16 @@
-import type { MeasureSetting } from "../settings/evaluation-setting.ts";
+import type { EvaluationSetting } from "../settings/evaluation-setting.ts";
 import { argumentOf } from "../settings/policy-family.ts";
 import type { Measured } from "./accuracy-run.ts";
 
 /** What was measured, by which setting and on what. */
 export interface Ran {
-  readonly setting: MeasureSetting;
+  readonly setting: EvaluationSetting;
   readonly model: string;
   readonly device: string | undefined;
 }
 
 /** A measurement as a record whose `results` are as those of `kvscope eval trace --json`, under the same policies. */
-export function toMeasuredRecord(view: string, { setting, model, device }: Ran, measured: readonly Measured[]): string {
+export function toAccuracyRecord(view: string, { setting, model, device }: Ran, measured: readonly Measured[]): string {
   const { lines, programs, firstSeed } = setting;
   return JSON.stringify({
     program: "kvscope",
@@ -36,7 +36,7 @@ export function toMeasuredRecord(view: string, { setting, model, device }: Ran, 
 }
 
 /** The table, for spreadsheets. */
-export function toMeasuredCsv(measured: readonly Measured[]): string {
+export function toAccuracyCsv(measured: readonly Measured[]): string {
   const rows = begun(measured).map(({ policy, answers, right, graded, exact, heldBytes, fullBytes }) =>
     [policy.family.name, policy.budget ?? "100%", answers, right, graded, exact, heldBytes, fullBytes].join(","),
   );

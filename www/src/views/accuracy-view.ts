@@ -4,31 +4,31 @@ import type { Figure } from "../charts/figure-svg.ts";
 import { bytes, count, duration, percent, roughly } from "../ui/format.ts";
 import { oncePerFrame } from "../ui/frame-loop.ts";
 import type { Host } from "./host.ts";
-import type { MeasureForm } from "./evaluation-form.ts";
+import type { EvaluationForm } from "./evaluation-form.ts";
 import { fillPanel, type PanelTexts } from "./accuracy-panel.ts";
-import { toMeasuredCsv, toMeasuredRecord, type Ran } from "./accuracy-export.ts";
+import { toAccuracyCsv, toAccuracyRecord, type Ran } from "./accuracy-export.ts";
 import { shareName, type MeasuredPolicy } from "../settings/policy-family.ts";
-import type { MeasureSetting } from "../settings/evaluation-setting.ts";
+import type { EvaluationSetting } from "../settings/evaluation-setting.ts";
 import { ResultExports } from "../ui/result-exports.ts";
 import { RunControls } from "../ui/run-controls.ts";
 import { Measured, measureAll } from "./accuracy-run.ts";
 
 /** What makes a view that measures accuracy the one that it is. */
-export interface MeasureKind {
+export interface AccuracyKind {
   /** What its elements' ids and its files' names begin with. */
   readonly prefix: "compare" | "tight";
   readonly texts: PanelTexts;
-  readonly policies: (setting: MeasureSetting) => MeasuredPolicy[];
+  readonly policies: (setting: EvaluationSetting) => MeasuredPolicy[];
   readonly figure: (measured: readonly Measured[]) => Figure;
   /** What came out, in a sentence or two. */
   readonly finding: (measured: readonly Measured[]) => string;
 }
 
 /** Accuracy under several policies: measured, drawn, listed, and to be taken away. */
-export class MeasureView {
-  readonly #kind: MeasureKind;
+export class AccuracyView {
+  readonly #kind: AccuracyKind;
   readonly #host: Host;
-  readonly #form: MeasureForm;
+  readonly #form: EvaluationForm;
   readonly #controls: RunControls;
   readonly #figure: FigureView;
   readonly #exports: ResultExports;
@@ -38,7 +38,7 @@ export class MeasureView {
   #msPerRun: number | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
-  constructor(kind: MeasureKind, host: Host, form: MeasureForm) {
+  constructor(kind: AccuracyKind, host: Host, form: EvaluationForm) {
     this.#kind = kind;
     this.#host = host;
     this.#form = form;
@@ -46,14 +46,14 @@ export class MeasureView {
     this.#controls = new RunControls(kind.prefix, () => this.#run(), host.stop);
     this.#figure = new FigureView(this.#element("chart", HTMLElement));
     this.#exports = new ResultExports(kind.prefix, {
-      json: () => this.#ran && toMeasuredRecord(kind.prefix, this.#ran, this.#measured),
-      csv: () => toMeasuredCsv(this.#measured),
+      json: () => this.#ran && toAccuracyRecord(kind.prefix, this.#ran, this.#measured),
+      csv: () => toAccuracyCsv(this.#measured),
       svg: () => this.#figure.toSvg(),
     });
   }
 
   /** Follows the page and its setting: what was not begun is planned anew. */
-  follow(free: boolean, setting: MeasureSetting): void {
+  follow(free: boolean, setting: EvaluationSetting): void {
     const loaded = this.#host.model() !== undefined;
     this.#controls.follow(free, loaded);
     if (!loaded) {
@@ -69,7 +69,7 @@ export class MeasureView {
     this.#controls.focus();
   }
 
-  #plan(setting: MeasureSetting): void {
+  #plan(setting: EvaluationSetting): void {
     const policies = this.#kind.policies(setting);
     if (
       policies.length !== this.#measured.length ||
@@ -118,7 +118,7 @@ export class MeasureView {
     this.#sayPlan(setting);
   }
 
-  #sayPlan(setting: MeasureSetting): void {
+  #sayPlan(setting: EvaluationSetting): void {
     const policies = this.#kind.policies(setting).length;
     const runs = policies * setting.programs;
     const time = this.#msPerRun === undefined ? "" : `, about ${roughly(runs * this.#msPerRun)} here`;

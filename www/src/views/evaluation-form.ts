@@ -2,7 +2,7 @@ import { COMPARED_FAMILIES, DECODE_BUDGETS, KIND_NAMES } from "../settings/compa
 import { create, element } from "../ui/dom.ts";
 import { keysOf } from "../settings/keys.ts";
 import { openWhereThereIsRoom } from "../settings/settings-card.ts";
-import { CHOSEN_SHARES, LENGTHS, type MeasureSetting, type View } from "../settings/evaluation-setting.ts";
+import { CHOSEN_SHARES, LENGTHS, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
 import { shareName } from "../settings/policy-family.ts";
 import { markerIcon } from "../charts/figure.ts";
 
@@ -16,10 +16,10 @@ const families = element("measure-families", HTMLElement);
 const budgets = element("measure-budgets", HTMLElement);
 
 /** The form of what the measuring views run. It shows one setting, and tells of each change that leaves it valid. */
-export class MeasureForm {
-  #setting: MeasureSetting;
+export class EvaluationForm {
+  #setting: EvaluationSetting;
 
-  constructor(setting: MeasureSetting, onChange: (setting: MeasureSetting) => void) {
+  constructor(setting: EvaluationSetting, onChange: (setting: EvaluationSetting) => void) {
     this.#setting = setting;
     lines.replaceChildren(...LENGTHS.map((length) => new Option(`${length} lines`, String(length))));
     chosen.replaceChildren(...CHOSEN_SHARES.map((share) => new Option(shareName(share), share)));
@@ -44,7 +44,7 @@ export class MeasureForm {
     openWhereThereIsRoom(card);
   }
 
-  get setting(): MeasureSetting {
+  get setting(): EvaluationSetting {
     return this.#setting;
   }
 
@@ -57,7 +57,7 @@ export class MeasureForm {
   }
 
   /** Puts `setting` into the form, with the fields that its view has. */
-  show(setting: MeasureSetting): void {
+  show(setting: EvaluationSetting): void {
     this.#setting = setting;
     lines.value = String(setting.lines);
     programs.value = String(setting.programs);
@@ -122,7 +122,7 @@ function requireSome(name: string, message: string): void {
 const checked = (name: string): Set<string> =>
   new Set(boxes(name).flatMap((input) => (input.checked ? [input.value] : [])));
 
-function read(): Omit<MeasureSetting, "view"> {
+function read(): Omit<EvaluationSetting, "view"> {
   const [wantedFamilies, wantedBudgets] = [checked("families"), checked("budgets")];
   return {
     lines: Number(lines.value),

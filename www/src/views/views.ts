@@ -1,9 +1,9 @@
 import { COMPARE } from "./compare/compare-view.ts";
 import { DriftView } from "./drift/drift-view.ts";
 import type { Host } from "./host.ts";
-import { MeasureForm, showModelNote } from "./evaluation-form.ts";
-import { QUICK_MEASURE, toMeasureFragment, type MeasureSetting, type View } from "../settings/evaluation-setting.ts";
-import { MeasureView } from "./accuracy-view.ts";
+import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
+import { QUICK_EVALUATION, toEvaluationFragment, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import { AccuracyView } from "./accuracy-view.ts";
 import type { Setting } from "../settings/setting.ts";
 import { showView, wireTabs } from "./tabs.ts";
 import { TIGHT } from "./tight/tight-view.ts";
@@ -11,20 +11,20 @@ import { TIGHT } from "./tight/tight-view.ts";
 /** The page's views beside that of one prompt, their common setting, and the tabs between them all. */
 export class Views {
   readonly #host: Host;
-  readonly #form: MeasureForm;
-  readonly #compare: MeasureView;
-  readonly #tight: MeasureView;
+  readonly #form: EvaluationForm;
+  readonly #compare: AccuracyView;
+  readonly #tight: AccuracyView;
   readonly #drift: DriftView;
   readonly #onChange: () => void;
   #free = false;
 
   /** `promptSetting` is that of the view of one prompt; `onChange` is called when what a link carries has changed. */
-  constructor(host: Host, setting: MeasureSetting, promptSetting: () => Setting, onChange: () => void) {
+  constructor(host: Host, setting: EvaluationSetting, promptSetting: () => Setting, onChange: () => void) {
     this.#host = host;
     this.#onChange = onChange;
-    this.#form = new MeasureForm(setting, () => this.#changed());
-    this.#compare = new MeasureView(COMPARE, host, this.#form);
-    this.#tight = new MeasureView(TIGHT, host, this.#form);
+    this.#form = new EvaluationForm(setting, () => this.#changed());
+    this.#compare = new AccuracyView(COMPARE, host, this.#form);
+    this.#tight = new AccuracyView(TIGHT, host, this.#form);
     this.#drift = new DriftView(host, this.#form, promptSetting);
     wireTabs((view) => {
       this.#form.show({ ...this.#form.setting, view });
@@ -39,11 +39,11 @@ export class Views {
 
   /** What a link carries of all this. */
   get fragment(): string {
-    return toMeasureFragment(this.#form.setting);
+    return toEvaluationFragment(this.#form.setting);
   }
 
   /** Shows the setting that a link has brought. */
-  show(setting: MeasureSetting): void {
+  show(setting: EvaluationSetting): void {
     this.#form.show(setting);
     this.#follow();
   }
@@ -51,8 +51,8 @@ export class Views {
   /** A setting that nobody has touched is made one that a device without a GPU is done with soon. */
   fitToDevice(slow: boolean): void {
     const { setting } = this.#form;
-    if (slow && toMeasureFragment({ ...setting, view: "prompt" }) === "") {
-      this.#form.show({ ...setting, ...QUICK_MEASURE });
+    if (slow && toEvaluationFragment({ ...setting, view: "prompt" }) === "") {
+      this.#form.show({ ...setting, ...QUICK_EVALUATION });
       this.#changed();
     }
   }

@@ -2,14 +2,14 @@ import { COMPARED_FAMILIES, comparedPolicies } from "../../settings/compared-pol
 import { shareTicks, type Figure, type Series } from "../../charts/figure-svg.ts";
 import { percent } from "../../ui/format.ts";
 import { FULL, shareName, type Kind } from "../../settings/policy-family.ts";
-import type { MeasureKind } from "../accuracy-view.ts";
+import type { AccuracyKind } from "../accuracy-view.ts";
 import type { Measured } from "../accuracy-run.ts";
 
 /** Kinds are told apart in grey, too. */
 const DASHES: Partial<Record<Kind, string>> = { third: "6 4", prefill: "2 3" };
 
 /** The view that draws accuracy against bytes. */
-export const COMPARE: MeasureKind = {
+export const COMPARE: AccuracyKind = {
   prefix: "compare",
   texts: {
     title: "What does each policy cost?",

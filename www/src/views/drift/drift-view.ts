@@ -6,8 +6,8 @@ import { count, percent } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
 import { LayerMap } from "../../charts/layer-map.ts";
 import type { Host } from "../host.ts";
-import type { MeasureForm } from "../evaluation-form.ts";
-import type { MeasureSetting } from "../../settings/evaluation-setting.ts";
+import type { EvaluationForm } from "../evaluation-form.ts";
+import type { EvaluationSetting } from "../../settings/evaluation-setting.ts";
 import { withProgram } from "../prompt/program-prompts.ts";
 import { ResultExports } from "../../ui/result-exports.ts";
 import { RunControls } from "../../ui/run-controls.ts";
@@ -21,7 +21,7 @@ const ROWS = 8;
 /** How what is attended to most moves away from what was chosen at prefill. */
 export class DriftView {
   readonly #host: Host;
-  readonly #form: MeasureForm;
+  readonly #form: EvaluationForm;
   readonly #setting: () => Setting;
   readonly #controls: RunControls;
   readonly #figure = new FigureView(element("drift-chart", HTMLElement));
@@ -30,11 +30,11 @@ export class DriftView {
   #steps: DriftStep[] = [];
   #tokens = 0;
   #ran:
-    | { readonly wish: DriftWish; readonly model: string; promptTokens: number; chosen: number; readonly setting: MeasureSetting }
+    | { readonly wish: DriftWish; readonly model: string; promptTokens: number; chosen: number; readonly setting: EvaluationSetting }
     | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
-  constructor(host: Host, form: MeasureForm, setting: () => Setting) {
+  constructor(host: Host, form: EvaluationForm, setting: () => Setting) {
     this.#host = host;
     this.#form = form;
     this.#setting = setting;

@@ -1,6 +1,6 @@
 import { BudgetBars } from "./budget-bars.ts";
 import { create, element } from "../../ui/dom.ts";
-import { download, toRecord, type RanOn } from "./runs-record.ts";
+import { download, toRunsRecord, type RanOn } from "./runs-record.ts";
 import { bytes, count, percent } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
 import { MemoryChart } from "./memory-chart.ts";
@@ -15,8 +15,8 @@ const exportJson = element("export-json", HTMLButtonElement);
 const exportPng = element("export-png", HTMLButtonElement);
 const exportSvg = element("export-svg", HTMLButtonElement);
 
-/** Everything that shows runs: the saved figure, the chart, the texts, the picture, and what can be taken away of them. */
-export class Stage {
+/** Results of the runs: the saved figure, the chart, the texts, the picture, and their exports. */
+export class Results {
   readonly #chart = new MemoryChart(element("chart", HTMLElement), element("chart-legend", HTMLElement));
   readonly #bars = new BudgetBars();
   readonly #picture = new RetainedPicture();
@@ -52,7 +52,7 @@ export class Stage {
   }
 
   #record(): string {
-    return this.#setting === undefined ? "" : toRecord(this.#setting, this.#ranOn, this.#runs);
+    return this.#setting === undefined ? "" : toRunsRecord(this.#setting, this.#ranOn, this.#runs);
   }
 
   #draw(): void {

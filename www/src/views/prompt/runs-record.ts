@@ -9,7 +9,7 @@ export interface RanOn {
 }
 
 /** Runs as a record that can be read without this page: the setting, and what each run gave, token by token. */
-export function toRecord(setting: Setting, ranOn: RanOn, runs: readonly Run[]): string {
+export function toRunsRecord(setting: Setting, ranOn: RanOn, runs: readonly Run[]): string {
   const record = {
     program: "kvscope",
     format: 1,

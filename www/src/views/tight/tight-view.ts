@@ -1,12 +1,12 @@
 import { shareTicks, type Figure } from "../../charts/figure-svg.ts";
 import { percent } from "../../ui/format.ts";
 import { FULL } from "../../settings/policy-family.ts";
-import type { MeasureKind } from "../accuracy-view.ts";
+import type { AccuracyKind } from "../accuracy-view.ts";
 import { PREFILL_BUDGETS, TIGHT_FAMILIES, tightPolicies } from "../../settings/tight-policies.ts";
 import type { Measured } from "../accuracy-run.ts";
 
 /** The view that draws accuracy against the share of the prompt that is kept. */
-export const TIGHT: MeasureKind = {
+export const TIGHT: AccuracyKind = {
   prefix: "tight",
   texts: {
     title: "What does the prompt's compression cost?",
