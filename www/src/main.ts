@@ -1,6 +1,7 @@
 import { currentAddress, writeFragment } from "./ui/address.ts";
 import { plan, runInTurn } from "./views/prompt/policy-runs.ts";
 import { codeFor } from "./views/prompt/code-panel.ts";
+import { wireCopy } from "./ui/copy-button.ts";
 import { element } from "./ui/dom.ts";
 import {
   LoadedModel,
@@ -20,13 +21,14 @@ import { keepForOffline } from "./ui/offline.ts";
 import { paceOf, type Pace } from "./views/prompt/pace.ts";
 import { describeError, describeLoss } from "./ui/problem.ts";
 import { hideProblem, showProblem } from "./ui/problem-card.ts";
-import { ProgramPrompts, programSetting, withProgram } from "./views/prompt/program-prompts.ts";
+import { programSetting, withProgram } from "./settings/program-setting.ts";
+import { ProgramPrompts } from "./views/prompt/program-prompts.ts";
 import { showPlan, wireShorten } from "./views/prompt/run-plan.ts";
 import type { Run } from "./views/prompt/run.ts";
 import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "./settings/setting.ts";
 import { SettingForm } from "./settings/setting-form.ts";
 import { fromFragment, toFragment } from "./settings/setting-link.ts";
-import { Results, copy } from "./views/prompt/results.ts";
+import { Results } from "./views/prompt/results.ts";
 import { Views } from "./views/views.ts";
 import "uplot/dist/uPlot.min.css";
 import "./ui/style.css";
@@ -376,15 +378,9 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
     void run();
   }
 });
-for (const [id, text] of [
-  ["copy-code", () => codeFor(form.setting, source)],
-  ["copy-link", currentAddress],
-  ["compare-link", currentAddress],
-  ["tight-link", currentAddress],
-  ["drift-link", currentAddress],
-] as const) {
-  const button = element(id, HTMLButtonElement);
-  button.addEventListener("click", () => void copy(text(), button));
+wireCopy("copy-code", () => codeFor(form.setting, source));
+for (const id of ["copy-link", "compare-link", "tight-link", "drift-link"]) {
+  wireCopy(id, currentAddress);
 }
 addEventListener("hashchange", () => {
   views.show(fromEvaluationFragment(location.hash));

@@ -1,14 +1,12 @@
 import { COMPARED_FAMILIES, DECODE_BUDGETS, type FamilyId } from "./compared-policies.ts";
 import { oneOf, readFields, within, writeFields, type Reader, type Readers } from "./fragment.ts";
 import type { Share } from "./policy-family.ts";
-import type { Programs } from "../views/accuracy-run.ts";
+import { LENGTHS, type Programs } from "./program-setting.ts";
 
 /** What the page can show, each in a tab. */
 export const VIEWS = ["prompt", "compare", "tight", "drift"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** How long programs can be, in lines. */
-export const LENGTHS = [16, 32, 48] as const;
 /** Of the prompt, chosen at prefill. */
 export const CHOSEN_SHARES = ["12.5%", "25%", "50%"] as const satisfies readonly Share[];
 

@@ -1,7 +1,7 @@
 import { element } from "../ui/dom.ts";
 import { keysOf } from "./keys.ts";
 import { openWhereThereIsRoom } from "./settings-card.ts";
-import { LENGTHS } from "./evaluation-setting.ts";
+import { LENGTHS } from "./program-setting.ts";
 import { EXAMPLES } from "./example-prompts.ts";
 import {
   DECODE_STRATEGIES,

@@ -1,5 +1,5 @@
 import { element } from "./dom.ts";
-import { download } from "../views/prompt/runs-record.ts";
+import { download } from "./download.ts";
 
 const TYPES = { json: "application/json", csv: "text/csv", svg: "image/svg+xml" } as const;
 

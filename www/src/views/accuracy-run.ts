@@ -1,15 +1,6 @@
-import type { LoadedModel, TraceProgram } from "../engine.ts";
+import type { LoadedModel } from "../engine.ts";
 import { cacheOf, type MeasuredPolicy, type Rules } from "../settings/policy-family.ts";
-
-/** Which programs to run: so many of one length, of seeds from the first on. */
-export interface Programs {
-  readonly lines: number;
-  readonly programs: number;
-  readonly firstSeed: number;
-}
-
-/** What the answer to `program` takes: a token a character, and the end. What comes later can't be right. */
-export const answerTokens = ({ answer }: TraceProgram): number => answer.length + 1;
+import { answerTokens, type Programs } from "../settings/program-setting.ts";
 
 /** What one policy has come to, over the programs so far. As `kvscope eval trace` counts it. */
 export class Measured {

@@ -2,7 +2,8 @@ import { COMPARED_FAMILIES, DECODE_BUDGETS, KIND_NAMES } from "../settings/compa
 import { create, element } from "../ui/dom.ts";
 import { keysOf } from "../settings/keys.ts";
 import { openWhereThereIsRoom } from "../settings/settings-card.ts";
-import { CHOSEN_SHARES, LENGTHS, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import { CHOSEN_SHARES, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import { LENGTHS } from "../settings/program-setting.ts";
 import { shareName } from "../settings/policy-family.ts";
 import { markerIcon } from "../charts/figure.ts";
 

@@ -8,7 +8,7 @@ import { LayerMap } from "../../charts/layer-map.ts";
 import type { Host } from "../host.ts";
 import type { EvaluationForm } from "../evaluation-form.ts";
 import type { EvaluationSetting } from "../../settings/evaluation-setting.ts";
-import { withProgram } from "../prompt/program-prompts.ts";
+import { withProgram } from "../../settings/program-setting.ts";
 import { ResultExports } from "../../ui/result-exports.ts";
 import { RunControls } from "../../ui/run-controls.ts";
 import type { Setting } from "../../settings/setting.ts";

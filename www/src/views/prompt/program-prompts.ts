@@ -1,21 +1,9 @@
 import { element } from "../../ui/dom.ts";
 import type { LoadedModel, TraceProgram } from "../../engine.ts";
-import { LENGTHS } from "../../settings/evaluation-setting.ts";
-import type { Setting } from "../../settings/setting.ts";
-import { answerTokens } from "../accuracy-run.ts";
+import { LENGTHS } from "../../settings/program-setting.ts";
 
 /** Seeds under which a prompt is looked for; "Another program" seldom gets further. */
 const LOOKED_THROUGH = 16;
-
-/** Settings for programs: all of the prompt, a quarter of the output. */
-const PROGRAM_CACHE = {
-  prefill: "full",
-  prefillBudget: "256",
-  observationWindow: 8,
-  decode: "slide",
-  decodeBudget: "25%",
-  recent: 16,
-} as const;
 
 const another = element("another", HTMLButtonElement);
 
@@ -62,14 +50,3 @@ export class ProgramPrompts {
     this.#program = programs.find((program) => program.prompt === prompt);
   }
 }
-
-/** `setting` with a program as its prompt, and as many tokens as its answer takes. */
-export const withProgram = (setting: Setting, program: TraceProgram): Setting => ({
-  ...setting,
-  prompt: program.prompt,
-  tokens: answerTokens(program),
-});
-
-/** The setting that a model of programs begins with. */
-export const programSetting = (setting: Setting, program: TraceProgram): Setting =>
-  withProgram({ ...setting, ...PROGRAM_CACHE }, program);

@@ -1,6 +1,7 @@
 import { BudgetBars } from "./budget-bars.ts";
-import { create, element } from "../../ui/dom.ts";
-import { download, toRunsRecord, type RanOn } from "./runs-record.ts";
+import { element } from "../../ui/dom.ts";
+import { download } from "../../ui/download.ts";
+import { toRunsRecord, type RanOn } from "./runs-record.ts";
 import { bytes, count, percent } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
 import { MemoryChart } from "./memory-chart.ts";
@@ -96,23 +97,4 @@ function showSaved(run: Run | undefined): void {
     element(id, HTMLElement).textContent = text ?? "–";
   }
   element("saved-bytes", HTMLDataElement).value = kv === undefined ? "" : String(kv.savedBytes);
-}
-
-/** Copies `text`, and says on the button for a while whether that went well. */
-export async function copy(text: string, button: HTMLButtonElement): Promise<void> {
-  const label = button.textContent;
-  const said = await navigator.clipboard.writeText(text).then(
-    () => "Copied",
-    () => "Not allowed",
-  );
-  const note = create("span", "visually-hidden", said);
-  note.setAttribute("role", "status");
-  button.textContent = said;
-  button.disabled = true;
-  button.after(note);
-  setTimeout(() => {
-    button.textContent = label;
-    button.disabled = false;
-    note.remove();
-  }, 1500);
 }

@@ -1,0 +1,36 @@
+import type { TraceProgram } from "../engine.ts";
+import type { Setting } from "./setting.ts";
+
+/** How long programs can be, in lines. */
+export const LENGTHS = [16, 32, 48] as const;
+
+/** Which programs to run: so many of one length, of seeds from the first on. */
+export interface Programs {
+  readonly lines: number;
+  readonly programs: number;
+  readonly firstSeed: number;
+}
+
+/** Settings for programs: all of the prompt, a quarter of the output. */
+const PROGRAM_CACHE = {
+  prefill: "full",
+  prefillBudget: "256",
+  observationWindow: 8,
+  decode: "slide",
+  decodeBudget: "25%",
+  recent: 16,
+} as const;
+
+/** What the answer to `program` takes: a token a character, and the end. What comes later can't be right. */
+export const answerTokens = ({ answer }: TraceProgram): number => answer.length + 1;
+
+/** `setting` with a program as its prompt, and as many tokens as its answer takes. */
+export const withProgram = (setting: Setting, program: TraceProgram): Setting => ({
+  ...setting,
+  prompt: program.prompt,
+  tokens: answerTokens(program),
+});
+
+/** The setting that a model of programs begins with. */
+export const programSetting = (setting: Setting, program: TraceProgram): Setting =>
+  withProgram({ ...setting, ...PROGRAM_CACHE }, program);
