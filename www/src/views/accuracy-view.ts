@@ -3,7 +3,7 @@ import { FigureView, markerIcon } from "../charts/figure.ts";
 import type { Figure } from "../charts/figure-svg.ts";
 import { bytes, count, duration, percent, roughly } from "../ui/format.ts";
 import { oncePerFrame } from "../ui/frame-loop.ts";
-import type { Host } from "./host.ts";
+import type { PageState } from "../ui/page-state.ts";
 import type { EvaluationForm } from "./evaluation-form.ts";
 import { fillPanel, type PanelTexts } from "./accuracy-panel.ts";
 import { toAccuracyCsv, toAccuracyRecord, type Ran } from "./accuracy-export.ts";
@@ -27,7 +27,7 @@ export interface AccuracyKind {
 /** Accuracy under several policies: measured, drawn, listed, and to be taken away. */
 export class AccuracyView {
   readonly #kind: AccuracyKind;
-  readonly #host: Host;
+  readonly #page: PageState;
   readonly #form: EvaluationForm;
   readonly #controls: RunControls;
   readonly #figure: FigureView;
@@ -38,12 +38,12 @@ export class AccuracyView {
   #msPerRun: number | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
-  constructor(kind: AccuracyKind, host: Host, form: EvaluationForm) {
+  constructor(kind: AccuracyKind, page: PageState, form: EvaluationForm) {
     this.#kind = kind;
-    this.#host = host;
+    this.#page = page;
     this.#form = form;
     fillPanel(kind.prefix, kind.texts);
-    this.#controls = new RunControls(kind.prefix, () => this.#run(), host.stop);
+    this.#controls = new RunControls(kind.prefix, () => this.#run(), () => page.stop());
     this.#figure = new FigureView(this.#element("chart", HTMLElement));
     this.#exports = new ResultExports(kind.prefix, {
       json: () => this.#ran && toAccuracyRecord(kind.prefix, this.#ran, this.#measured),
@@ -54,7 +54,7 @@ export class AccuracyView {
 
   /** Follows the page and its setting: what was not begun is planned anew. */
   follow(free: boolean, setting: EvaluationSetting): void {
-    const loaded = this.#host.model() !== undefined;
+    const loaded = this.#page.model !== undefined;
     this.#controls.follow(free, loaded);
     if (!loaded) {
       this.#msPerRun = undefined;
@@ -98,8 +98,8 @@ export class AccuracyView {
     const runs = this.#measured.length * setting.programs;
     const began = performance.now();
     let done = 0;
-    await this.#host.occupy(async (model, signal) => {
-      this.#ran = { setting, model: this.#host.modelName(), device: model.device };
+    await this.#page.occupy(async (model, signal) => {
+      this.#ran = { setting, model: this.#page.modelName, device: model.device };
       await measureAll(model, setting, this.#measured, signal, (now, program) => {
         done = now;
         this.#controls.progress(done / runs, `Program ${Math.min(program + 1, setting.programs)} of ${setting.programs}.`);

@@ -1,35 +1,35 @@
 import { COMPARE } from "./compare/compare-view.ts";
 import { DriftView } from "./drift/drift-view.ts";
-import type { Host } from "./host.ts";
 import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
 import { QUICK_EVALUATION, toEvaluationFragment, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
 import { AccuracyView } from "./accuracy-view.ts";
 import type { Setting } from "../settings/setting.ts";
+import type { PageState } from "../ui/page-state.ts";
 import { showView, wireTabs } from "./tabs.ts";
 import { TIGHT } from "./tight/tight-view.ts";
 
 /** The page's views beside that of one prompt, their common setting, and the tabs between them all. */
 export class Views {
-  readonly #host: Host;
+  readonly #page: PageState;
   readonly #form: EvaluationForm;
   readonly #compare: AccuracyView;
   readonly #tight: AccuracyView;
   readonly #drift: DriftView;
   readonly #onChange: () => void;
-  #free = false;
 
   /** `promptSetting` is that of the view of one prompt; `onChange` is called when what a link carries has changed. */
-  constructor(host: Host, setting: EvaluationSetting, promptSetting: () => Setting, onChange: () => void) {
-    this.#host = host;
+  constructor(page: PageState, setting: EvaluationSetting, promptSetting: () => Setting, onChange: () => void) {
+    this.#page = page;
     this.#onChange = onChange;
     this.#form = new EvaluationForm(setting, () => this.#changed());
-    this.#compare = new AccuracyView(COMPARE, host, this.#form);
-    this.#tight = new AccuracyView(TIGHT, host, this.#form);
-    this.#drift = new DriftView(host, this.#form, promptSetting);
+    this.#compare = new AccuracyView(COMPARE, page, this.#form);
+    this.#tight = new AccuracyView(TIGHT, page, this.#form);
+    this.#drift = new DriftView(page, this.#form, promptSetting);
     wireTabs((view) => {
       this.#form.show({ ...this.#form.setting, view });
       this.#changed();
     });
+    page.onChange(() => this.#follow());
     this.#follow();
   }
 
@@ -57,12 +57,6 @@ export class Views {
     }
   }
 
-  /** Follows the page: whether a model is there and free. */
-  follow(free: boolean): void {
-    this.#free = free;
-    this.#follow();
-  }
-
   /** Puts the keyboard's place at what the view is for. */
   focus(): void {
     const views = { compare: this.#compare, tight: this.#tight, drift: this.#drift, prompt: undefined };
@@ -75,11 +69,12 @@ export class Views {
   }
 
   #follow(): void {
+    const { free, model } = this.#page;
     const { setting } = this.#form;
     showView(setting.view);
-    showModelNote(this.#host.model()?.readsPrograms, setting.view);
-    this.#compare.follow(this.#free, setting);
-    this.#tight.follow(this.#free, setting);
-    this.#drift.follow(this.#free);
+    showModelNote(model?.readsPrograms, setting.view);
+    this.#compare.follow(free, setting);
+    this.#tight.follow(free, setting);
+    this.#drift.follow(free);
   }
 }

@@ -5,7 +5,7 @@ import { shareTicks, type Figure } from "../../charts/figure-svg.ts";
 import { count, percent } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
 import { LayerMap } from "../../charts/layer-map.ts";
-import type { Host } from "../host.ts";
+import type { PageState } from "../../ui/page-state.ts";
 import type { EvaluationForm } from "../evaluation-form.ts";
 import type { EvaluationSetting } from "../../settings/evaluation-setting.ts";
 import { withProgram } from "../../settings/program-setting.ts";
@@ -20,7 +20,7 @@ const ROWS = 8;
 
 /** How what is attended to most moves away from what was chosen at prefill. */
 export class DriftView {
-  readonly #host: Host;
+  readonly #page: PageState;
   readonly #form: EvaluationForm;
   readonly #setting: () => Setting;
   readonly #controls: RunControls;
@@ -34,11 +34,11 @@ export class DriftView {
     | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
-  constructor(host: Host, form: EvaluationForm, setting: () => Setting) {
-    this.#host = host;
+  constructor(page: PageState, form: EvaluationForm, setting: () => Setting) {
+    this.#page = page;
     this.#form = form;
     this.#setting = setting;
-    this.#controls = new RunControls("drift", () => this.#run(), host.stop);
+    this.#controls = new RunControls("drift", () => this.#run(), () => page.stop());
     this.#exports = new ResultExports("drift", {
       json: () => this.#record(),
       csv: () => toCsv(this.#steps),
@@ -48,7 +48,7 @@ export class DriftView {
   }
 
   follow(free: boolean): void {
-    this.#controls.follow(free, this.#host.model() !== undefined);
+    this.#controls.follow(free, this.#page.model !== undefined);
   }
 
   focus(): void {
@@ -63,12 +63,12 @@ export class DriftView {
     this.#steps = [];
     this.#ran = undefined;
     this.#draw();
-    await this.#host.occupy(async (model, signal) => {
+    await this.#page.occupy(async (model, signal) => {
       const { prompt, tokens } = model.readsPrograms
         ? withProgram(this.#setting(), await model.program(setting.lines, setting.firstSeed))
         : this.#setting();
       const wish = { prompt, tokens, share: setting.chosen, every: Math.ceil((tokens * model.layers) / MOST_READINGS) };
-      const ran = { wish, setting, model: this.#host.modelName(), promptTokens: 0, chosen: 0 };
+      const ran = { wish, setting, model: this.#page.modelName, promptTokens: 0, chosen: 0 };
       this.#tokens = tokens;
       this.#controls.progress(0, "Reading the prompt.");
       await measureDrift(
