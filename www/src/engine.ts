@@ -108,6 +108,14 @@ const LEAST_FOR_PROSE = 128;
 /** Adapters that compute on the processor, by what they call themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
+/** Says whether this browser kept the model, or will. */
+function keptBy(fromStore: boolean, stored: boolean): string {
+  if (fromStore) {
+    return "; it was kept here, nothing was fetched";
+  }
+  return stored ? "; kept for your next visit" : "";
+}
+
 /** A model, ready to run. */
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
@@ -136,8 +144,7 @@ export class LoadedModel {
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
     const where = this.slow ? "; no real GPU, so slow" : "";
     this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
-    const kept = fromStore ? "; it was kept here, nothing was fetched" : stored ? "; kept for your next visit" : "";
-    this.origin = `${bytes(engine.model.bytes)}${kept}`;
+    this.origin = `${bytes(engine.model.bytes)}${keptBy(fromStore, stored)}`;
   }
 
   /** @throws {KvscopeError} as `Engine.load` does */

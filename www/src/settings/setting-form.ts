@@ -122,15 +122,30 @@ export class SettingForm {
     element("third-hint", HTMLElement).textContent = explainThird(setting.third);
     element("settings-summary", HTMLElement).textContent = policiesOf(setting)[0]?.rule ?? "";
     const preset = presetOf(setting);
-    element("preset-hint", HTMLElement).textContent = preset === undefined ? (this.#linesOf === undefined ? "Values of your own." : "Values for programs, or of your own.") : PRESET_HINTS[preset];
+    element("preset-hint", HTMLElement).textContent = this.#hintOf(preset);
     for (const radio of form.querySelectorAll<HTMLInputElement>("[name=preset]")) {
       radio.checked = radio.value === preset;
     }
-    const index = EXAMPLES.findIndex((known) => known.prompt === setting.prompt);
-    const lines = this.#linesOf?.(setting.prompt);
-    example.value = lines !== undefined ? `${PROGRAM}${lines}` : index < 0 ? "" : String(index);
+    example.value = this.#exampleOf(setting.prompt);
     // An example that is not among those offered now.
     example.value = example.selectedIndex < 0 ? "" : example.value;
+  }
+
+  #hintOf(preset: Preset | undefined): string {
+    if (preset !== undefined) {
+      return PRESET_HINTS[preset];
+    }
+    return this.#linesOf === undefined ? "Values of your own." : "Values for programs, or of your own.";
+  }
+
+  /** The example that is this prompt, as the list's value; empty for a prompt of the reader's own. */
+  #exampleOf(written: string): string {
+    const lines = this.#linesOf?.(written);
+    if (lines !== undefined) {
+      return `${PROGRAM}${lines}`;
+    }
+    const index = EXAMPLES.findIndex((known) => known.prompt === written);
+    return index < 0 ? "" : String(index);
   }
 }
 
@@ -157,15 +172,16 @@ function read(): Partial<Setting> {
     if (!isControl(found) || found.name === "preset" || found.name === "") {
       continue;
     }
-    const isInput = found instanceof HTMLInputElement;
-    values[found.name] =
-      isInput && found.type === "checkbox"
-        ? found.checked
-        : isInput && found.type === "number"
-          ? found.valueAsNumber
-          : found.value;
+    values[found.name] = valueOf(found);
   }
   return values;
+}
+
+function valueOf(found: Control): string | number | boolean {
+  if (found instanceof HTMLInputElement && found.type === "checkbox") {
+    return found.checked;
+  }
+  return found instanceof HTMLInputElement && found.type === "number" ? found.valueAsNumber : found.value;
 }
 
 /** What a field's own constraints can't say: part of a budget is always kept, and has to fit into it. */

@@ -10,6 +10,11 @@ const BUDGET = /^(?:[1-9]\d{0,6}|(?:100|[1-9]?\d)(?:\.\d{1,3})?%)$/;
 const text: Reader<string> = (value) => value;
 const budget: Reader<string> = (value) => (BUDGET.test(value) ? value : undefined);
 
+const BOOLEANS = new Map([
+  ["true", true],
+  ["false", false],
+]);
+
 const READERS: Readers<Setting> = {
   model: text,
   prompt: text,
@@ -24,7 +29,7 @@ const READERS: Readers<Setting> = {
   temperature: within(0, 5, false),
   topP: within(0.01, 1, false),
   seed: within(0, 2 ** 32 - 1, true),
-  full: (value) => (value === "true" ? true : value === "false" ? false : undefined),
+  full: (value) => BOOLEANS.get(value),
   third: oneOf(THIRD_POLICIES),
 };
 const FIELDS = keysOf(READERS);

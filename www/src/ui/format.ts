@@ -11,8 +11,15 @@ export function bytes(amount: number): string {
     value /= 1024;
     unit += 1;
   }
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${separated(String(Number(value.toFixed(digits))))} ${BINARY_UNITS[unit]}`;
+  return `${separated(String(Number(value.toFixed(digitsOf(value)))))} ${BINARY_UNITS[unit]}`;
+}
+
+/** Digits after the point, for three in all. */
+function digitsOf(value: number): number {
+  if (value >= 100) {
+    return 0;
+  }
+  return value >= 10 ? 1 : 2;
 }
 
 /** A count with thousands separated, as `65,535`. */

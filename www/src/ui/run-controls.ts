@@ -22,7 +22,8 @@ export class RunControls {
   follow(free: boolean, loaded: boolean): void {
     this.#run.disabled = !free;
     if (!this.#running) {
-      this.say(this.#ended !== "" ? this.#ended : loaded ? "Ready to run." : "Runs once the model is there.");
+      const waits = loaded ? "Ready to run." : "Runs once the model is there.";
+      this.say(this.#ended === "" ? waits : this.#ended);
     }
   }
 

@@ -83,14 +83,14 @@ export class EvaluationForm {
 /** Says in the form's card what there is to know of programs and the loaded model. */
 export function showModelNote(readsPrograms: boolean | undefined, view: View): void {
   const note = element("measure-note", HTMLElement);
-  note.textContent =
-    readsPrograms !== false
-      ? ""
-      : view === "drift"
-        ? "This model was not made for programs: what runs is the prompt of the first tab."
-        : "This model was not made for programs: expect few lines to be right.";
-  note.hidden = note.textContent === "";
+  note.hidden = readsPrograms !== false;
+  note.textContent = note.hidden ? "" : noteFor(view);
 }
+
+const noteFor = (view: View): string =>
+  view === "drift"
+    ? "This model was not made for programs: what runs is the prompt of the first tab."
+    : "This model was not made for programs: expect few lines to be right.";
 
 function box(name: string, value: string, label: string, ...icon: readonly Element[]): HTMLElement {
   const root = create("label", "check");

@@ -3,6 +3,12 @@ import { count } from "../../ui/format.ts";
 import { presence, type Snapshot } from "./retained-history.ts";
 import type { Run } from "./run.ts";
 
+/** What the cursor is at. */
+interface Cell {
+  readonly layer: number;
+  readonly position: number;
+}
+
 /** The picture of what a run retained: layers by positions, at any step so far. */
 export class RetainedPicture {
   readonly #canvas = element("picture", HTMLCanvasElement);
@@ -14,7 +20,7 @@ export class RetainedPicture {
   #run: Run | undefined;
   /** The snapshot shown; past the last one while the newest is followed. */
   #index = Number.POSITIVE_INFINITY;
-  #cursor: { layer: number; position: number } | undefined;
+  #cursor: Cell | undefined;
   #drawn = "";
   #painted = "";
 
@@ -113,7 +119,8 @@ export class RetainedPicture {
       for (let position = 0; position < width; position += 1) {
         const share = presence(snapshots, index, layer, position);
         if (share !== 0) {
-          const [red, green, blue] = share < 0 ? evicted : position < prompt ? prefill : decode;
+          const held = position < prompt ? prefill : decode;
+          const [red, green, blue] = share < 0 ? evicted : held;
           const at = 4 * (layer * width + position);
           image.data[at] = red;
           image.data[at + 1] = green;
@@ -179,23 +186,29 @@ export class RetainedPicture {
       return;
     }
     const { position } = cell;
-    const held = layer.held[position] ?? 0;
     const token = run.tokenAt(position);
-    const state =
-      held > 0
-        ? `held by ${held} of ${layer.heads} heads, score ${(layer.scores[position] ?? 0).toPrecision(3)}`
-        : presence(run.snapshots, index, cell.layer, position) < 0
-          ? "evicted not long ago"
-          : position < (snapshot?.length ?? 0)
-            ? "not held"
-            : "not there yet";
     this.#readout.textContent = [
       `Layer ${cell.layer}, position ${count(position)}`,
       ...(token === undefined ? [] : [`“${token.replaceAll("\n", "↵")}”`]),
       position < this.#promptLength() ? "prompt" : "output",
-      state,
+      holdingOf(run, index, cell),
     ].join(" · ");
   }
+}
+
+/** Whether and how the heads of a layer hold a position, at snapshot `index`. */
+function holdingOf({ snapshots }: Run, index: number, { layer, position }: Cell): string {
+  const snapshot = snapshots[index];
+  const { heads = 0, held, scores } = snapshot?.layers[layer] ?? {};
+  const holding = held?.[position] ?? 0;
+  if (holding > 0) {
+    const score = (scores?.[position] ?? 0).toPrecision(3);
+    return `held by ${holding} of ${heads} heads, score ${score}`;
+  }
+  if (presence(snapshots, index, layer, position) < 0) {
+    return "evicted not long ago";
+  }
+  return position < (snapshot?.length ?? 0) ? "not held" : "not there yet";
 }
 
 const within = (value: number, length: number): number => Math.max(0, Math.min(length - 1, value));
