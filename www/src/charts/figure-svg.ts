@@ -1,4 +1,5 @@
 import type { Marker } from "../settings/policy-family.ts";
+import { escaped, round } from "./svg.ts";
 
 /** What a figure shows, in the units of its axes. */
 export interface Figure {
@@ -137,7 +138,3 @@ export const shareTicks = (parts: number): FigureAxis["ticks"] =>
     const percent = (100 * index) / parts;
     return { at: index / parts, text: `${percent} %` };
   });
-
-const round = (value: number): number => Math.round(value * 100) / 100;
-
-const escaped = (words: string): string => words.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

@@ -1,11 +1,9 @@
 import { figureSvg, mark, type Figure } from "./figure-svg.ts";
 import type { Family } from "../settings/policy-family.ts";
+import { pageColour } from "./page-colour.ts";
 
 /** The size of a figure that is taken away, whatever the page's is. */
 const TAKEN = { width: 860, height: 440, legend: true };
-
-const colour = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** A figure in its place on the page, drawn again where that or the colours change. */
 export class FigureView {
@@ -28,7 +26,7 @@ export class FigureView {
 
   /** The figure as a drawing, to be scaled and edited. */
   toSvg(): Blob {
-    const text = this.#figure === undefined ? "" : figureSvg(this.#figure, TAKEN, colour);
+    const text = this.#figure === undefined ? "" : figureSvg(this.#figure, TAKEN, pageColour);
     return new Blob([text], { type: "image/svg+xml" });
   }
 
@@ -37,7 +35,7 @@ export class FigureView {
     if (this.#figure === undefined || width === 0) {
       return;
     }
-    const text = figureSvg(this.#figure, { width, height, legend: false }, colour);
+    const text = figureSvg(this.#figure, { width, height, legend: false }, pageColour);
     if (text !== this.#drawn) {
       this.#drawn = text;
       this.#host.replaceChildren(drawing(text));

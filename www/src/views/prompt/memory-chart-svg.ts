@@ -1,3 +1,4 @@
+import { escaped, round } from "../../charts/svg.ts";
 import type { PolicyId } from "../../settings/policy.ts";
 
 /** A line of the chart, in the units of its axes. */
@@ -77,7 +78,3 @@ function axis(most: number, start: number, end: number): Axis {
 function rule(x1: number, y1: number, x2: number, y2: number, colour: string): string {
   return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}"/>`;
 }
-
-const round = (value: number): number => Math.round(value * 100) / 100;
-
-const escaped = (words: string): string => words.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

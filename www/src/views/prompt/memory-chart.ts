@@ -4,12 +4,10 @@ import { create } from "../../ui/dom.ts";
 import { bytes, count, separated } from "../../ui/format.ts";
 import type { PolicyId } from "../../settings/policy.ts";
 import type { Run } from "./run.ts";
+import { pageColour } from "../../charts/page-colour.ts";
 
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
-
-const colour = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** The cache's bytes over new tokens, a line for each run, and a dashed one for what a full cache would hold. */
 export class MemoryChart {
@@ -57,7 +55,7 @@ export class MemoryChart {
       const index = limited(this.#runs).findIndex(({ policy }) => policy.id === id);
       return { id, name, dashed: id === "full", points: points((index < 0 ? full : held[index]) ?? []) };
     });
-    return new Blob([chartSvg(lines, colour)], { type: "image/svg+xml" });
+    return new Blob([chartSvg(lines, pageColour)], { type: "image/svg+xml" });
   }
 
   /** The chart with its legend, as it is on the page now. */
@@ -69,16 +67,16 @@ export class MemoryChart {
     image.height = (source?.height ?? 1) + 34 * scale;
     const context = image.getContext("2d");
     if (source !== null && context !== null) {
-      context.fillStyle = colour("card");
+      context.fillStyle = pageColour("card");
       context.fillRect(0, 0, image.width, image.height);
       context.drawImage(source, 0, 0);
       context.scale(scale, scale);
       context.font = FONT;
       let left = 16;
       for (const { id, name } of labels(this.#runs)) {
-        context.fillStyle = colour(id);
+        context.fillStyle = pageColour(id);
         context.fillRect(left, image.height / scale - 24, 10, 10);
-        context.fillStyle = colour("ink");
+        context.fillStyle = pageColour("ink");
         context.fillText(name, left + 16, image.height / scale - 15);
         left += context.measureText(name).width + 36;
       }
@@ -91,9 +89,9 @@ export class MemoryChart {
   #rebuild(Plot: typeof uPlot, runs: readonly Run[]): void {
     this.#plot?.destroy();
     const axis = {
-      stroke: colour("quiet"),
+      stroke: pageColour("quiet"),
       font: FONT,
-      grid: { stroke: colour("line"), width: 1 },
+      grid: { stroke: pageColour("line"), width: 1 },
       ticks: { show: false },
     };
     const options: uPlot.Options = {
@@ -110,9 +108,9 @@ export class MemoryChart {
       ],
       series: [
         {},
-        { stroke: colour("full"), width: 1.5, dash: [5, 5], points: { show: false } },
+        { stroke: pageColour("full"), width: 1.5, dash: [5, 5], points: { show: false } },
         ...limited(runs).map(({ policy }) => ({
-          stroke: colour(policy.id),
+          stroke: pageColour(policy.id),
           width: policy.id === "scope" ? 2.5 : 1.75,
           points: { show: false },
         })),

@@ -1,3 +1,4 @@
+import { pageColour } from "../../charts/page-colour.ts";
 import { element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
 import { presence, type Snapshot } from "./retained-history.ts";
@@ -111,9 +112,9 @@ export class RetainedPicture {
       return;
     }
     const image = context.createImageData(width, layers);
-    const prefill = colourOf("--prefill");
-    const decode = colourOf("--decode");
-    const evicted = colourOf("--edge");
+    const prefill = colourOf("prefill");
+    const decode = colourOf("decode");
+    const evicted = colourOf("edge");
     const prompt = this.#promptLength();
     for (let layer = 0; layer < layers; layer += 1) {
       for (let position = 0; position < width; position += 1) {
@@ -213,9 +214,9 @@ function holdingOf({ snapshots }: Run, index: number, { layer, position }: Cell)
 
 const within = (value: number, length: number): number => Math.max(0, Math.min(length - 1, value));
 
-/** A custom property's colour, as red, green and blue. */
+/** One of the page's colours, as red, green and blue. */
 function colourOf(name: string): readonly [number, number, number] {
-  const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const value = pageColour(name);
   const part = (start: number): number => Number.parseInt(value.slice(start, start + 2), 16);
   return [part(1), part(3), part(5)];
 }
