@@ -1,5 +1,5 @@
-import { figureSvg, mark, type Figure } from "./figure-svg.ts";
 import type { Family } from "../settings/policy-family.ts";
+import { figureSvg, mark, type Figure } from "./figure-svg.ts";
 import { pageColour } from "./page-colour.ts";
 
 /** The size of a figure that is taken away, whatever the page's is. */

@@ -8,8 +8,8 @@ import {
   type StoredModel,
 } from "../engine.ts";
 import type { PageState } from "../ui/page-state.ts";
-import { describeError, describeLoss } from "../ui/problem.ts";
 import { hideProblem, showProblem } from "../ui/problem-card.ts";
+import { describeError, describeLoss } from "../ui/problem.ts";
 import * as panel from "./model-panel.ts";
 import { readModelSource } from "./model-source.ts";
 import { findOfferedModels, type OfferedModel } from "./offered-models.ts";

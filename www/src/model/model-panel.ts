@@ -1,5 +1,5 @@
-import { create, element } from "../ui/dom.ts";
 import type { LoadProgress, ModelSource, StoredModel } from "../engine.ts";
+import { create, element } from "../ui/dom.ts";
 import { bytes } from "../ui/format.ts";
 import { readModelSource } from "./model-source.ts";
 import type { OfferedModel } from "./offered-models.ts";

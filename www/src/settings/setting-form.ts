@@ -1,8 +1,6 @@
 import { element } from "../ui/dom.ts";
-import { keysOf } from "./keys.ts";
-import { openWhereThereIsRoom } from "./settings-card.ts";
-import { LENGTHS } from "./program-setting.ts";
 import { EXAMPLES } from "./example-prompts.ts";
+import { keysOf } from "./keys.ts";
 import {
   DECODE_STRATEGIES,
   PREFILL_METHODS,
@@ -12,7 +10,9 @@ import {
   explainThird,
   policiesOf,
 } from "./policy.ts";
+import { LENGTHS } from "./program-setting.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
+import { openWhereThereIsRoom } from "./settings-card.ts";
 
 /** What a program's value among the examples begins with. */
 const PROGRAM = "program-";

@@ -1,6 +1,6 @@
 import type { CacheType, DecodeStrategy, PrefillMethod } from "../engine.ts";
-import { keysOf } from "./keys.ts";
 import { DEFAULT_PROMPT, SHORT_PROMPT } from "./example-prompts.ts";
+import { keysOf } from "./keys.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
 export interface Setting {

@@ -1,6 +1,6 @@
 import { isDeviceLost, type LoadedModel, type ModelSource } from "../engine.ts";
-import { describeError } from "./problem.ts";
 import { hideProblem, showProblem } from "./problem-card.ts";
+import { describeError } from "./problem.ts";
 
 /** What the page is doing, as `html[data-state]` says for its style and its tests. */
 export type Phase = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";

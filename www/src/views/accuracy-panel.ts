@@ -1,5 +1,5 @@
-import { create, element } from "../ui/dom.ts";
 import type { Kind } from "../settings/policy-family.ts";
+import { create, element } from "../ui/dom.ts";
 
 /** What the panel of a view that measures says. */
 export interface PanelTexts {

@@ -1,17 +1,17 @@
-import { create, element } from "../ui/dom.ts";
-import { FigureView, markerIcon } from "../charts/figure.ts";
 import type { Figure } from "../charts/figure-svg.ts";
+import { FigureView, markerIcon } from "../charts/figure.ts";
+import type { EvaluationSetting } from "../settings/evaluation-setting.ts";
+import { shareName, type MeasuredPolicy } from "../settings/policy-family.ts";
+import { create, element } from "../ui/dom.ts";
 import { bytes, count, duration, percent, roughly } from "../ui/format.ts";
 import { oncePerFrame } from "../ui/frame-loop.ts";
 import type { PageState } from "../ui/page-state.ts";
-import type { EvaluationForm } from "./evaluation-form.ts";
-import { fillPanel, type PanelTexts } from "./accuracy-panel.ts";
-import { toAccuracyCsv, toAccuracyRecord, type Ran } from "./accuracy-export.ts";
-import { shareName, type MeasuredPolicy } from "../settings/policy-family.ts";
-import type { EvaluationSetting } from "../settings/evaluation-setting.ts";
 import { ResultExports } from "../ui/result-exports.ts";
 import { RunControls } from "../ui/run-controls.ts";
+import { toAccuracyCsv, toAccuracyRecord, type Ran } from "./accuracy-export.ts";
+import { fillPanel, type PanelTexts } from "./accuracy-panel.ts";
 import { Measured, measureAll } from "./accuracy-run.ts";
+import type { EvaluationForm } from "./evaluation-form.ts";
 
 /** What makes a view that measures accuracy the one that it is. */
 export interface AccuracyKind {

@@ -1,11 +1,11 @@
-import { COMPARED_FAMILIES, DECODE_BUDGETS, KIND_NAMES } from "../settings/compared-policies.ts";
-import { create, element } from "../ui/dom.ts";
-import { keysOf } from "../settings/keys.ts";
-import { openWhereThereIsRoom } from "../settings/settings-card.ts";
-import { CHOSEN_SHARES, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
-import { LENGTHS } from "../settings/program-setting.ts";
-import { shareName } from "../settings/policy-family.ts";
 import { markerIcon } from "../charts/figure.ts";
+import { COMPARED_FAMILIES, DECODE_BUDGETS, KIND_NAMES } from "../settings/compared-policies.ts";
+import { CHOSEN_SHARES, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import { keysOf } from "../settings/keys.ts";
+import { shareName } from "../settings/policy-family.ts";
+import { LENGTHS } from "../settings/program-setting.ts";
+import { openWhereThereIsRoom } from "../settings/settings-card.ts";
+import { create, element } from "../ui/dom.ts";
 
 const card = element("measure-card", HTMLDetailsElement);
 const form = element("measure-form", HTMLFormElement);

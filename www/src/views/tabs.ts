@@ -1,5 +1,5 @@
-import { element } from "../ui/dom.ts";
 import { VIEWS, type View } from "../settings/evaluation-setting.ts";
+import { element } from "../ui/dom.ts";
 
 const tab = (view: View): HTMLButtonElement => element(`tab-${view}`, HTMLButtonElement);
 const panel = (view: View): HTMLElement => element(`view-${view}`, HTMLElement);

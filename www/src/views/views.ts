@@ -1,10 +1,10 @@
+import { QUICK_EVALUATION, toEvaluationFragment, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import type { Setting } from "../settings/setting.ts";
+import type { PageState } from "../ui/page-state.ts";
+import { AccuracyView } from "./accuracy-view.ts";
 import { COMPARE } from "./compare/compare-view.ts";
 import { DriftView } from "./drift/drift-view.ts";
 import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
-import { QUICK_EVALUATION, toEvaluationFragment, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
-import { AccuracyView } from "./accuracy-view.ts";
-import type { Setting } from "../settings/setting.ts";
-import type { PageState } from "../ui/page-state.ts";
 import { showView, wireTabs } from "./tabs.ts";
 import { TIGHT } from "./tight/tight-view.ts";
 

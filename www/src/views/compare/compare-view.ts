@@ -1,9 +1,9 @@
-import { COMPARED_FAMILIES, comparedPolicies } from "../../settings/compared-policies.ts";
 import { shareTicks, type Figure, type Series } from "../../charts/figure-svg.ts";
-import { percent } from "../../ui/format.ts";
+import { COMPARED_FAMILIES, comparedPolicies } from "../../settings/compared-policies.ts";
 import { FULL, shareName, type Kind } from "../../settings/policy-family.ts";
-import type { AccuracyKind } from "../accuracy-view.ts";
+import { percent } from "../../ui/format.ts";
 import type { Measured } from "../accuracy-run.ts";
+import type { AccuracyKind } from "../accuracy-view.ts";
 
 /** Kinds are told apart in grey, too. */
 const DASHES: Partial<Record<Kind, string>> = { third: "6 4", prefill: "2 3" };

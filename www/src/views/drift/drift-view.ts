@@ -1,17 +1,17 @@
-import { create, element } from "../../ui/dom.ts";
-import { measureDrift, type DriftStep, type DriftWish } from "./drift-run.ts";
-import { FigureView } from "../../charts/figure.ts";
 import { shareTicks, type Figure } from "../../charts/figure-svg.ts";
-import { count, percent } from "../../ui/format.ts";
-import { oncePerFrame } from "../../ui/frame-loop.ts";
+import { FigureView } from "../../charts/figure.ts";
 import { LayerMap } from "../../charts/layer-map.ts";
-import type { PageState } from "../../ui/page-state.ts";
-import type { EvaluationForm } from "../evaluation-form.ts";
 import type { EvaluationSetting } from "../../settings/evaluation-setting.ts";
 import { withProgram } from "../../settings/program-setting.ts";
+import type { Setting } from "../../settings/setting.ts";
+import { create, element } from "../../ui/dom.ts";
+import { count, percent } from "../../ui/format.ts";
+import { oncePerFrame } from "../../ui/frame-loop.ts";
+import type { PageState } from "../../ui/page-state.ts";
 import { ResultExports } from "../../ui/result-exports.ts";
 import { RunControls } from "../../ui/run-controls.ts";
-import type { Setting } from "../../settings/setting.ts";
+import type { EvaluationForm } from "../evaluation-form.ts";
+import { measureDrift, type DriftStep, type DriftWish } from "./drift-run.ts";
 
 /** Layers that are read back, at most, over all steps: each takes the GPU's time. */
 const MOST_READINGS = 2048;

@@ -1,8 +1,8 @@
+import { planned, type Slots } from "../../settings/planned-slots.ts";
+import type { Setting } from "../../settings/setting.ts";
 import { create, element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
-import { planned, type Slots } from "../../settings/planned-slots.ts";
 import type { Run } from "./run.ts";
-import type { Setting } from "../../settings/setting.ts";
 
 /** English text has about so many characters a token; a prompt's tokens are known once a run has read it. */
 const CHARACTERS_PER_TOKEN = 4.4;

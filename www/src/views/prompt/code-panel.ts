@@ -1,5 +1,5 @@
-import { policiesOf } from "../../settings/policy.ts";
 import type { ModelSource } from "../../engine.ts";
+import { policiesOf } from "../../settings/policy.ts";
 import type { Setting } from "../../settings/setting.ts";
 
 /** Prompts longer than this are cut where the code is only looked at. */

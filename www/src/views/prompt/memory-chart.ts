@@ -1,10 +1,10 @@
 import type uPlot from "uplot";
-import { chartSvg } from "./memory-chart-svg.ts";
+import { pageColour } from "../../charts/page-colour.ts";
+import type { PolicyId } from "../../settings/policy.ts";
 import { create } from "../../ui/dom.ts";
 import { bytes, count, separated } from "../../ui/format.ts";
-import type { PolicyId } from "../../settings/policy.ts";
+import { chartSvg } from "./memory-chart-svg.ts";
 import type { Run } from "./run.ts";
-import { pageColour } from "../../charts/page-colour.ts";
 
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";

@@ -1,6 +1,6 @@
-import { compare, type Comparison } from "./output-comparison.ts";
 import { create } from "../../ui/dom.ts";
 import { bytes, count, duration, percent, rate } from "../../ui/format.ts";
+import { compare, type Comparison } from "./output-comparison.ts";
 import type { Run } from "./run.ts";
 
 /** One run's column: its text, its figures, and where it first differs from the reference. */

@@ -1,6 +1,6 @@
 import type { RunUsage } from "../../engine.ts";
-import type { Run } from "./run.ts";
 import type { Setting } from "../../settings/setting.ts";
+import type { Run } from "./run.ts";
 
 /** How fast this device ran the loaded model. */
 export interface Pace {

@@ -1,9 +1,9 @@
 import type { LoadedModel, TraceProgram } from "../../engine.ts";
 import { policiesOf } from "../../settings/policy.ts";
+import type { Setting } from "../../settings/setting.ts";
 import { describeError } from "../../ui/problem.ts";
 import { observeEvery, snapshotOf } from "./retained-history.ts";
 import { Run } from "./run.ts";
-import type { Setting } from "../../settings/setting.ts";
 
 /** The runs that `setting` asks for, none begun. */
 export const plan = (setting: Setting): Run[] =>

@@ -1,6 +1,6 @@
-import { element } from "../../ui/dom.ts";
 import type { LoadedModel, TraceProgram } from "../../engine.ts";
 import { LENGTHS } from "../../settings/program-setting.ts";
+import { element } from "../../ui/dom.ts";
 
 /** Seeds under which a prompt is looked for; "Another program" seldom gets further. */
 const LOOKED_THROUGH = 16;

@@ -1,21 +1,21 @@
 import { isDeviceLost, type LoadedModel } from "../../engine.ts";
 import { programSetting, withProgram } from "../../settings/program-setting.ts";
-import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "../../settings/setting.ts";
 import { SettingForm } from "../../settings/setting-form.ts";
 import { toFragment } from "../../settings/setting-link.ts";
+import { DEFAULT_SETTING, QUICK_SETTING, type Setting } from "../../settings/setting.ts";
 import { wireCopy } from "../../ui/copy-button.ts";
 import { element } from "../../ui/dom.ts";
 import type { PageState } from "../../ui/page-state.ts";
-import { describeError } from "../../ui/problem.ts";
 import { hideProblem, showProblem } from "../../ui/problem-card.ts";
+import { describeError } from "../../ui/problem.ts";
 import { codeFor } from "./code-panel.ts";
 import { paceOf, type Pace } from "./pace.ts";
 import { plan, runInTurn } from "./policy-runs.ts";
 import { ProgramPrompts } from "./program-prompts.ts";
 import { Results } from "./results.ts";
-import type { Run } from "./run.ts";
 import { showPlan, wireShorten } from "./run-plan.ts";
 import { showRunStatus } from "./run-status.ts";
+import type { Run } from "./run.ts";
 
 const generate = element("generate", HTMLButtonElement);
 const stop = element("stop", HTMLButtonElement);

@@ -1,14 +1,14 @@
-import { BudgetBars } from "./budget-bars.ts";
+import type { Setting } from "../../settings/setting.ts";
 import { element } from "../../ui/dom.ts";
 import { download } from "../../ui/download.ts";
-import { toRunsRecord, type RanOn } from "./runs-record.ts";
 import { bytes, count, percent } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
+import { BudgetBars } from "./budget-bars.ts";
 import { MemoryChart } from "./memory-chart.ts";
 import { OutputView } from "./output-view.ts";
 import { RetainedPicture } from "./retained-picture.ts";
 import type { Run } from "./run.ts";
-import type { Setting } from "../../settings/setting.ts";
+import { toRunsRecord, type RanOn } from "./runs-record.ts";
 
 const outputs = element("outputs", HTMLElement);
 const pictureRun = element("picture-run", HTMLSelectElement);

@@ -1,8 +1,8 @@
+import { policiesOf } from "../../settings/policy.ts";
+import type { Setting } from "../../settings/setting.ts";
 import { element } from "../../ui/dom.ts";
 import { count, roughly } from "../../ui/format.ts";
 import { estimateMs, type Pace } from "./pace.ts";
-import { policiesOf } from "../../settings/policy.ts";
-import type { Setting } from "../../settings/setting.ts";
 
 const plan = element("plan", HTMLElement);
 const shorten = element("shorten", HTMLButtonElement);

@@ -1,5 +1,5 @@
-import type { Run } from "./run.ts";
 import type { Setting } from "../../settings/setting.ts";
+import type { Run } from "./run.ts";
 
 /** What the runs ran on. */
 export interface RanOn {

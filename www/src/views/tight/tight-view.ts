@@ -1,9 +1,9 @@
 import { shareTicks, type Figure } from "../../charts/figure-svg.ts";
-import { percent } from "../../ui/format.ts";
 import { FULL } from "../../settings/policy-family.ts";
-import type { AccuracyKind } from "../accuracy-view.ts";
 import { PREFILL_BUDGETS, TIGHT_FAMILIES, tightPolicies } from "../../settings/tight-policies.ts";
+import { percent } from "../../ui/format.ts";
 import type { Measured } from "../accuracy-run.ts";
+import type { AccuracyKind } from "../accuracy-view.ts";
 
 /** The view that draws accuracy against the share of the prompt that is kept. */
 export const TIGHT: AccuracyKind = {
