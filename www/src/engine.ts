@@ -173,18 +173,31 @@ export class LoadedModel {
    *
    * @throws {KvscopeError} as `completions.create` does
    */
-  async complete(prompt: string, tokens: number, cache: CacheOptions, signal: AbortSignal): Promise<Answer> {
+  async complete(
+    prompt: string,
+    tokens: number,
+    cache: CacheOptions,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const { choices } = await this.#engine.completions.create(
       { prompt, max_tokens: tokens, temperature: 0, cache },
       { signal },
     );
     const { heldHighWater, fullHighWater } = await this.#engine.memory();
     const [choice] = choices;
-    return { text: choice?.text ?? "", finish: choice?.finish_reason ?? "abort", held: heldHighWater, full: fullHighWater };
+    return {
+      text: choice?.text ?? "",
+      finish: choice?.finish_reason ?? "abort",
+      held: heldHighWater,
+      full: fullHighWater,
+    };
   }
 
   /** @throws {KvscopeError} as `chat.completions.create` does */
-  async generate(wish: GenerateWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
+  async generate(
+    wish: GenerateWish,
+    { signal, onPrefill, onToken }: GenerateHandlers,
+  ): Promise<Ended> {
     const { prompt, tokens, temperature, topP, seed, cache, observeEvery } = wish;
     const wanted = {
       stream: true,
@@ -198,14 +211,18 @@ export class LoadedModel {
     } as const;
     const { chat, completions, model } = this.#engine;
     const stream = model.chatTemplate
-      ? await chat.completions.create({ ...wanted, messages: [{ role: "user", content: prompt }] }, { signal, onPrefill })
+      ? await chat.completions.create(
+          { ...wanted, messages: [{ role: "user", content: prompt }] },
+          { signal, onPrefill },
+        )
       : await completions.create({ ...wanted, prompt }, { signal, onPrefill });
     let finish: FinishReason = "abort";
     let rest = "";
     let usage: RunUsage | undefined;
     for await (const { choices, step, kv, retained, usage: told } of stream) {
       const [choice] = choices;
-      const text = (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
+      const text =
+        (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
       finish = choice?.finish_reason ?? finish;
       if (step === undefined) {
         rest += text;

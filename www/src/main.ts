@@ -17,7 +17,12 @@ import "./views/evaluation.css";
 
 const page = new PageState();
 const prompt = new PromptView(page, fromFragment(location.hash), writeLink);
-const views = new Views(page, fromEvaluationFragment(location.hash), () => prompt.setting, writeLink);
+const views = new Views(
+  page,
+  fromEvaluationFragment(location.hash),
+  () => prompt.setting,
+  writeLink,
+);
 const loader = new ModelLoader(page, {
   begin: (written) => prompt.awaitModel(written),
   fit: async (model) => {

@@ -51,8 +51,10 @@ export function figureSvg(
   const rows = legend ? Math.ceil(series.length / columns) : 0;
   const height = plotHeight + rows * ROW;
   const [right, bottom] = [width - 20, plotHeight - 46];
-  const across = (value: number): number => LEFT + ((right - LEFT) * (value - x.from)) / (x.to - x.from || 1);
-  const up = (value: number): number => bottom - ((bottom - TOP) * (value - y.from)) / (y.to - y.from || 1);
+  const across = (value: number): number =>
+    LEFT + ((right - LEFT) * (value - x.from)) / (x.to - x.from || 1);
+  const up = (value: number): number =>
+    bottom - ((bottom - TOP) * (value - y.from)) / (y.to - y.from || 1);
   const text = (at: number, down: number, anchor: string, words: string, more = ""): string =>
     `<text x="${round(at)}" y="${round(down)}" text-anchor="${anchor}" fill="${colour("quiet")}"${more}>${escaped(words)}</text>`;
   const rule = (x1: number, y1: number, x2: number, y2: number): string =>
@@ -70,19 +72,27 @@ export function figureSvg(
     const line = points.map((point) => `${round(across(point.x))},${round(up(point.y))}`);
     const stroke = `stroke="${colour(name)}"${dash === undefined ? "" : ` stroke-dasharray="${dash}"`}`;
     if (points.some(({ base }) => base !== undefined)) {
-      const back = points.map((point) => `${round(across(point.x))},${round(up(point.base ?? y.from))}`);
+      const back = points.map(
+        (point) => `${round(across(point.x))},${round(up(point.base ?? y.from))}`,
+      );
       back.reverse();
-      return [`<polygon points="${[...line, ...back].join(" ")}" fill="${colour(name)}" stroke="none"/>`];
+      return [
+        `<polygon points="${[...line, ...back].join(" ")}" fill="${colour(name)}" stroke="none"/>`,
+      ];
     }
     const thickness = marker === undefined ? 2.5 : 1.5;
     return line.length < 2
       ? []
-      : [`<polyline points="${line.join(" ")}" fill="none" ${stroke} stroke-width="${thickness}" stroke-opacity="0.7"/>`];
+      : [
+          `<polyline points="${line.join(" ")}" fill="none" ${stroke} stroke-width="${thickness}" stroke-opacity="0.7"/>`,
+        ];
   });
   const marks = series.flatMap(({ colour: name, marker, points }) =>
     marker === undefined
       ? []
-      : points.map((point) => mark(marker, across(point.x), up(point.y), colour(name), colour("card"))),
+      : points.map((point) =>
+          mark(marker, across(point.x), up(point.y), colour(name), colour("card")),
+        ),
   );
   const names = legend
     ? series.flatMap(({ name, colour: of, marker }, index) => {

@@ -5,7 +5,9 @@ export class LayerMap {
 
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas;
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.show(this.#columns));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+      this.show(this.#columns),
+    );
   }
 
   /** Shows shares from 0 to 1, by step and layer. */

@@ -33,7 +33,9 @@ export function wireModelPanel(wishes: ModelWishes): void {
     event.preventDefault();
     const source = readModelSource(written.value, document.baseURI);
     if (source === undefined) {
-      written.setCustomValidity("An address that begins with https://, or owner/repository/file.gguf");
+      written.setCustomValidity(
+        "An address that begins with https://, or owner/repository/file.gguf",
+      );
       written.reportValidity();
     } else {
       wishes.load(source, written.value.trim());
@@ -64,7 +66,14 @@ export function showOffered(models: readonly OfferedModel[]): void {
       use.type = "button";
       use.setAttribute("aria-label", `Use the page's ${model.name}`);
       use.addEventListener("click", () => listWishes?.loadOffered(model));
-      item.append(create("span", "", model.bytes === undefined ? model.name : `${model.name} (${bytes(model.bytes)})`), use);
+      item.append(
+        create(
+          "span",
+          "",
+          model.bytes === undefined ? model.name : `${model.name} (${bytes(model.bytes)})`,
+        ),
+        use,
+      );
       return item;
     }),
   );
@@ -117,8 +126,11 @@ export function showProgress(now: LoadProgress | undefined): void {
   const share = totalBytes === undefined || totalBytes === 0 ? undefined : loadedBytes / totalBytes;
   progress.value = share ?? 0;
   // The status is read out when it changes; bytes and the bar are there for whoever looks.
-  showStatus(phase === "load" && fromStore ? "Loading the model that this browser kept" : PHASES[phase]);
-  amount.textContent = share === undefined ? "" : `${bytes(loadedBytes)} of ${bytes(totalBytes ?? 0)}`;
+  showStatus(
+    phase === "load" && fromStore ? "Loading the model that this browser kept" : PHASES[phase],
+  );
+  amount.textContent =
+    share === undefined ? "" : `${bytes(loadedBytes)} of ${bytes(totalBytes ?? 0)}`;
 }
 
 /** Shows how the load ended: `origin` says what is there now, and nothing where nothing is. */
@@ -140,7 +152,9 @@ export function showStored(models: readonly StoredModel[]): void {
       remove.type = "button";
       use.setAttribute("aria-label", `Use ${model.name}`);
       remove.setAttribute("aria-label", `Delete ${model.name}`);
-      use.addEventListener("click", () => listWishes?.load(model.urls[0] ?? "", model.urls[0] ?? ""));
+      use.addEventListener("click", () =>
+        listWishes?.load(model.urls[0] ?? "", model.urls[0] ?? ""),
+      );
       remove.addEventListener("click", () => listWishes?.remove(model));
       const buttons = create("div", "buttons");
       buttons.append(use, remove);
@@ -172,7 +186,8 @@ function wireDrop(onFiles: (files: File[]) => void): void {
   });
 }
 
-const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+const hasFiles = (event: DragEvent): boolean =>
+  event.dataTransfer?.types.includes("Files") ?? false;
 
 function mark(on: boolean): void {
   document.body.classList.toggle("dropping", on);

@@ -13,7 +13,9 @@ export async function findOfferedModels(): Promise<readonly OfferedModel[]> {
     const answer: unknown = await response.json();
     const models = fieldOf(answer, "models");
     // Hosts of before there were several name one as `default`.
-    const listed: readonly unknown[] = Array.isArray(models) ? models : [fieldOf(answer, "default")];
+    const listed: readonly unknown[] = Array.isArray(models)
+      ? models
+      : [fieldOf(answer, "default")];
     return listed.flatMap(read);
   } catch {
     return []; // no network, or a host that has no such file: a model can still be chosen

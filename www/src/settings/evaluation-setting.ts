@@ -60,7 +60,8 @@ const READERS: Readers<EvaluationSetting> = {
 const FIELDS = ["view", "lines", "programs", "firstSeed", "families", "budgets", "chosen"] as const;
 
 /** `setting` as a part of an address's fragment: only what differs from the default. */
-export const toEvaluationFragment = (setting: EvaluationSetting): string => writeFields(setting, DEFAULT_EVALUATION, FIELDS);
+export const toEvaluationFragment = (setting: EvaluationSetting): string =>
+  writeFields(setting, DEFAULT_EVALUATION, FIELDS);
 
 /** The setting of an address's fragment. What a field can't be is left at its default. */
 export const fromEvaluationFragment = (fragment: string): EvaluationSetting =>

@@ -10,7 +10,11 @@ export const within =
   (least: number, most: number, whole: boolean): Reader<number> =>
   (value) => {
     const number = Number(value);
-    const fits = value.trim() !== "" && number >= least && number <= most && (!whole || Number.isInteger(number));
+    const fits =
+      value.trim() !== "" &&
+      number >= least &&
+      number <= most &&
+      (!whole || Number.isInteger(number));
     return fits ? number : undefined;
   };
 

@@ -53,7 +53,8 @@ export function ofPrompt(
   return { method, prefillBudget: budget, window };
 }
 
-export const keepPrompt = (prompt: number): ReturnType<typeof ofPrompt> => ofPrompt("full", "100%", prompt);
+export const keepPrompt = (prompt: number): ReturnType<typeof ofPrompt> =>
+  ofPrompt("full", "100%", prompt);
 
 /** What is kept of the output by `strategy` within a share of it. Half of that is for the newest, as in the paper. */
 export function ofOutput(
@@ -64,12 +65,21 @@ export function ofOutput(
   return { strategy, decodeBudget: budget, recent: Math.max(1, half(budget, expected)) };
 }
 
-export const keepOutput = (expected: number): ReturnType<typeof ofOutput> => ofOutput("full", "100%", expected);
+export const keepOutput = (expected: number): ReturnType<typeof ofOutput> =>
+  ofOutput("full", "100%", expected);
 
-const half = (budget: Share, whole: number): number => Math.floor((whole * Number.parseFloat(budget)) / 200);
+const half = (budget: Share, whole: number): number =>
+  Math.floor((whole * Number.parseFloat(budget)) / 200);
 
 /** The rules as the package takes them. */
-export function cacheOf({ method, prefillBudget, window, strategy, decodeBudget, recent }: Rules): CacheOptions {
+export function cacheOf({
+  method,
+  prefillBudget,
+  window,
+  strategy,
+  decodeBudget,
+  recent,
+}: Rules): CacheOptions {
   return {
     prefill: { method, budget: prefillBudget, observationWindow: window },
     decode: { strategy, budget: decodeBudget, recent },
@@ -77,7 +87,14 @@ export function cacheOf({ method, prefillBudget, window, strategy, decodeBudget,
 }
 
 /** The rules as `--policy` of `kvscope eval trace` takes them. */
-export function argumentOf({ method, prefillBudget, window, strategy, decodeBudget, recent }: Rules): string {
+export function argumentOf({
+  method,
+  prefillBudget,
+  window,
+  strategy,
+  decodeBudget,
+  recent,
+}: Rules): string {
   const prefill = `prefill-method=${method} prefill-budget=${prefillBudget} observation-window=${window}`;
   return `${prefill} decode-strategy=${strategy} decode-budget=${decodeBudget} recent=${recent}`;
 }

@@ -36,7 +36,11 @@ export class SettingForm {
   #linesOf: ((prompt: string) => number | undefined) | undefined;
 
   /** `onProgram` is asked for a program of so many lines. */
-  constructor(setting: Setting, onChange: (setting: Setting) => void, onProgram: (lines: number) => void) {
+  constructor(
+    setting: Setting,
+    onChange: (setting: Setting) => void,
+    onProgram: (lines: number) => void,
+  ) {
     this.#setting = setting;
     this.#onChange = onChange;
     fill(control("prefill"), PREFILL_METHODS);
@@ -135,7 +139,9 @@ export class SettingForm {
     if (preset !== undefined) {
       return PRESET_HINTS[preset];
     }
-    return this.#linesOf === undefined ? "Values of your own." : "Values for programs, or of your own.";
+    return this.#linesOf === undefined
+      ? "Values of your own."
+      : "Values for programs, or of your own.";
   }
 
   /** The example that is this prompt, as the list's value; empty for a prompt of the reader's own. */
@@ -151,7 +157,9 @@ export class SettingForm {
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 const isControl = (value: unknown): value is Control =>
-  value instanceof HTMLInputElement || value instanceof HTMLSelectElement || value instanceof HTMLTextAreaElement;
+  value instanceof HTMLInputElement ||
+  value instanceof HTMLSelectElement ||
+  value instanceof HTMLTextAreaElement;
 
 function control(name: string): HTMLSelectElement {
   const found = form.elements.namedItem(name);
@@ -161,7 +169,11 @@ function control(name: string): HTMLSelectElement {
   return found;
 }
 
-function fill(select: HTMLSelectElement, values: readonly string[], names: Record<string, string> = {}): void {
+function fill(
+  select: HTMLSelectElement,
+  values: readonly string[],
+  names: Record<string, string> = {},
+): void {
   select.replaceChildren(...values.map((value) => new Option(names[value] ?? value, value)));
 }
 
@@ -181,7 +193,9 @@ function valueOf(found: Control): string | number | boolean {
   if (found instanceof HTMLInputElement && found.type === "checkbox") {
     return found.checked;
   }
-  return found instanceof HTMLInputElement && found.type === "number" ? found.valueAsNumber : found.value;
+  return found instanceof HTMLInputElement && found.type === "number"
+    ? found.valueAsNumber
+    : found.value;
 }
 
 /** What a field's own constraints can't say: part of a budget is always kept, and has to fit into it. */

@@ -35,7 +35,9 @@ const READERS: Readers<Setting> = {
 const FIELDS = keysOf(READERS);
 
 /** `setting` as an address's fragment: only what differs from the default. */
-export const toFragment = (setting: Setting): string => writeFields(setting, DEFAULT_SETTING, FIELDS, LONGEST_PROMPT);
+export const toFragment = (setting: Setting): string =>
+  writeFields(setting, DEFAULT_SETTING, FIELDS, LONGEST_PROMPT);
 
 /** The setting of an address's fragment, with or without its `#`. */
-export const fromFragment = (fragment: string): Setting => readFields(fragment, DEFAULT_SETTING, FIELDS, READERS);
+export const fromFragment = (fragment: string): Setting =>
+  readFields(fragment, DEFAULT_SETTING, FIELDS, READERS);

@@ -29,13 +29,26 @@ export interface Setting {
   readonly third: ThirdPolicy;
 }
 
-export const THIRD_POLICIES = ["none", "prompt-only", "h2o", "streamingllm", "pyramidinfer"] as const;
+export const THIRD_POLICIES = [
+  "none",
+  "prompt-only",
+  "h2o",
+  "streamingllm",
+  "pyramidinfer",
+] as const;
 export type ThirdPolicy = (typeof THIRD_POLICIES)[number];
 
 /** The values that a preset decides. */
 export type CacheSetting = Pick<
   Setting,
-  "prefill" | "prefillBudget" | "observationWindow" | "decode" | "decodeBudget" | "recent" | "tokens" | "cacheType"
+  | "prefill"
+  | "prefillBudget"
+  | "observationWindow"
+  | "decode"
+  | "decodeBudget"
+  | "recent"
+  | "tokens"
+  | "cacheType"
 >;
 
 /** Settings of the cache by name. The paper's is that of its main experiments (section 4.1). */
@@ -95,7 +108,10 @@ export const DEFAULT_SETTING: Setting = {
 };
 
 /** What replaces the default where the processor stands in for a GPU. */
-export const QUICK_SETTING: CacheSetting & Pick<Setting, "prompt"> = { ...PRESETS.quick, prompt: SHORT_PROMPT };
+export const QUICK_SETTING: CacheSetting & Pick<Setting, "prompt"> = {
+  ...PRESETS.quick,
+  prompt: SHORT_PROMPT,
+};
 
 /** The preset whose values `setting` has, if there is one. */
 export function presetOf(setting: Setting): Preset | undefined {

@@ -1,5 +1,6 @@
 /** A number's digits with thousands separated. Intl's own way takes some 20 ms of the page's first task to be set up. */
-export const separated = (digits: string): string => digits.replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ",");
+export const separated = (digits: string): string =>
+  digits.replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ",");
 
 const BINARY_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -46,11 +47,15 @@ export function roughly(milliseconds: number): string {
     return `${Math.max(5, 5 * Math.ceil(seconds / 5))} seconds`;
   }
   const minutes = Math.max(1, Math.round(seconds / 60));
-  return minutes < 90 ? `${minutes} minute${minutes === 1 ? "" : "s"}` : `${Math.round(minutes / 60)} hours`;
+  return minutes < 90
+    ? `${minutes} minute${minutes === 1 ? "" : "s"}`
+    : `${Math.round(minutes / 60)} hours`;
 }
 
 /** Milliseconds as seconds or minutes. */
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return seconds < 60
+    ? `${seconds.toFixed(1)} s`
+    : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

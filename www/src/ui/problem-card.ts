@@ -9,7 +9,9 @@ let again: (() => void) | undefined;
 export function showProblem({ title, message, advice }: ProblemText, retry?: () => void): void {
   element("problem-title", HTMLElement).textContent = title;
   element("problem-message", HTMLElement).textContent = message;
-  element("problem-advice", HTMLElement).replaceChildren(...advice.map((line) => create("li", "", line)));
+  element("problem-advice", HTMLElement).replaceChildren(
+    ...advice.map((line) => create("li", "", line)),
+  );
   again = retry;
   tryAgain.hidden = retry === undefined;
   card.hidden = false;

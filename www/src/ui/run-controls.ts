@@ -58,7 +58,8 @@ export class RunControls {
     this.#stop.focus();
     await onRun();
     this.#running = false;
-    const hadFocus = document.activeElement === this.#stop || document.activeElement === document.body;
+    const hadFocus =
+      document.activeElement === this.#stop || document.activeElement === document.body;
     this.#stop.disabled = true;
     if (hadFocus) {
       this.#run.focus({ preventScroll: true });

@@ -10,7 +10,11 @@ export interface Ran {
 }
 
 /** A measurement as a record whose `results` are as those of `kvscope eval trace --json`, under the same policies. */
-export function toAccuracyRecord(view: string, { setting, model, device }: Ran, measured: readonly Measured[]): string {
+export function toAccuracyRecord(
+  view: string,
+  { setting, model, device }: Ran,
+  measured: readonly Measured[],
+): string {
   const { lines, programs, firstSeed } = setting;
   return JSON.stringify({
     program: "kvscope",
@@ -37,10 +41,23 @@ export function toAccuracyRecord(view: string, { setting, model, device }: Ran, 
 
 /** The table, for spreadsheets. */
 export function toAccuracyCsv(measured: readonly Measured[]): string {
-  const rows = begun(measured).map(({ policy, answers, right, graded, exact, heldBytes, fullBytes }) =>
-    [policy.family.name, policy.budget ?? "100%", answers, right, graded, exact, heldBytes, fullBytes].join(","),
+  const rows = begun(measured).map(
+    ({ policy, answers, right, graded, exact, heldBytes, fullBytes }) =>
+      [
+        policy.family.name,
+        policy.budget ?? "100%",
+        answers,
+        right,
+        graded,
+        exact,
+        heldBytes,
+        fullBytes,
+      ].join(","),
   );
-  return ["policy,budget,programs,lines right,lines,exact,held bytes,full bytes", ...rows, ""].join("\n");
+  return ["policy,budget,programs,lines right,lines,exact,held bytes,full bytes", ...rows, ""].join(
+    "\n",
+  );
 }
 
-const begun = (measured: readonly Measured[]): Measured[] => measured.filter(({ answers }) => answers > 0);
+const begun = (measured: readonly Measured[]): Measured[] =>
+  measured.filter(({ answers }) => answers > 0);

@@ -13,7 +13,10 @@ export interface PanelTexts {
 }
 
 /** Puts a panel into the view of `prefix`, with which its parts' ids begin. */
-export function fillPanel(prefix: string, { title, about, result, budget, legend }: PanelTexts): void {
+export function fillPanel(
+  prefix: string,
+  { title, about, result, budget, legend }: PanelTexts,
+): void {
   const panel = document.importNode(element("measure-panel", HTMLTemplateElement).content, true);
   for (const part of panel.querySelectorAll<HTMLElement>("[data-part]")) {
     part.id = `${prefix}-${part.dataset["part"]}`;

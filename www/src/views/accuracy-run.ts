@@ -82,7 +82,12 @@ export async function measureAll(
       }
       onChange(done, number, one);
       const rules = one.policy.rules(program.prompt.length, expected);
-      const { text, finish, held, full } = await model.complete(program.prompt, expected, cacheOf(rules), signal);
+      const { text, finish, held, full } = await model.complete(
+        program.prompt,
+        expected,
+        cacheOf(rules),
+        signal,
+      );
       if (finish === "abort") {
         return;
       }

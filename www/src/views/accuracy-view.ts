@@ -43,7 +43,11 @@ export class AccuracyView {
     this.#page = page;
     this.#form = form;
     fillPanel(kind.prefix, kind.texts);
-    this.#controls = new RunControls(kind.prefix, () => this.#run(), () => page.stop());
+    this.#controls = new RunControls(
+      kind.prefix,
+      () => this.#run(),
+      () => page.stop(),
+    );
     this.#figure = new FigureView(this.#element("chart", HTMLElement));
     this.#exports = new ResultExports(kind.prefix, {
       json: () => this.#ran && toAccuracyRecord(kind.prefix, this.#ran, this.#measured),
@@ -102,7 +106,10 @@ export class AccuracyView {
       this.#ran = { setting, model: this.#page.modelName, device: model.device };
       await measureAll(model, setting, this.#measured, signal, (now, program) => {
         done = now;
-        this.#controls.progress(done / runs, `Program ${Math.min(program + 1, setting.programs)} of ${setting.programs}.`);
+        this.#controls.progress(
+          done / runs,
+          `Program ${Math.min(program + 1, setting.programs)} of ${setting.programs}.`,
+        );
         this.#update();
       });
     });
@@ -121,7 +128,8 @@ export class AccuracyView {
   #sayPlan(setting: EvaluationSetting): void {
     const policies = this.#kind.policies(setting).length;
     const runs = policies * setting.programs;
-    const time = this.#msPerRun === undefined ? "" : `, about ${roughly(runs * this.#msPerRun)} here`;
+    const time =
+      this.#msPerRun === undefined ? "" : `, about ${roughly(runs * this.#msPerRun)} here`;
     this.#element("plan", HTMLElement).textContent =
       `${policies} policies, ${count(setting.programs)} program${setting.programs === 1 ? "" : "s"} of ${setting.lines} lines each: ${count(runs)} runs${time}.`;
   }
@@ -135,7 +143,12 @@ export class AccuracyView {
     this.#element("finding", HTMLElement).textContent = finding.replaceAll(" %", "\u00A0%");
     const any = this.#measured.some(({ answers }) => answers > 0);
     const figure = this.#kind.figure(this.#measured);
-    this.#figure.show(figure, any ? `Chart: ${figure.title}. ${finding} The table has every number.` : "Chart: nothing has run yet");
+    this.#figure.show(
+      figure,
+      any
+        ? `Chart: ${figure.title}. ${finding} The table has every number.`
+        : "Chart: nothing has run yet",
+    );
     this.#exports.enable(any);
   }
 
@@ -158,7 +171,12 @@ class Row {
     const name = create("th");
     name.scope = "row";
     name.append(markerIcon(family), family.name);
-    this.root.append(name, create("td", "", budget === undefined ? "all" : shareName(budget)), this.#exact, this.#held);
+    this.root.append(
+      name,
+      create("td", "", budget === undefined ? "all" : shareName(budget)),
+      this.#exact,
+      this.#held,
+    );
   }
 
   draw(full: Measured | undefined): void {
@@ -168,7 +186,13 @@ class Row {
       return;
     }
     this.#drawn = version;
-    this.#exact.replaceChildren(`${percent(exact)} `, create("span", "of", `${count(right)} of ${count(graded)}`));
-    this.#held.replaceChildren(`${percent(this.#measured.shareOf(full))} `, create("span", "of", bytes(heldBytes)));
+    this.#exact.replaceChildren(
+      `${percent(exact)} `,
+      create("span", "of", `${count(right)} of ${count(graded)}`),
+    );
+    this.#held.replaceChildren(
+      `${percent(this.#measured.shareOf(full))} `,
+      create("span", "of", bytes(heldBytes)),
+    );
   }
 }

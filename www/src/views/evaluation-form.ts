@@ -1,6 +1,10 @@
 import { markerIcon } from "../charts/figure.ts";
 import { COMPARED_FAMILIES, DECODE_BUDGETS, KIND_NAMES } from "../settings/compared-policies.ts";
-import { CHOSEN_SHARES, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import {
+  CHOSEN_SHARES,
+  type EvaluationSetting,
+  type View,
+} from "../settings/evaluation-setting.ts";
 import { keysOf } from "../settings/keys.ts";
 import { shareName } from "../settings/policy-family.ts";
 import { LENGTHS } from "../settings/program-setting.ts";
@@ -22,7 +26,9 @@ export class EvaluationForm {
 
   constructor(setting: EvaluationSetting, onChange: (setting: EvaluationSetting) => void) {
     this.#setting = setting;
-    lines.replaceChildren(...LENGTHS.map((length) => new Option(`${length} lines`, String(length))));
+    lines.replaceChildren(
+      ...LENGTHS.map((length) => new Option(`${length} lines`, String(length))),
+    );
     chosen.replaceChildren(...CHOSEN_SHARES.map((share) => new Option(shareName(share), share)));
     for (const kind of keysOf(KIND_NAMES)) {
       families.append(create("p", "hint", KIND_NAMES[kind]));
@@ -30,7 +36,9 @@ export class EvaluationForm {
         families.append(box("families", family.id, family.name, markerIcon(family)));
       }
     }
-    budgets.replaceChildren(...DECODE_BUDGETS.map((share) => box("budgets", share, shareName(share))));
+    budgets.replaceChildren(
+      ...DECODE_BUDGETS.map((share) => box("budgets", share, shareName(share))),
+    );
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => {
       requireSome("families", "Choose a policy.");
@@ -76,7 +84,8 @@ export class EvaluationForm {
   #summarise(): void {
     const { lines: length, programs: number, view } = this.#setting;
     const several = view !== "drift" && number > 1;
-    element("measure-summary", HTMLElement).textContent = `${several ? `${number} ` : ""}of ${length} lines`;
+    element("measure-summary", HTMLElement).textContent =
+      `${several ? `${number} ` : ""}of ${length} lines`;
   }
 }
 

@@ -1,4 +1,9 @@
-import { QUICK_EVALUATION, toEvaluationFragment, type EvaluationSetting, type View } from "../settings/evaluation-setting.ts";
+import {
+  QUICK_EVALUATION,
+  toEvaluationFragment,
+  type EvaluationSetting,
+  type View,
+} from "../settings/evaluation-setting.ts";
 import type { Setting } from "../settings/setting.ts";
 import type { PageState } from "../ui/page-state.ts";
 import { AccuracyView } from "./accuracy-view.ts";
@@ -18,7 +23,12 @@ export class Views {
   readonly #onChange: () => void;
 
   /** `promptSetting` is that of the view of one prompt; `onChange` is called when what a link carries has changed. */
-  constructor(page: PageState, setting: EvaluationSetting, promptSetting: () => Setting, onChange: () => void) {
+  constructor(
+    page: PageState,
+    setting: EvaluationSetting,
+    promptSetting: () => Setting,
+    onChange: () => void,
+  ) {
     this.#page = page;
     this.#onChange = onChange;
     this.#form = new EvaluationForm(setting, () => this.#changed());
@@ -59,7 +69,12 @@ export class Views {
 
   /** Puts the keyboard's place at what the view is for. */
   focus(): void {
-    const views = { compare: this.#compare, tight: this.#tight, drift: this.#drift, prompt: undefined };
+    const views = {
+      compare: this.#compare,
+      tight: this.#tight,
+      drift: this.#drift,
+      prompt: undefined,
+    };
     views[this.view]?.focus();
   }
 

@@ -43,7 +43,12 @@ function figure(measured: readonly Measured[]): Figure {
         .filter(({ policy, answers }) => policy.family === family && answers > 0)
         .map((one) => ({ x: shareOf(one), y: one.exact ?? 0 }));
       const dash = DASHES[family.kind];
-      const look = { name: family.name, colour: family.kind, marker: family.marker, ...(dash !== undefined && { dash }) };
+      const look = {
+        name: family.name,
+        colour: family.kind,
+        marker: family.marker,
+        ...(dash !== undefined && { dash }),
+      };
       return points.length === 0 ? [] : [{ ...look, points }];
     }),
   };

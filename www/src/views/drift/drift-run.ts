@@ -103,23 +103,36 @@ export function compareStep(
   promptTokens: number,
 ): DriftStep {
   const ofLayers = layers.map((heads, layer) =>
-    mean(heads.map((head, index) => compareHead(head, chosen[layer]?.[index] ?? new Set(), promptTokens))),
+    mean(
+      heads.map((head, index) =>
+        compareHead(head, chosen[layer]?.[index] ?? new Set(), promptTokens),
+      ),
+    ),
   );
   return { step, mean: mean(ofLayers), layers: ofLayers };
 }
 
-function compareHead({ positions, scores }: RetainedHead, chosen: ReadonlySet<number>, promptTokens: number): Drift {
+function compareHead(
+  { positions, scores }: RetainedHead,
+  chosen: ReadonlySet<number>,
+  promptTokens: number,
+): Drift {
   const ranked = positions.map((position, index) => ({ position, score: scores[index] ?? 0 }));
   ranked.sort((a, b) => b.score - a.score || a.position - b.position);
   const most = ranked.slice(0, chosen.size);
   const count = Math.max(1, most.length);
   const kept = most.filter(({ position }) => chosen.has(position)).length;
   const output = most.filter(({ position }) => position >= promptTokens).length;
-  return { chosen: kept / count, missed: (most.length - kept - output) / count, output: output / count };
+  return {
+    chosen: kept / count,
+    missed: (most.length - kept - output) / count,
+    output: output / count,
+  };
 }
 
 function mean(drifts: readonly Drift[]): Drift {
   const count = Math.max(1, drifts.length);
-  const of = (field: keyof Drift): number => drifts.reduce((sum, drift) => sum + drift[field], 0) / count;
+  const of = (field: keyof Drift): number =>
+    drifts.reduce((sum, drift) => sum + drift[field], 0) / count;
   return { chosen: of("chosen"), missed: of("missed"), output: of("output") };
 }

@@ -30,7 +30,13 @@ export class DriftView {
   #steps: DriftStep[] = [];
   #tokens = 0;
   #ran:
-    | { readonly wish: DriftWish; readonly model: string; promptTokens: number; chosen: number; readonly setting: EvaluationSetting }
+    | {
+        readonly wish: DriftWish;
+        readonly model: string;
+        promptTokens: number;
+        chosen: number;
+        readonly setting: EvaluationSetting;
+      }
     | undefined;
   readonly #update = oncePerFrame(() => this.#draw());
 
@@ -38,7 +44,11 @@ export class DriftView {
     this.#page = page;
     this.#form = form;
     this.#setting = setting;
-    this.#controls = new RunControls("drift", () => this.#run(), () => page.stop());
+    this.#controls = new RunControls(
+      "drift",
+      () => this.#run(),
+      () => page.stop(),
+    );
     this.#exports = new ResultExports("drift", {
       json: () => this.#record(),
       csv: () => toCsv(this.#steps),
@@ -67,7 +77,12 @@ export class DriftView {
       const { prompt, tokens } = model.readsPrograms
         ? withProgram(this.#setting(), await model.program(setting.lines, setting.firstSeed))
         : this.#setting();
-      const wish = { prompt, tokens, share: setting.chosen, every: Math.ceil((tokens * model.layers) / MOST_READINGS) };
+      const wish = {
+        prompt,
+        tokens,
+        share: setting.chosen,
+        every: Math.ceil((tokens * model.layers) / MOST_READINGS),
+      };
       const ran = { wish, setting, model: this.#page.modelName, promptTokens: 0, chosen: 0 };
       this.#tokens = tokens;
       this.#controls.progress(0, "Reading the prompt.");
@@ -82,13 +97,18 @@ export class DriftView {
         },
         (step) => {
           this.#steps.push(step);
-          this.#controls.progress((step.step + wish.every) / tokens, "Writing, and looking at every layer.");
+          this.#controls.progress(
+            (step.step + wish.every) / tokens,
+            "Writing, and looking at every layer.",
+          );
           this.#update();
         },
       );
     });
     const last = this.#steps.at(-1);
-    this.#controls.end(last === undefined ? "Stopped." : `Looked at ${count(this.#steps.length)} steps.`);
+    this.#controls.end(
+      last === undefined ? "Stopped." : `Looked at ${count(this.#steps.length)} steps.`,
+    );
     this.#draw();
   }
 
@@ -96,7 +116,10 @@ export class DriftView {
     const finding = findingOf(this.#steps);
     element("drift-finding", HTMLElement).textContent = finding.replaceAll(" %", "\u00A0%");
     const any = this.#steps.length > 0;
-    this.#figure.show(figureOf(this.#steps, this.#tokens), any ? `Chart: what is attended to most. ${finding}` : "Chart: nothing has run yet");
+    this.#figure.show(
+      figureOf(this.#steps, this.#tokens),
+      any ? `Chart: what is attended to most. ${finding}` : "Chart: nothing has run yet",
+    );
     this.#map.show(this.#steps.map(({ layers }) => layers.map(({ chosen }) => chosen)));
     element("drift-map", HTMLElement).setAttribute("aria-label", describeMap(this.#steps));
     element("drift-map-layers", HTMLElement).textContent = any
@@ -108,13 +131,24 @@ export class DriftView {
 
   #record(): string {
     const createdAt = new Date().toISOString();
-    return JSON.stringify({ program: "kvscope", format: 1, createdAt, view: "drift", ...this.#ran, steps: this.#steps });
+    return JSON.stringify({
+      program: "kvscope",
+      format: 1,
+      createdAt,
+      view: "drift",
+      ...this.#ran,
+      steps: this.#steps,
+    });
   }
 }
 
 function figureOf(steps: readonly DriftStep[], tokens: number): Figure {
   const to = Math.max(16, tokens);
-  const area = (name: string, colour: string, edges: (step: DriftStep) => [number, number]): Figure["series"][number] => ({
+  const area = (
+    name: string,
+    colour: string,
+    edges: (step: DriftStep) => [number, number],
+  ): Figure["series"][number] => ({
     name,
     colour,
     points: steps.map((step) => {
@@ -166,12 +200,17 @@ function describeMap(steps: readonly DriftStep[]): string {
 }
 
 function rowsOf(steps: readonly DriftStep[]): HTMLElement[] {
-  const shown = steps.filter((_, index) => index % Math.ceil(steps.length / ROWS) === 0 || index === steps.length - 1);
+  const shown = steps.filter(
+    (_, index) => index % Math.ceil(steps.length / ROWS) === 0 || index === steps.length - 1,
+  );
   return shown.map(({ step, mean }) => {
     const row = create("tr");
     const name = create("th", "", count(step));
     name.scope = "row";
-    row.append(name, ...[mean.chosen, mean.missed, mean.output].map((share) => create("td", "", percent(share))));
+    row.append(
+      name,
+      ...[mean.chosen, mean.missed, mean.output].map((share) => create("td", "", percent(share))),
+    );
     return row;
   });
 }
@@ -179,7 +218,11 @@ function rowsOf(steps: readonly DriftStep[]): HTMLElement[] {
 function toCsv(steps: readonly DriftStep[]): string {
   const layers = steps[0]?.layers.map((_, layer) => `layer ${layer} chosen`) ?? [];
   const rows = steps.map(({ step, mean, layers: ofLayers }) =>
-    [step, mean.chosen, mean.missed, mean.output, ...ofLayers.map(({ chosen }) => chosen)].join(","),
+    [step, mean.chosen, mean.missed, mean.output, ...ofLayers.map(({ chosen }) => chosen)].join(
+      ",",
+    ),
   );
-  return [["step", "chosen", "prompt not chosen", "output", ...layers].join(","), ...rows, ""].join("\n");
+  return [["step", "chosen", "prompt not chosen", "output", ...layers].join(","), ...rows, ""].join(
+    "\n",
+  );
 }

@@ -26,7 +26,9 @@ export class BudgetBars {
     const slots = this.#rows.map(({ run }) => slotsOf(run, setting, prompt));
     // The scale is that of the runs' ends: bars grow into it, and do not shrink while others run.
     const ends = this.#rows.map(({ run }) =>
-      run.state === "waiting" || run.running ? planned(run.policy, prompt, setting.tokens) : slotsOf(run, setting, prompt),
+      run.state === "waiting" || run.running
+        ? planned(run.policy, prompt, setting.tokens)
+        : slotsOf(run, setting, prompt),
     );
     const most = Math.max(1, ...[...slots, ...ends].map(({ prefill, decode }) => prefill + decode));
     this.#rows.forEach((row, index) => {
@@ -70,7 +72,9 @@ class Row {
 }
 
 function slotsOf(run: Run, setting: Setting, prompt: number): Slots {
-  return run.kv !== undefined && isMeasured(run) ? run.kv.slots : planned(run.policy, prompt, setting.tokens);
+  return run.kv !== undefined && isMeasured(run)
+    ? run.kv.slots
+    : planned(run.policy, prompt, setting.tokens);
 }
 
 /** With its first token a run tells of the cache before that token is in it: there is nothing of the output to see yet. */

@@ -62,6 +62,8 @@ function shortened(prompt: string): string {
 
 /** A small object on one line, as people write it. */
 function inline(value: object | undefined): string {
-  const fields = Object.entries(value ?? {}).map(([key, field]) => `${key}: ${JSON.stringify(field)}`);
+  const fields = Object.entries(value ?? {}).map(
+    ([key, field]) => `${key}: ${JSON.stringify(field)}`,
+  );
   return `{ ${fields.join(", ")} }`;
 }

@@ -33,7 +33,9 @@ export function chartSvg(lines: readonly ChartLine[], colour: (name: string) => 
     text((LEFT + RIGHT) / 2, BOTTOM + 38, "middle", "new tokens"),
   ];
   const drawn = lines.map(({ id, dashed, points }) => {
-    const path = points.map(([tokens, mebibytes]) => `${round(x.at(tokens))},${round(y.at(mebibytes))}`).join(" ");
+    const path = points
+      .map(([tokens, mebibytes]) => `${round(x.at(tokens))},${round(y.at(mebibytes))}`)
+      .join(" ");
     const dash = dashed ? ' stroke-dasharray="6 6"' : "";
     return `<polyline points="${path}" fill="none" stroke="${colour(id)}" stroke-width="2"${dash}/>`;
   });
@@ -71,7 +73,9 @@ function axis(most: number, start: number, end: number): Axis {
   const top = most * 1.04;
   return {
     at: (value) => start + ((end - start) * value) / top,
-    ticks: Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => Number((index * step).toPrecision(6))),
+    ticks: Array.from({ length: Math.floor(top / step) + 1 }, (_, index) =>
+      Number((index * step).toPrecision(6)),
+    ),
   };
 }
 

@@ -50,10 +50,17 @@ export class MemoryChart {
   toSvg(): Blob {
     const [tokens = [], full = [], ...held] = series(this.#runs);
     const points = (values: ArrayLike<number | null | undefined>): [number, number][] =>
-      Array.from(values).flatMap((value, index) => (typeof value === "number" ? [[tokens[index] ?? 0, value]] : []));
+      Array.from(values).flatMap((value, index) =>
+        typeof value === "number" ? [[tokens[index] ?? 0, value]] : [],
+      );
     const lines = labels(this.#runs).map(({ id, name }) => {
       const index = limited(this.#runs).findIndex(({ policy }) => policy.id === id);
-      return { id, name, dashed: id === "full", points: points((index < 0 ? full : held[index]) ?? []) };
+      return {
+        id,
+        name,
+        dashed: id === "full",
+        points: points((index < 0 ? full : held[index]) ?? []),
+      };
     });
     return new Blob([chartSvg(lines, pageColour)], { type: "image/svg+xml" });
   }
@@ -104,7 +111,11 @@ export class MemoryChart {
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(count) },
-        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${separated(String(tick))} MiB`) },
+        {
+          ...axis,
+          size: 64,
+          values: (_, ticks) => ticks.map((tick) => `${separated(String(tick))} MiB`),
+        },
       ],
       series: [
         {},
@@ -151,14 +162,20 @@ function series(runs: readonly Run[]): uPlot.AlignedData {
   return [
     points.map(({ tokens }) => tokens),
     points.map(({ full }) => full / MIB),
-    ...limited(runs).map(({ memory }) => points.map((_, index) => (memory[index]?.held ?? Number.NaN) / MIB || null)),
+    ...limited(runs).map(({ memory }) =>
+      points.map((_, index) => (memory[index]?.held ?? Number.NaN) / MIB || null),
+    ),
   ];
 }
 
 function describe(runs: readonly Run[]): string {
   const lines = runs.flatMap(({ policy, memory }) => {
     const last = memory.at(-1);
-    return last === undefined ? [] : [`${policy.name}: ${bytes(last.held)} after ${count(last.tokens)} tokens`];
+    return last === undefined
+      ? []
+      : [`${policy.name}: ${bytes(last.held)} after ${count(last.tokens)} tokens`];
   });
-  return lines.length === 0 ? "Chart: nothing has run yet" : `Chart of cache size. ${lines.join("; ")}`;
+  return lines.length === 0
+    ? "Chart: nothing has run yet"
+    : `Chart of cache size. ${lines.join("; ")}`;
 }

@@ -63,21 +63,30 @@ export class OutputView {
     const run = this.#run;
     // Every column is asked at every token, of which most change one column: reading its size would lay out the page again.
     const versions = [run, reference, first].map((of) => `${of?.state} ${of?.pieces.length}`);
-    const shown = [...versions, run.prefilled, run.usage === undefined, run.grades?.length, begun].join(" ");
+    const shown = [
+      ...versions,
+      run.prefilled,
+      run.usage === undefined,
+      run.grades?.length,
+      begun,
+    ].join(" ");
     if (shown === this.#shown) {
       return;
     }
     this.#shown = shown;
     // Asked only where it matters: the answer takes a layout.
-    const atEnd = run.running && this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
+    const atEnd =
+      run.running && this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
     this.#state.textContent = begun ? stateOf(run) : "Not run yet.";
     const speed = run.usage?.decodeTokensPerSecond ?? run.tokensPerSecond;
     this.#speed.textContent = speed > 0 ? rate(speed) : "–";
     this.#held.textContent = run.kv === undefined ? "–" : bytes(run.kv.heldBytes);
     this.#tokens.textContent = run.pieces.length === 0 ? "–" : count(run.pieces.length);
     const other = run === reference ? first : reference;
-    const shared = other === undefined || other === run ? 0 : Math.min(run.pieces.length, other.pieces.length);
-    const comparison = other === undefined || shared === 0 ? undefined : compare(run.pieces, other.pieces);
+    const shared =
+      other === undefined || other === run ? 0 : Math.min(run.pieces.length, other.pieces.length);
+    const comparison =
+      other === undefined || shared === 0 ? undefined : compare(run.pieces, other.pieces);
     this.#showText(comparison);
     this.#showAgreement(run === reference ? undefined : reference, comparison);
     if (run.running) {
@@ -85,7 +94,8 @@ export class OutputView {
     } else if (!this.#mark.hidden && other?.running === false && !this.#pointedOut) {
       // Both texts are there: the place where they part is what there is to see.
       this.#pointedOut = true;
-      this.#text.scrollTop = this.#mark.offsetTop - this.#text.offsetTop - this.#text.clientHeight / 3;
+      this.#text.scrollTop =
+        this.#mark.offsetTop - this.#text.offsetTop - this.#text.clientHeight / 3;
     }
   }
 
@@ -102,7 +112,8 @@ export class OutputView {
   /** `reference` is none where the run is that itself. */
   #showAgreement(reference: Run | undefined, comparison: Comparison | undefined): void {
     const { agreement = 0, sameTokens = 0, differs = false } = comparison ?? {};
-    this.#same.textContent = reference === undefined || comparison === undefined ? "–" : percent(agreement);
+    this.#same.textContent =
+      reference === undefined || comparison === undefined ? "–" : percent(agreement);
     const name = reference?.policy.name;
     if (name === undefined) {
       this.#difference.textContent = "The others are compared with this.";
@@ -126,7 +137,9 @@ function setText(node: Text, text: string): void {
 }
 
 function gradesOf({ grades }: Run): string {
-  return grades === undefined ? "" : `${count(grades.filter(Boolean).length)} of ${count(grades.length)} lines right. `;
+  return grades === undefined
+    ? ""
+    : `${count(grades.filter(Boolean).length)} of ${count(grades.length)} lines right. `;
 }
 
 function stateOf(run: Run): string {
@@ -139,11 +152,17 @@ function stateOf(run: Run): string {
     case "waiting":
       return "Waits for its turn.";
     case "prefill":
-      return of === 0 ? "Reads the prompt." : `Reads the prompt: ${count(done)} of ${count(of)} tokens.`;
+      return of === 0
+        ? "Reads the prompt."
+        : `Reads the prompt: ${count(done)} of ${count(of)} tokens.`;
     case "decode":
       return "Writes.";
     case "done":
-      return gradesOf(run) + (run.finish === "length" ? "Ended at the longest output." : "Ended by itself.") + times;
+      return (
+        gradesOf(run) +
+        (run.finish === "length" ? "Ended at the longest output." : "Ended by itself.") +
+        times
+      );
     case "stopped":
       return `Stopped; what came stays.${times}`;
     default:

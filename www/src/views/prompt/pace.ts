@@ -11,7 +11,10 @@ export interface Pace {
 
 /** The pace of the last of `runs` over `prompt` that came to its end, if one did. */
 export function paceOf(runs: readonly Run[], prompt: string): Pace | undefined {
-  const usage = runs.reduce<RunUsage | undefined>((last, run) => usable(run.usage) ?? last, undefined);
+  const usage = runs.reduce<RunUsage | undefined>(
+    (last, run) => usable(run.usage) ?? last,
+    undefined,
+  );
   return usage === undefined
     ? undefined
     : {
@@ -29,5 +32,7 @@ export function estimateMs(pace: Pace, { prompt, tokens }: Setting, runs: number
 
 /** A run of one token has no speed of decoding. */
 function usable(usage: RunUsage | undefined): RunUsage | undefined {
-  return usage !== undefined && usage.decodeTokensPerSecond > 0 && usage.promptTokens > 0 ? usage : undefined;
+  return usage !== undefined && usage.decodeTokensPerSecond > 0 && usage.promptTokens > 0
+    ? usage
+    : undefined;
 }

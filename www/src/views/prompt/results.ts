@@ -18,7 +18,10 @@ const exportSvg = element("export-svg", HTMLButtonElement);
 
 /** Results of the runs: the saved figure, the chart, the texts, the picture, and their exports. */
 export class Results {
-  readonly #chart = new MemoryChart(element("chart", HTMLElement), element("chart-legend", HTMLElement));
+  readonly #chart = new MemoryChart(
+    element("chart", HTMLElement),
+    element("chart-legend", HTMLElement),
+  );
   readonly #bars = new BudgetBars();
   readonly #picture = new RetainedPicture();
   #runs: readonly Run[] = [];
@@ -30,7 +33,9 @@ export class Results {
   readonly update = oncePerFrame(() => this.#draw());
 
   constructor() {
-    pictureRun.addEventListener("change", () => this.#picture.show(this.#runs.find(({ policy }) => policy.id === pictureRun.value)));
+    pictureRun.addEventListener("change", () =>
+      this.#picture.show(this.#runs.find(({ policy }) => policy.id === pictureRun.value)),
+    );
     exportJson.addEventListener("click", () => {
       download("kvscope-runs.json", new Blob([this.#record()], { type: "application/json" }));
     });

@@ -23,7 +23,8 @@ const MOST_SNAPSHOTS = 32;
 const LEAST_INTERVAL = 4;
 
 /** At every how many steps a run of `tokens` is looked at: reading every layer back takes the GPU's time. */
-export const observeEvery = (tokens: number): number => Math.max(LEAST_INTERVAL, Math.ceil(tokens / MOST_SNAPSHOTS));
+export const observeEvery = (tokens: number): number =>
+  Math.max(LEAST_INTERVAL, Math.ceil(tokens / MOST_SNAPSHOTS));
 
 /** The snapshot of what every layer's heads hold after `step` new tokens. */
 export function snapshotOf(step: number, layers: readonly (readonly RetainedHead[])[]): Snapshot {
@@ -50,7 +51,12 @@ export const FADE = 6;
  * How much of a position there is to see in a layer at snapshot `index`: the share of heads that hold it, or, below 0,
  * what is left of that share since the last of them let it go. 0: nothing.
  */
-export function presence(snapshots: readonly Snapshot[], index: number, layer: number, position: number): number {
+export function presence(
+  snapshots: readonly Snapshot[],
+  index: number,
+  layer: number,
+  position: number,
+): number {
   for (let age = 0; age <= FADE && age <= index; age += 1) {
     const snapshot = snapshots[index - age]?.layers[layer];
     const held = snapshot?.held[position] ?? 0;

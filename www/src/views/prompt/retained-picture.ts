@@ -64,7 +64,10 @@ export class RetainedPicture {
     this.#step.value = String(Math.max(0, index));
     this.#step.disabled = last < 1;
     this.#stepValue.value = snapshot === undefined ? "–" : count(snapshot.step);
-    this.#step.setAttribute("aria-valuetext", snapshot === undefined ? "none" : `${snapshot.step} new tokens`);
+    this.#step.setAttribute(
+      "aria-valuetext",
+      snapshot === undefined ? "none" : `${snapshot.step} new tokens`,
+    );
     const version = `${index} ${snapshots[0]?.length} ${snapshot?.step} ${JSON.stringify(this.#cursor)}`;
     if (version !== this.#drawn) {
       this.#drawn = version;
@@ -99,7 +102,12 @@ export class RetainedPicture {
       context.strokeStyle = getComputedStyle(this.#canvas).color;
       context.lineWidth = devicePixelRatio;
       const size = Math.max(column, 4 * devicePixelRatio);
-      context.strokeRect((this.#cursor.position + 0.5) * column - size / 2, this.#cursor.layer * row, size, row);
+      context.strokeRect(
+        (this.#cursor.position + 0.5) * column - size / 2,
+        this.#cursor.layer * row,
+        size,
+        row,
+      );
     }
   }
 

@@ -18,7 +18,9 @@ export function showPlan(setting: Setting, slow: boolean, pace: Pace | undefined
   const each = `${names}: up to ${count(setting.tokens)} tokens${runs.length > 1 ? " each" : ""}.`;
   const time = pace === undefined ? undefined : estimateMs(pace, setting, runs.length);
   const much =
-    time === undefined ? setting.prompt.length > SHORT.prompt || setting.tokens > SHORT.tokens : time > LONG_MS;
+    time === undefined
+      ? setting.prompt.length > SHORT.prompt || setting.tokens > SHORT.tokens
+      : time > LONG_MS;
   plan.textContent = [
     each,
     time === undefined ? "" : `About ${roughly(time)} here.`,

@@ -59,7 +59,8 @@ export class Run {
     if (this.pieces.length === 1) {
       this.#firstTokenAt = now;
     } else {
-      this.tokensPerSecond = (1000 * (this.pieces.length - 1)) / Math.max(1, now - this.#firstTokenAt);
+      this.tokensPerSecond =
+        (1000 * (this.pieces.length - 1)) / Math.max(1, now - this.#firstTokenAt);
     }
   }
 
@@ -79,6 +80,8 @@ export class Run {
 
   /** The share of a full cache's bytes that this run does not need, now. */
   get saved(): number | undefined {
-    return this.kv === undefined || this.kv.fullBytes === 0 ? undefined : 1 - this.kv.heldBytes / this.kv.fullBytes;
+    return this.kv === undefined || this.kv.fullBytes === 0
+      ? undefined
+      : 1 - this.kv.heldBytes / this.kv.fullBytes;
   }
 }

@@ -41,7 +41,12 @@ function figure(measured: readonly Measured[]): Figure {
         // All of the prompt is the full cache under every method.
         points: pointsOf([...whole, ...measured.filter(({ policy }) => policy.family === family)]),
       })),
-      { name: FULL.family.name, colour: FULL.family.kind, marker: FULL.family.marker, points: pointsOf(whole) },
+      {
+        name: FULL.family.name,
+        colour: FULL.family.kind,
+        marker: FULL.family.marker,
+        points: pointsOf(whole),
+      },
     ],
   };
 }
@@ -51,7 +56,10 @@ function finding(measured: readonly Measured[]): string {
   const best = (budget: string | undefined): number | undefined =>
     measured
       .filter(({ policy }) => policy.budget === budget)
-      .reduce<number | undefined>((most, { exact }) => (exact === undefined ? most : Math.max(most ?? 0, exact)), undefined);
+      .reduce<number | undefined>(
+        (most, { exact }) => (exact === undefined ? most : Math.max(most ?? 0, exact)),
+        undefined,
+      );
   const whole = best(undefined);
   const half = best("50%");
   const least = best(PREFILL_BUDGETS.at(-1));
