@@ -102,7 +102,7 @@ export interface Answer {
   readonly full: number;
 }
 
-/** Fewer tokens than this are single characters: programs can be written with them, and no prose. */
+/** Least size of a vocabulary for prose: a smaller one spells single characters. */
 const LEAST_FOR_PROSE = 128;
 
 /** Adapters that compute on the processor, by what they call themselves. */
@@ -142,8 +142,8 @@ export class LoadedModel {
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
     this.layers = layers;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
-    const where = this.slow ? "; no real GPU, so slow" : "";
-    this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
+    const shape = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+    this.summary = `${shape}${this.slow ? "; no real GPU, so slow" : ""}`;
     this.origin = `${bytes(engine.model.bytes)}${keptBy(fromStore, stored)}`;
   }
 
@@ -152,7 +152,7 @@ export class LoadedModel {
     return new LoadedModel(await Engine.load(source, handlers));
   }
 
-  /** The text of each token that the prompt becomes, the chat template's own included, if the model has one. */
+  /** Text of each of the prompt's tokens, with those of the chat template, if there is one. */
   async promptTokens(prompt: string): Promise<readonly string[]> {
     const chat = this.#engine.model.chatTemplate;
     return (await this.#engine.tokens(chat ? [{ role: "user", content: prompt }] : prompt)).texts;

@@ -1,5 +1,5 @@
 import type { Marker } from "../settings/policy-family.ts";
-import { escaped, round } from "./svg.ts";
+import { escaped, round, svgOpening } from "./svg.ts";
 
 /** What a figure shows, in the units of its axes. */
 export interface Figure {
@@ -41,7 +41,7 @@ const TOP = 12;
 const ROW = 20;
 const LEGEND_COLUMN = 190;
 
-/** The figure as a drawing of its own: `colour` gives what its lines, text and ground have on the page. */
+/** Figure as SVG text. `colour` gives the page's colour for lines, text and ground. */
 export function figureSvg(
   { title, x, y, series }: Figure,
   { width, height: plotHeight, legend }: FigureSize,
@@ -56,9 +56,11 @@ export function figureSvg(
   const up = (value: number): number =>
     bottom - ((bottom - TOP) * (value - y.from)) / (y.to - y.from || 1);
   const text = (at: number, down: number, anchor: string, words: string, more = ""): string =>
-    `<text x="${round(at)}" y="${round(down)}" text-anchor="${anchor}" fill="${colour("quiet")}"${more}>${escaped(words)}</text>`;
+    `<text x="${round(at)}" y="${round(down)}" text-anchor="${anchor}" ` +
+    `fill="${colour("quiet")}"${more}>${escaped(words)}</text>`;
   const rule = (x1: number, y1: number, x2: number, y2: number): string =>
-    `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour("line")}"/>`;
+    `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" ` +
+    `stroke="${colour("line")}"/>`;
   const middle = (TOP + bottom) / 2;
   const frame = [
     ...x.ticks.map(({ at }) => rule(across(at), TOP, across(at), bottom)),
@@ -70,7 +72,8 @@ export function figureSvg(
   ];
   const lines = series.flatMap(({ colour: name, dash, points, marker }) => {
     const line = points.map((point) => `${round(across(point.x))},${round(up(point.y))}`);
-    const stroke = `stroke="${colour(name)}"${dash === undefined ? "" : ` stroke-dasharray="${dash}"`}`;
+    const dashes = dash === undefined ? "" : ` stroke-dasharray="${dash}"`;
+    const stroke = `stroke="${colour(name)}"${dashes}`;
     if (points.some(({ base }) => base !== undefined)) {
       const back = points.map(
         (point) => `${round(across(point.x))},${round(up(point.base ?? y.from))}`,
@@ -84,7 +87,8 @@ export function figureSvg(
     return line.length < 2
       ? []
       : [
-          `<polyline points="${line.join(" ")}" fill="none" ${stroke} stroke-width="${thickness}" stroke-opacity="0.7"/>`,
+          `<polyline points="${line.join(" ")}" fill="none" ${stroke} ` +
+            `stroke-width="${thickness}" stroke-opacity="0.7"/>`,
         ];
   });
   const marks = series.flatMap(({ colour: name, marker, points }) =>
@@ -105,7 +109,7 @@ export function figureSvg(
       })
     : [];
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    svgOpening(width, height, 12),
     `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="${colour("card")}"/>`,
     ...frame,
@@ -119,8 +123,10 @@ export function figureSvg(
 /** A point's mark, around its place. */
 export function mark(marker: Marker, x: number, y: number, fill: string, edge: string): string {
   const style = `fill="${fill}" stroke="${edge}" stroke-width="1.25"`;
-  const shape = (points: readonly (readonly [number, number])[]): string =>
-    `<polygon points="${points.map(([across, down]) => `${round(x + across)},${round(y + down)}`).join(" ")}" ${style}/>`;
+  const shape = (points: readonly (readonly [number, number])[]): string => {
+    const corners = points.map(([across, down]) => `${round(x + across)},${round(y + down)}`);
+    return `<polygon points="${corners.join(" ")}" ${style}/>`;
+  };
   switch (marker) {
     case "circle":
       return `<circle cx="${round(x)}" cy="${round(y)}" r="5" ${style}/>`;

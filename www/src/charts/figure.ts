@@ -45,8 +45,9 @@ export class FigureView {
 
 /** A family's mark, to stand beside its name; its colour is the page's, whichever that is. */
 export function markerIcon({ marker, kind }: Family): Element {
+  const shape = mark(marker, 8, 8, "currentColor", "none");
   const icon = drawing(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${mark(marker, 8, 8, "currentColor", "none")}</svg>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${shape}</svg>`,
   );
   icon.setAttribute("class", `marker ${kind}`);
   return icon;

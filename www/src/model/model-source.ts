@@ -6,7 +6,7 @@ const REPOSITORY_FILE = /^([\w.-]+\/[\w.-]+?)(?:@([\w./-]+?))?[/:](.+\.gguf)$/i;
 /** A file's page or download on the hub. */
 const HUB_ADDRESS = /^([\w.-]+\/[\w.-]+)\/(?:blob|resolve)\/([^/]+)\/(.+?)(?:\?.*)?$/;
 
-/** What a reader wrote into the model's field, as the package takes it; `undefined` where it is neither form. */
+/** Source named in the model's field, as the package takes it; `undefined` if it is malformed. */
 export function readModelSource(written: string, page: string): ModelSource | undefined {
   const text = written.trim();
   if (text.startsWith(HUB)) {

@@ -1,4 +1,4 @@
-/** How a field is read from a link: what it can't be is left at its default, since anyone can write a link. */
+/** Reads a field from a link. Anyone can write a link: a bad value is `undefined`, the default. */
 export type Reader<T> = (text: string) => T | undefined;
 export type Readers<Setting> = { readonly [Field in keyof Setting]: Reader<Setting[Field]> };
 
@@ -18,7 +18,10 @@ export const within =
     return fits ? number : undefined;
   };
 
-/** The fields of `setting` that differ from the default and are no longer than `longest`, as an address's fragment. */
+/**
+ * Fields of `setting` as an address's fragment: those that differ from the default, and whose value
+ * has at most `longest` characters.
+ */
 export function writeFields<Setting extends object>(
   setting: Setting,
   defaults: Setting,

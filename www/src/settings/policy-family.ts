@@ -20,7 +20,7 @@ export interface MeasuredPolicy {
   readonly family: Family;
   /** The budget that tells it from the others of its family; nothing for the full cache. */
   readonly budget: Share | undefined;
-  /** Its rules for prompts of so many characters, a token each, whose answers take `expected` tokens. */
+  /** Rules for a prompt of `prompt` tokens whose answer takes `expected` tokens. */
   readonly rules: (prompt: number, expected: number) => Rules;
 }
 
@@ -56,7 +56,10 @@ export function ofPrompt(
 export const keepPrompt = (prompt: number): ReturnType<typeof ofPrompt> =>
   ofPrompt("full", "100%", prompt);
 
-/** What is kept of the output by `strategy` within a share of it. Half of that is for the newest, as in the paper. */
+/**
+ * Rules for what `strategy` keeps of the output, within a share of it. Half of that share is for
+ * the newest tokens, as in the paper.
+ */
 export function ofOutput(
   strategy: DecodeStrategy,
   budget: Share,
@@ -95,8 +98,10 @@ export function argumentOf({
   decodeBudget,
   recent,
 }: Rules): string {
-  const prefill = `prefill-method=${method} prefill-budget=${prefillBudget} observation-window=${window}`;
-  return `${prefill} decode-strategy=${strategy} decode-budget=${decodeBudget} recent=${recent}`;
+  return [
+    `prefill-method=${method} prefill-budget=${prefillBudget} observation-window=${window}`,
+    `decode-strategy=${strategy} decode-budget=${decodeBudget} recent=${recent}`,
+  ].join(" ");
 }
 
 /** A share as it is read: `12.5 %`. */

@@ -21,7 +21,7 @@ const PROGRAM_CACHE = {
   recent: 16,
 } as const;
 
-/** What the answer to `program` takes: a token a character, and the end. What comes later can't be right. */
+/** Tokens of the answer to `program`: one per character, and the end. Later ones can't be right. */
 export const answerTokens = ({ answer }: TraceProgram): number => answer.length + 1;
 
 /** `setting` with a program as its prompt, and as many tokens as its answer takes. */

@@ -28,7 +28,7 @@ const PRESET_HINTS: Record<Preset, string> = {
   quick: "Small budgets and 64 tokens: done soon where the processor has to stand in for a GPU.",
 };
 
-/** The form of every setting but the model. It shows one setting, and tells of each change that leaves it valid. */
+/** Form of every setting but the model. It shows one setting, and reports each valid change. */
 export class SettingForm {
   #setting: Setting;
   readonly #onChange: (setting: Setting) => void;
@@ -144,7 +144,7 @@ export class SettingForm {
       : "Values for programs, or of your own.";
   }
 
-  /** The example that is this prompt, as the list's value; empty for a prompt of the reader's own. */
+  /** The list's value for the example that is this prompt; empty for the reader's own prompt. */
   #exampleOf(written: string): string {
     const lines = this.#linesOf?.(written);
     if (lines !== undefined) {
@@ -198,7 +198,7 @@ function valueOf(found: Control): string | number | boolean {
     : found.value;
 }
 
-/** What a field's own constraints can't say: part of a budget is always kept, and has to fit into it. */
+/** Checks across fields: the part of a budget that is always kept has to fit into it. */
 function checkBudgets(): void {
   fits("prefillBudget", "observationWindow", "The window has to be smaller than budget A.");
   fits("decodeBudget", "recent", "The recent tokens have to be fewer than budget B.");

@@ -17,7 +17,7 @@ export interface Setting {
   readonly decodeBudget: string;
   /** β2. */
   readonly recent: number;
-  /** T: how many tokens are generated at most, and by which adaptive strategies pace their budget. */
+  /** T: tokens to generate at most. Adaptive strategies pace their budget by it. */
   readonly tokens: number;
   readonly cacheType: CacheType;
   readonly temperature: number;

@@ -1,4 +1,4 @@
-/** Safari refuses more than 100 changes of an address in 30 seconds, and a prompt is typed faster than that. */
+/** Safari refuses more than 100 changes of an address in 30 seconds. Typing is faster than that. */
 const LEAST_INTERVAL_MS = 350;
 
 let wanted = location.hash.slice(1);

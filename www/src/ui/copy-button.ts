@@ -1,6 +1,6 @@
 import { create, element } from "./dom.ts";
 
-/** Has the button with this id copy what `text` gives, and say for a while whether that went well. */
+/** Makes the button with this id copy what `text` gives, and say whether that went well. */
 export function wireCopy(id: string, text: () => string): void {
   const button = element(id, HTMLButtonElement);
   button.addEventListener("click", () => void copy(text(), button));

@@ -1,4 +1,4 @@
-/** A number's digits with thousands separated. Intl's own way takes some 20 ms of the page's first task to be set up. */
+/** A number's digits, thousands separated. Intl's own way takes 20 ms to set up at the start. */
 export const separated = (digits: string): string =>
   digits.replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ",");
 

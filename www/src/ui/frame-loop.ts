@@ -1,4 +1,4 @@
-/** Calls `draw` at most once a frame, and only after it was asked for: tokens come faster than screens change. */
+/** Calls `draw` once per frame at most, if asked to: tokens come faster than frames. */
 export function oncePerFrame(draw: () => void): () => void {
   let asked = false;
   return () => {

@@ -1,4 +1,4 @@
-/** Lets the page work without a network after its first visit. Where that can't be had, the page works as before. */
+/** Lets the page work without a network after its first visit, if the browser can do that. */
 export function keepForOffline(): void {
   if (import.meta.env.PROD && "serviceWorker" in navigator) {
     addEventListener("load", () => {

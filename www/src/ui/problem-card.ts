@@ -5,7 +5,7 @@ const card = element("problem", HTMLElement);
 const tryAgain = element("try-again", HTMLButtonElement);
 let again: (() => void) | undefined;
 
-/** Shows what is in the way; `retry` is what the card's button does, and without it there is no such button. */
+/** Shows what is in the way. `retry` is what the card's button does; without it there is none. */
 export function showProblem({ title, message, advice }: ProblemText, retry?: () => void): void {
   element("problem-title", HTMLElement).textContent = title;
   element("problem-message", HTMLElement).textContent = message;

@@ -17,7 +17,8 @@ const CONNECTION = [
   "Check the connection and the address, then try again: what was fetched is kept.",
 ];
 const FILE = [
-  "kvscope reads GGUF files of Llama-like models, such as SmolLM2. Fetch the file again, or choose another.",
+  "kvscope reads GGUF files of Llama-like models, such as SmolLM2. " +
+    "Fetch the file again, or choose another.",
 ];
 const VALUES = ["A preset in the settings brings back values that fit together."];
 const STORAGE = ["Delete stored models below “Use another model”, or free space on this device."];
@@ -103,9 +104,10 @@ export function describeError(error: unknown): ProblemText {
 
 /** The text for a GPU that is gone. */
 export function describeLoss(loss: DeviceLoss): ProblemText {
+  const reason = loss.message || "it gave no reason";
   return {
     title: KINDS["device-lost"][0],
-    message: `The browser took the device away: ${loss.message || "it gave no reason"}. What was written stays.`,
+    message: `The browser took the device away: ${reason}. What was written stays.`,
     advice: GPU,
   };
 }

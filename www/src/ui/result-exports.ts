@@ -11,7 +11,7 @@ export interface Takeaways {
   readonly svg: () => Blob;
 }
 
-/** The buttons that take a view's result away, by the beginning of their ids, which their files' names have too. */
+/** Buttons that download a view's result. Their ids and the files' names have the view's prefix. */
 export class ResultExports {
   readonly #buttons: readonly HTMLButtonElement[];
 

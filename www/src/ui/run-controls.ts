@@ -1,6 +1,6 @@
 import { element } from "./dom.ts";
 
-/** The buttons, status and progress bar of a view that runs something, by the beginning of their ids. */
+/** Buttons, status and progress bar of a view that runs something, by the prefix of their ids. */
 export class RunControls {
   readonly #run: HTMLButtonElement;
   readonly #stop: HTMLButtonElement;

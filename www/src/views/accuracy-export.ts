@@ -9,7 +9,7 @@ export interface Ran {
   readonly device: string | undefined;
 }
 
-/** A measurement as a record whose `results` are as those of `kvscope eval trace --json`, under the same policies. */
+/** Record of a measurement. Its `results` are like those of `kvscope eval trace --json`. */
 export function toAccuracyRecord(
   view: string,
   { setting, model, device }: Ran,

@@ -51,8 +51,8 @@ export class Measured {
   }
 
   /**
-   * The bytes as a share of those that `full`, the full cache's own run of the same programs, held. What a full cache would
-   * have held of this run's text is another measure: some texts end early.
+   * Bytes held, as a share of those of `full`, the full cache's own run of the same programs.
+   * What a full cache would have held of this run's text is another measure: some texts end early.
    */
   shareOf(full: Measured): number {
     return this.heldBytes / Math.max(1, full.heldBytes);
@@ -60,9 +60,10 @@ export class Measured {
 }
 
 /**
- * Runs every program under every policy, on the model's one device. All policies get a program before any gets the next, so
- * that every point of a chart is there soon and becomes surer. `onChange` is called before each run, and after the last.
- * What was measured before `signal` or an error ended it stays.
+ * Runs every program under every policy, on the model's one device. All policies get a program
+ * before any gets the next: every point of a chart is there soon, and becomes surer. `onChange` is
+ * called before each run, and after the last. What was measured before `signal` or an error ended
+ * it stays.
  */
 export async function measureAll(
   model: LoadedModel,

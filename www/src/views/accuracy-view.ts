@@ -128,10 +128,12 @@ export class AccuracyView {
   #sayPlan(setting: EvaluationSetting): void {
     const policies = this.#kind.policies(setting).length;
     const runs = policies * setting.programs;
+    const { lines } = setting;
+    const programs = `${count(setting.programs)} program${setting.programs === 1 ? "" : "s"}`;
     const time =
       this.#msPerRun === undefined ? "" : `, about ${roughly(runs * this.#msPerRun)} here`;
     this.#element("plan", HTMLElement).textContent =
-      `${policies} policies, ${count(setting.programs)} program${setting.programs === 1 ? "" : "s"} of ${setting.lines} lines each: ${count(runs)} runs${time}.`;
+      `${policies} policies, ${programs} of ${lines} lines each: ${count(runs)} runs${time}.`;
   }
 
   #draw(): void {

@@ -20,7 +20,7 @@ const chosen = element("drift-chosen", HTMLSelectElement);
 const families = element("measure-families", HTMLElement);
 const budgets = element("measure-budgets", HTMLElement);
 
-/** The form of what the measuring views run. It shows one setting, and tells of each change that leaves it valid. */
+/** Form of what the evaluating views run. It shows one setting, and reports each valid change. */
 export class EvaluationForm {
   #setting: EvaluationSetting;
 

@@ -13,7 +13,7 @@ import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
 import { showView, wireTabs } from "./tabs.ts";
 import { TIGHT } from "./tight/tight-view.ts";
 
-/** The page's views beside that of one prompt, their common setting, and the tabs between them all. */
+/** The views beside One prompt, their common setting, and the tabs between all views. */
 export class Views {
   readonly #page: PageState;
   readonly #form: EvaluationForm;
@@ -22,7 +22,7 @@ export class Views {
   readonly #drift: DriftView;
   readonly #onChange: () => void;
 
-  /** `promptSetting` is that of the view of one prompt; `onChange` is called when what a link carries has changed. */
+  /** `promptSetting` is One prompt's; `onChange` is called when what a link carries has changed. */
   constructor(
     page: PageState,
     setting: EvaluationSetting,
@@ -58,7 +58,7 @@ export class Views {
     this.#follow();
   }
 
-  /** A setting that nobody has touched is made one that a device without a GPU is done with soon. */
+  /** Makes a setting that nobody has touched short enough for a device without a GPU. */
   fitToDevice(slow: boolean): void {
     const { setting } = this.#form;
     if (slow && toEvaluationFragment({ ...setting, view: "prompt" }) === "") {

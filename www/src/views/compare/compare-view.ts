@@ -14,7 +14,10 @@ export const COMPARE: AccuracyKind = {
   texts: {
     title: "What does each policy cost?",
     about:
-      "Every policy runs the same programs. The higher a point, the more of the lines are right; the further left, the less the cache holds. The paper keeps the prompt and gives the output a budget of its own; policies that rank both together let new tokens push the prompt out.",
+      "Every policy runs the same programs. The higher a point, the more of the lines are right; " +
+      "the further left, the less the cache holds. The paper keeps the prompt and gives the " +
+      "output a budget of its own; policies that rank both together let new tokens push the " +
+      "prompt out.",
     result: "Accuracy against bytes held",
     budget: "Decode budget",
     legend: [
@@ -70,5 +73,7 @@ function finding(measured: readonly Measured[]): string {
     return all;
   }
   const { family, budget } = best.policy;
-  return `${all} Of those within 60 % of its bytes, ${family.name} at ${shareName(budget)} has most: ${percent(best.exact)}, with ${percent(best.shareOf(full))} of the bytes.`;
+  const most = `${family.name} at ${shareName(budget)} has most: ${percent(best.exact)}`;
+  const bytes = `with ${percent(best.shareOf(full))} of the bytes`;
+  return `${all} Of those within 60 % of its bytes, ${most}, ${bytes}.`;
 }

@@ -33,9 +33,9 @@ export interface DriftWish {
 type Chosen = readonly (readonly ReadonlySet<number>[])[];
 
 /**
- * Runs a prompt under a full cache and compares, step by step, the positions that each head attends to most with as many
- * that it attended to most at the prompt's end, from where SnapKV chooses. `onStep` gets each comparison; `onPrompt` what
- * there is of the prompt.
+ * Runs a prompt under a full cache. Each step compares the positions that a head attends to most
+ * with as many that it attended to most at the prompt's end, where SnapKV chooses. `onStep` gets
+ * each comparison; `onPrompt` gets the prompt's tokens and how many of them are chosen.
  */
 export async function measureDrift(
   model: LoadedModel,
@@ -95,7 +95,7 @@ async function observed(
   return held;
 }
 
-/** Compares what a step attended to, by layer and head, with what was chosen of a prompt of so many tokens. */
+/** Compares what a step attended to, by layer and head, with what was chosen of the prompt. */
 export function compareStep(
   step: number,
   layers: readonly (readonly RetainedHead[])[],

@@ -116,6 +116,7 @@ export class DriftView {
     const finding = findingOf(this.#steps);
     element("drift-finding", HTMLElement).textContent = finding.replaceAll(" %", "\u00A0%");
     const any = this.#steps.length > 0;
+    const depth = this.#steps[0]?.layers.length ?? 1;
     this.#figure.show(
       figureOf(this.#steps, this.#tokens),
       any ? `Chart: what is attended to most. ${finding}` : "Chart: nothing has run yet",
@@ -123,7 +124,7 @@ export class DriftView {
     this.#map.show(this.#steps.map(({ layers }) => layers.map(({ chosen }) => chosen)));
     element("drift-map", HTMLElement).setAttribute("aria-label", describeMap(this.#steps));
     element("drift-map-layers", HTMLElement).textContent = any
-      ? `Layer 0 at the top, layer ${(this.#steps[0]?.layers.length ?? 1) - 1} at the bottom; a column a step.`
+      ? `Layer 0 at the top, layer ${depth - 1} at the bottom; a column a step.`
       : "It fills as the model writes.";
     element("drift-rows", HTMLElement).replaceChildren(...rowsOf(this.#steps));
     this.#exports.enable(any);
@@ -189,14 +190,21 @@ function findingOf(steps: readonly DriftStep[]): string {
   }
   // Single steps jump: a tenth of them at each end tells more.
   const some = Math.max(1, Math.floor(steps.length / 10));
-  return `Of the most attended positions ${chosenOf(steps.slice(0, some))} were chosen at prefill at first, ${chosenOf(steps.slice(-some))} at the end; ${percent(last.mean.output)} lie in the output by then.`;
+  const atFirst = chosenOf(steps.slice(0, some));
+  const atEnd = chosenOf(steps.slice(-some));
+  return (
+    `Of the most attended positions ${atFirst} were chosen at prefill at first, ` +
+    `${atEnd} at the end; ${percent(last.mean.output)} lie in the output by then.`
+  );
 }
 
 function describeMap(steps: readonly DriftStep[]): string {
   const last = steps.at(-1);
-  return last === undefined
-    ? "Map: nothing has run yet"
-    : `Map of layers and steps. At the last step, chosen at prefill: ${last.layers.map(({ chosen }, layer) => `layer ${layer} ${percent(chosen)}`).join(", ")}`;
+  if (last === undefined) {
+    return "Map: nothing has run yet";
+  }
+  const shares = last.layers.map(({ chosen }, layer) => `layer ${layer} ${percent(chosen)}`);
+  return `Map of layers and steps. At the last step, chosen at prefill: ${shares.join(", ")}`;
 }
 
 function rowsOf(steps: readonly DriftStep[]): HTMLElement[] {

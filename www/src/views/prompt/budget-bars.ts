@@ -4,10 +4,10 @@ import { create, element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
 import type { Run } from "./run.ts";
 
-/** English text has about so many characters a token; a prompt's tokens are known once a run has read it. */
+/** Characters per token of English text: a guess, until a run has read the prompt. */
 const CHARACTERS_PER_TOKEN = 4.4;
 
-/** A bar for each run: how many slots a head holds for the prompt and how many for the output, all to one scale. */
+/** One bar per run, all to one scale: the slots per head for the prompt, and for the output. */
 export class BudgetBars {
   readonly #list = element("bars", HTMLUListElement);
   #rows: readonly Row[] = [];
@@ -67,7 +67,8 @@ class Row {
     this.#decode.style.width = `${(100 * decode) / most}%`;
     const about = measured ? "" : "about ";
     this.#figures.textContent = `${about}${count(prefill)} + ${count(decode)}`;
-    this.#spoken.textContent = `: ${about}${count(prefill)} slots for the prompt, ${count(decode)} for the output`;
+    const ofPrompt = `${about}${count(prefill)} slots for the prompt`;
+    this.#spoken.textContent = `: ${ofPrompt}, ${count(decode)} for the output`;
   }
 }
 
@@ -77,5 +78,5 @@ function slotsOf(run: Run, setting: Setting, prompt: number): Slots {
     : planned(run.policy, prompt, setting.tokens);
 }
 
-/** With its first token a run tells of the cache before that token is in it: there is nothing of the output to see yet. */
+/** The first token's report is of the cache before that token: it has nothing of the output. */
 const isMeasured = (run: Run): boolean => run.pieces.length > 1;

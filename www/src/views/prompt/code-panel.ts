@@ -6,16 +6,17 @@ import type { Setting } from "../../settings/setting.ts";
 const SHOWN = 120;
 
 /**
- * A program that does with the package what the page does with `setting`: to be run, or with `shown` to be looked at, which
- * may leave out the middle of a long prompt.
+ * Program that does with the package what the page does with `setting`. With `shown` it is only
+ * looked at: a long prompt is cut.
  */
 export function codeFor(setting: Setting, source: ModelSource | undefined, shown = false): string {
   const [policy] = policiesOf(setting);
   const { prefill, decode, cacheType } = policy?.cache ?? {};
+  const { temperature, topP, seed } = setting;
   const sampling =
-    setting.temperature === 0
+    temperature === 0
       ? "  temperature: 0,"
-      : `  temperature: ${setting.temperature},\n  top_p: ${setting.topP},\n  seed: ${setting.seed},`;
+      : `  temperature: ${temperature},\n  top_p: ${topP},\n  seed: ${seed},`;
   return `import { Engine } from "kvscope";
 
 const engine = await Engine.load(${literal(source)}, {

@@ -1,4 +1,4 @@
-import { escaped, round } from "../../charts/svg.ts";
+import { escaped, round, svgOpening } from "../../charts/svg.ts";
 import type { PolicyId } from "../../settings/policy.ts";
 
 /** A line of the chart, in the units of its axes. */
@@ -16,13 +16,14 @@ const TOP = 20;
 const RIGHT = WIDTH - 20;
 const BOTTOM = HEIGHT - 80;
 
-/** The chart as a drawing of its own: `colour` gives what its lines, text and ground have on the page. */
+/** Chart as SVG text. `colour` gives the page's colour for lines, text and ground. */
 export function chartSvg(lines: readonly ChartLine[], colour: (name: string) => string): string {
   const all = lines.flatMap(({ points }) => points);
   const x = axis(Math.max(1, ...all.map(([tokens]) => tokens)), LEFT, RIGHT);
   const y = axis(Math.max(1e-3, ...all.map(([, mebibytes]) => mebibytes)), BOTTOM, TOP);
   const text = (at: number, down: number, anchor: string, words: string): string =>
-    `<text x="${at}" y="${down}" text-anchor="${anchor}" fill="${colour("quiet")}">${escaped(words)}</text>`;
+    `<text x="${at}" y="${down}" text-anchor="${anchor}" fill="${colour("quiet")}">` +
+    `${escaped(words)}</text>`;
   const grid = [
     ...x.ticks.map((tick) => rule(x.at(tick), TOP, x.at(tick), BOTTOM, colour("line"))),
     ...y.ticks.map((tick) => rule(LEFT, y.at(tick), RIGHT, y.at(tick), colour("line"))),
@@ -37,19 +38,21 @@ export function chartSvg(lines: readonly ChartLine[], colour: (name: string) => 
       .map(([tokens, mebibytes]) => `${round(x.at(tokens))},${round(y.at(mebibytes))}`)
       .join(" ");
     const dash = dashed ? ' stroke-dasharray="6 6"' : "";
-    return `<polyline points="${path}" fill="none" stroke="${colour(id)}" stroke-width="2"${dash}/>`;
+    const stroke = `stroke="${colour(id)}" stroke-width="2"${dash}`;
+    return `<polyline points="${path}" fill="none" ${stroke}/>`;
   });
   const step = (RIGHT - LEFT) / Math.max(1, lines.length);
   const legend = lines.flatMap(({ id, name, dashed }, index) => {
     const left = LEFT + index * step;
     const dash = dashed ? ' stroke-dasharray="6 6"' : "";
+    const stroke = `stroke="${colour(id)}" stroke-width="2"${dash}`;
     return [
-      `<line x1="${left}" y1="${HEIGHT - 20}" x2="${left + 24}" y2="${HEIGHT - 20}" stroke="${colour(id)}" stroke-width="2"${dash}/>`,
+      `<line x1="${left}" y1="${HEIGHT - 20}" x2="${left + 24}" y2="${HEIGHT - 20}" ${stroke}/>`,
       text(left + 32, HEIGHT - 16, "start", name),
     ];
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" font-size="13">`,
+    svgOpening(WIDTH, HEIGHT, 13),
     "<title>Cache size against new tokens</title>",
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="${colour("card")}"/>`,
     ...grid,
@@ -65,7 +68,7 @@ interface Axis {
   readonly ticks: readonly number[];
 }
 
-/** From 0 to a little more than `most`, drawn from `start` to `end`, with ticks at round numbers. */
+/** Axis from 0 to a little over `most`, drawn from `start` to `end`. Ticks are round numbers. */
 function axis(most: number, start: number, end: number): Axis {
   const rough = most / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -80,5 +83,6 @@ function axis(most: number, start: number, end: number): Axis {
 }
 
 function rule(x1: number, y1: number, x2: number, y2: number, colour: string): string {
-  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}"/>`;
+  const ends = `x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}"`;
+  return `<line ${ends} stroke="${colour}"/>`;
 }

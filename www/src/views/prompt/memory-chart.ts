@@ -9,7 +9,7 @@ import type { Run } from "./run.ts";
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-/** The cache's bytes over new tokens, a line for each run, and a dashed one for what a full cache would hold. */
+/** Chart of the cache's bytes over new tokens: a line per run, a dashed one for a full cache. */
 export class MemoryChart {
   readonly #host: HTMLElement;
   readonly #legend: HTMLElement;
@@ -36,7 +36,7 @@ export class MemoryChart {
       this.#plot?.setData(series(runs));
     } else {
       this.#shape = shape;
-      // By itself: fetching it and making a plot takes as long as all else that a page or a run begins with.
+      // Apart from the rest: fetching and making a plot takes as long as all else at a start.
       void import("uplot").then(({ default: Plot }) => {
         if (shape === this.#shape) {
           this.#rebuild(Plot, this.#runs);

@@ -11,8 +11,8 @@ export interface Comparison {
 }
 
 /**
- * Compares two outputs, each the texts of its tokens, as far as both have come. After the first difference the two are
- * texts about different things, so that counting later coincidences would say nothing.
+ * Compares two outputs, each the texts of its tokens, as far as both have come. After the first
+ * difference the texts are about different things: later coincidences would say nothing.
  */
 export function compare(pieces: readonly string[], reference: readonly string[]): Comparison {
   const length = Math.min(pieces.length, reference.length);

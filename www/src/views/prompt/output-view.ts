@@ -56,12 +56,13 @@ export class OutputView {
   }
 
   /**
-   * Shows the run as far as it has come, against `reference`; the reference itself against `first`. `begun`: whether any
-   * run has.
+   * Shows the run as far as it has come, against `reference`; the reference itself against `first`.
+   * `begun`: whether any run has begun.
    */
   update(reference: Run | undefined, first: Run | undefined, begun: boolean): void {
     const run = this.#run;
-    // Every column is asked at every token, of which most change one column: reading its size would lay out the page again.
+    // Called for every column at every token, and most tokens change one column only. Reading the
+    // size of another would lay out the page again.
     const versions = [run, reference, first].map((of) => `${of?.state} ${of?.pieces.length}`);
     const shown = [
       ...versions,
@@ -120,14 +121,15 @@ export class OutputView {
     } else if (comparison === undefined) {
       this.#difference.textContent = "";
     } else {
+      const same = `${count(sameTokens)} ${sameTokens === 1 ? "token" : "tokens"}`;
       this.#difference.textContent = differs
-        ? `The same as ${name} for ${count(sameTokens)} ${sameTokens === 1 ? "token" : "tokens"}; from the marked one on it is another text.`
+        ? `The same as ${name} for ${same}; from the marked one on it is another text.`
         : `The same as ${name} as far as both go.`;
     }
   }
 }
 
-/** Sets text by what is new at its end, where that is all: what is selected before that stays selected. */
+/** Sets text, by appending what is new where that is enough: a selection before it stays. */
 function setText(node: Text, text: string): void {
   if (text.startsWith(node.data)) {
     node.appendData(text.slice(node.length));

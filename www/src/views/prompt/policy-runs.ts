@@ -10,9 +10,10 @@ export const plan = (setting: Setting): Run[] =>
   policiesOf(setting).map((policy) => new Run(policy, setting.tokens));
 
 /**
- * Runs `runs` over the setting's prompt, one after the other on the model's one device, and grades what ends by itself if
- * that prompt is `program`'s. `onChange` is called whenever there is something new to show. What was generated before
- * `signal` or an error ended a run stays in it.
+ * Runs `runs` over the setting's prompt, one after the other on the model's one device. If the
+ * prompt is `program`'s, each run that was not stopped is graded. `onChange` is called whenever
+ * there is something new to show. What was generated before `signal` or an error ended a run stays
+ * in it.
  */
 export async function runInTurn(
   model: LoadedModel,

@@ -77,7 +77,7 @@ export class PromptView {
     this.show({ ...this.setting, model: written });
   }
 
-  /** Makes a setting that nobody has touched suit the model, and soon done on this device. */
+  /** Makes a setting that nobody has touched suit the model, and short enough for this device. */
   async fit(model: LoadedModel): Promise<void> {
     const { readsPrograms } = model;
     const untouched = ["", this.#fitted].includes(fragmentOf(this.setting));

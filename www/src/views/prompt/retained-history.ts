@@ -22,7 +22,7 @@ export interface Snapshot {
 const MOST_SNAPSHOTS = 32;
 const LEAST_INTERVAL = 4;
 
-/** At every how many steps a run of `tokens` is looked at: reading every layer back takes the GPU's time. */
+/** Steps between snapshots of a run of `tokens`: reading every layer back takes the GPU's time. */
 export const observeEvery = (tokens: number): number =>
   Math.max(LEAST_INTERVAL, Math.ceil(tokens / MOST_SNAPSHOTS));
 
@@ -48,8 +48,8 @@ function summarise(heads: readonly RetainedHead[], length: number): LayerSnapsho
 export const FADE = 6;
 
 /**
- * How much of a position there is to see in a layer at snapshot `index`: the share of heads that hold it, or, below 0,
- * what is left of that share since the last of them let it go. 0: nothing.
+ * Presence of a position in a layer at snapshot `index`: the share of heads that hold it. Below 0
+ * it is what is left to see of that share since the last head let it go. 0: nothing.
  */
 export function presence(
   snapshots: readonly Snapshot[],

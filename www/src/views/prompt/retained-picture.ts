@@ -68,7 +68,8 @@ export class RetainedPicture {
       "aria-valuetext",
       snapshot === undefined ? "none" : `${snapshot.step} new tokens`,
     );
-    const version = `${index} ${snapshots[0]?.length} ${snapshot?.step} ${JSON.stringify(this.#cursor)}`;
+    const cursor = JSON.stringify(this.#cursor);
+    const version = `${index} ${snapshots[0]?.length} ${snapshot?.step} ${cursor}`;
     if (version !== this.#drawn) {
       this.#drawn = version;
       this.#draw(snapshots, index);
@@ -92,7 +93,7 @@ export class RetainedPicture {
       this.#painted = painted; // pointing at it only moves the frame around what is pointed at
       this.#paintMap(snapshots, index, width, layers);
     }
-    // A position that is narrower than a pixel is averaged with its neighbours; a wider one keeps its edges.
+    // Positions narrower than a pixel are averaged with their neighbours; wider ones keep edges.
     context.imageSmoothingEnabled = width > this.#canvas.width;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#map, 0, 0, this.#canvas.width, this.#canvas.height);
@@ -141,7 +142,7 @@ export class RetainedPicture {
     context.putImageData(image, 0, 0);
   }
 
-  /** Positions from edge to edge: all that the run has come to, so that scrubbing moves nothing sideways. */
+  /** Positions from edge to edge: those of the newest step, so that scrubbing moves nothing. */
   #width(): number {
     return this.#run?.snapshots.at(-1)?.length ?? 0;
   }

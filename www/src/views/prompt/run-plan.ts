@@ -11,7 +11,7 @@ const shorten = element("shorten", HTMLButtonElement);
 const SHORT = { prompt: 1500, tokens: 128 };
 const LONG_MS = 120_000;
 
-/** Says what Generate will do with `setting`, how long that takes where that is known, and offers less where it is much. */
+/** Says what Generate will do with `setting` and for how long; offers less where that is long. */
 export function showPlan(setting: Setting, slow: boolean, pace: Pace | undefined): void {
   const runs = policiesOf(setting);
   const names = runs.map(({ name }) => name).join(", then ");

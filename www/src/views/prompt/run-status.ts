@@ -25,7 +25,8 @@ function statusOf(runs: readonly Run[], loaded: boolean): string {
   }
   const speed = first.usage?.decodeTokensPerSecond ?? first.tokensPerSecond;
   const figure = first.saved === undefined ? "" : `, ${percent(first.saved)} of the cache saved`;
-  return `${endOf(first)}: ${count(first.pieces.length)} tokens at ${rate(speed)} a second${figure}.`;
+  const tokens = `${count(first.pieces.length)} tokens at ${rate(speed)} a second`;
+  return `${endOf(first)}: ${tokens}${figure}.`;
 }
 
 function endOf({ state }: Run): string {

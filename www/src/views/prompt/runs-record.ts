@@ -8,7 +8,7 @@ export interface RanOn {
   readonly device: string | undefined;
 }
 
-/** Runs as a record that can be read without this page: the setting, and what each run gave, token by token. */
+/** Record of runs, to be read without this page: the setting, and each run token by token. */
 export function toRunsRecord(setting: Setting, ranOn: RanOn, runs: readonly Run[]): string {
   const record = {
     program: "kvscope",

@@ -11,7 +11,9 @@ export const TIGHT: AccuracyKind = {
   texts: {
     title: "What does the prompt's compression cost?",
     about:
-      "The paper's first observation: tasks that reason over all of a long prompt suffer when prefill keeps too little of it. Here all of the output is kept, and less and less of the prompt.",
+      "The paper's first observation: tasks that reason over all of a long prompt suffer when " +
+      "prefill keeps too little of it. Here all of the output is kept, and less and less of the " +
+      "prompt.",
     result: "Accuracy against the prefill budget",
     budget: "Prefill budget",
     legend: [{ kind: "full", name: "full cache" }, ...TIGHT_FAMILIES],
@@ -66,5 +68,8 @@ function finding(measured: readonly Measured[]): string {
   if (whole === undefined || half === undefined || least === undefined) {
     return "";
   }
-  return `With the whole prompt ${percent(whole)} of the lines are right; with half of it ${percent(half)} at best, with an eighth ${percent(least)}.`;
+  return (
+    `With the whole prompt ${percent(whole)} of the lines are right; ` +
+    `with half of it ${percent(half)} at best, with an eighth ${percent(least)}.`
+  );
 }
