@@ -13,7 +13,7 @@ import "./ui/style.css";
 import "./ui/controls.css";
 import "./model/model.css";
 import "./views/prompt/results.css";
-import "./views/evaluation.css";
+import "./views/views.css";
 
 const page = new PageState();
 const prompt = new PromptView(page, fromFragment(location.hash), writeLink);
