@@ -26,17 +26,17 @@ export type {
   TraceProgram,
 } from "kvscope";
 export { requireWebGpu };
-/** Where a reader's model is: an address, a file on the hub, or files at hand. */
+/** Source of a model: an address, a file on the hub, or files at hand. */
 export type ModelSource = string | HubFile | readonly File[];
 export type FinishReason = ChatFinishReason;
 
-/** What one KV head holds. */
+/** Positions that one KV head holds. */
 export interface RetainedHead {
   readonly positions: readonly number[];
   readonly scores: readonly number[];
 }
 
-/** What to generate. */
+/** Text to generate: its prompt, its cache and its sampling. */
 export interface GenerateWish {
   readonly prompt: string;
   readonly cache: CacheOptions;
@@ -44,7 +44,7 @@ export interface GenerateWish {
   readonly temperature: number;
   readonly topP: number;
   readonly seed: number;
-  /** At every how many steps to tell what is retained; never, if nothing is said. */
+  /** Steps from one report of what is retained to the next; `undefined` for none. */
   readonly observeEvery: number | undefined;
 }
 
@@ -52,7 +52,7 @@ export interface GenerateWish {
 export interface GeneratedToken {
   readonly text: string;
   readonly kv: KvReport;
-  /** What each layer's heads hold, at the steps at which that was asked for. */
+  /** Positions that each layer's heads hold, at the steps that report them. */
   readonly retained?: readonly (readonly RetainedHead[])[];
 }
 
@@ -69,7 +69,7 @@ export interface RunUsage {
   readonly decodeTokensPerSecond: number;
 }
 
-/** How a run ended. */
+/** End of a run. */
 export interface Ended {
   readonly finish: FinishReason;
   /** Text that no token could be sure of before the end. */
@@ -120,17 +120,17 @@ function keptBy(fromStore: boolean, stored: boolean): string {
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
   readonly lost: Promise<DeviceLoss>;
-  /** What was loaded and where it runs, in a line. */
+  /** Shape of the model and where it runs, in a line. */
   readonly summary: string;
-  /** How large it is, and where it came from. */
+  /** Size of the model, and where it came from. */
   readonly origin: string;
   /** The adapter, as it calls itself. */
   readonly device: string;
-  /** Whether the processor stands in for a GPU. */
+  /** True if a CPU stands in for the GPU. */
   readonly slow: boolean;
   /** Its layers. */
   readonly layers: number;
-  /** Whether it was made for programs of the trace task, and for nothing else. */
+  /** True if it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
   readonly #engine: Engine;
 
@@ -163,7 +163,7 @@ export class LoadedModel {
     return this.#engine.trace.program(lines, seed);
   }
 
-  /** Whether each line of an answer to `program` is right. */
+  /** Grades each line of an answer to `program`. */
   grade(program: TraceProgram, answer: string): Promise<readonly boolean[]> {
     return this.#engine.trace.grade(program, answer);
   }

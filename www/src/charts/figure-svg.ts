@@ -1,7 +1,7 @@
 import type { Marker } from "../settings/policy-family.ts";
 import { escaped, round, svgOpening } from "./svg.ts";
 
-/** What a figure shows, in the units of its axes. */
+/** Figure, in the units of its axes. */
 export interface Figure {
   readonly title: string;
   readonly x: FigureAxis;
@@ -21,7 +21,7 @@ export interface Series {
   readonly name: string;
   /** One of the page's colours. */
   readonly colour: string;
-  /** How its points are marked; not at all, if nothing is said. */
+  /** Marker of its points; none without it. */
   readonly marker?: Marker;
   /** Another look for lines of another kind, such as `6 4`. */
   readonly dash?: string;
@@ -32,7 +32,7 @@ export interface Series {
 export interface FigureSize {
   readonly width: number;
   readonly height: number;
-  /** Whether the names of the series stand below. */
+  /** True if the names of the series stand below. */
   readonly legend: boolean;
 }
 

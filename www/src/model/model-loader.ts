@@ -14,7 +14,7 @@ import * as panel from "./model-panel.ts";
 import { readModelSource } from "./model-source.ts";
 import { findOfferedModels, type OfferedModel } from "./offered-models.ts";
 
-/** What the page does around a load. */
+/** Steps of the page around a load. */
 export interface LoadSteps {
   /** Takes the model as its setting names it, when its load begins. */
   readonly begin: (written: string) => void;

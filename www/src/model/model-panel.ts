@@ -19,7 +19,7 @@ const offeredList = element("offered-models", HTMLUListElement);
 const stored = element("stored", HTMLElement);
 const storedList = element("stored-models", HTMLUListElement);
 
-/** What the reader asks of the panel. */
+/** Requests that the reader makes in the panel. */
 export interface ModelWishes {
   readonly load: (source: ModelSource, written: string) => void;
   readonly loadOffered: (model: OfferedModel) => void;

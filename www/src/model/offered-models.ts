@@ -6,7 +6,7 @@ export interface OfferedModel {
   readonly bytes: number | undefined;
 }
 
-/** What `models.json` beside the page offers, the page's default first; it may be nothing. */
+/** Models that `models.json` beside the page offers, the default first; none without a file. */
 export async function findOfferedModels(): Promise<readonly OfferedModel[]> {
   try {
     const response = await fetch("./models.json");

@@ -3,11 +3,11 @@ import { oneOf, readFields, within, writeFields, type Reader, type Readers } fro
 import type { Share } from "./policy-family.ts";
 import { LENGTHS, type Programs } from "./program-setting.ts";
 
-/** What the page can show, each in a tab. */
+/** Views of the page, each in a tab. */
 export const VIEWS = ["prompt", "compare", "tight", "drift"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** Of the prompt, chosen at prefill. */
+/** Shares of the prompt that can be chosen at prefill. */
 export const CHOSEN_SHARES = ["12.5%", "25%", "50%"] as const satisfies readonly Share[];
 
 export const MOST_PROGRAMS = 1000;
@@ -16,10 +16,10 @@ export const MOST_SEED = 1_000_000;
 /** Setting of the views that evaluate policies: all that a reader can set, and a link carry. */
 export interface EvaluationSetting extends Programs {
   readonly view: View;
-  /** What is compared with the full cache, at which decode budgets. */
+  /** Policies to compare with the full cache, at each of the decode budgets. */
   readonly families: readonly FamilyId[];
   readonly budgets: readonly Share[];
-  /** How many of the prompt's positions are chosen at prefill, for the drift. */
+  /** Share of the prompt's positions that is chosen at prefill, for the drift. */
   readonly chosen: Share;
 }
 
@@ -33,7 +33,7 @@ export const DEFAULT_EVALUATION: EvaluationSetting = {
   chosen: "25%",
 };
 
-/** What replaces the default where the processor stands in for a GPU. */
+/** Values that replace the default where a CPU stands in for the GPU. */
 export const QUICK_EVALUATION = {
   programs: 1,
   families: ["slide", "adaptive", "h2o", "streamingllm"],

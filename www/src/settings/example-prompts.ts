@@ -56,7 +56,7 @@ December. The boat could not land and threw the post ashore in a barrel. In it w
 thermometers' certificates, a calendar painted by the painter, and a small brass beak from the \
 children, made to fit a heron.`;
 
-/** What there is time for where the processor stands in for a GPU. */
+/** Prompt that is short enough for a CPU that stands in for a GPU. */
 export const SHORT_PROMPT = `${STATION.split("\n\n").slice(0, 2).join("\n\n")}
 
 Retell this month at the station as a short story.`;

@@ -19,8 +19,8 @@ export const within =
   };
 
 /**
- * Fields of `setting` as an address's fragment: those that differ from the default, and whose value
- * has at most `longest` characters.
+ * Fields of `setting` as an address's fragment. Values that are the default are left out, and those
+ * of more than `longest` characters.
  */
 export function writeFields<Setting extends object>(
   setting: Setting,

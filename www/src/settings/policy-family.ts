@@ -7,7 +7,7 @@ export type Share = `${number}%`;
 export interface Family {
   readonly id: string;
   readonly name: string;
-  /** Which of the page's colours stands for its kind. */
+  /** Kind, which is also the name of its colour on the page. */
   readonly kind: Kind;
   readonly marker: Marker;
 }
@@ -43,7 +43,7 @@ export const FULL: MeasuredPolicy = {
 /** The most that the prompt's window takes, of budgets that have room for it. */
 const WINDOW = 8;
 
-/** What is kept of the prompt by `method` within a share of it. */
+/** Rules for what `method` keeps of the prompt, within a share of it. */
 export function ofPrompt(
   method: PrefillMethod,
   budget: Share,

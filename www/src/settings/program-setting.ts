@@ -1,10 +1,10 @@
 import type { TraceProgram } from "../engine.ts";
 import type { Setting } from "./setting.ts";
 
-/** How long programs can be, in lines. */
+/** Lengths of programs, in lines. */
 export const LENGTHS = [16, 32, 48] as const;
 
-/** Which programs to run: so many of one length, of seeds from the first on. */
+/** Programs to run: of one length, of consecutive seeds. */
 export interface Programs {
   readonly lines: number;
   readonly programs: number;

@@ -14,7 +14,7 @@ import { LENGTHS } from "./program-setting.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
 import { openWhereThereIsRoom } from "./settings-card.ts";
 
-/** What a program's value among the examples begins with. */
+/** Prefix of a program's value in the list of examples. */
 const PROGRAM = "program-";
 
 const form = element("setting-form", HTMLFormElement);
@@ -32,10 +32,10 @@ const PRESET_HINTS: Record<Preset, string> = {
 export class SettingForm {
   #setting: Setting;
   readonly #onChange: (setting: Setting) => void;
-  /** How many lines a prompt has that is a program, as far as that is known. */
+  /** Lines of a prompt that is a known program. */
   #linesOf: ((prompt: string) => number | undefined) | undefined;
 
-  /** `onProgram` is asked for a program of so many lines. */
+  /** `onProgram` gets the lines of the program to show. */
   constructor(
     setting: Setting,
     onChange: (setting: Setting) => void,
@@ -81,7 +81,7 @@ export class SettingForm {
     this.#explain();
   }
 
-  /** Whether everything in the form can be run. Points the reader to what can't. */
+  /** Checks that everything in the form can be run, and points the reader to what can't. */
   report(): boolean {
     if (!form.checkValidity()) {
       element("settings", HTMLDetailsElement).open = true;

@@ -4,7 +4,7 @@ import { keysOf } from "./keys.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
 export interface Setting {
-  /** Where the model is from, as written in the model's field; empty for the page's default. */
+  /** Source of the model, as written in its field; empty for the page's default. */
   readonly model: string;
   readonly prompt: string;
   readonly prefill: PrefillMethod;
@@ -23,7 +23,7 @@ export interface Setting {
   readonly temperature: number;
   readonly topP: number;
   readonly seed: number;
-  /** Whether the full cache runs beside SCOPE. */
+  /** True if the full cache runs beside SCOPE. */
   readonly full: boolean;
   /** A third policy beside them. */
   readonly third: ThirdPolicy;
@@ -107,7 +107,7 @@ export const DEFAULT_SETTING: Setting = {
   third: "none",
 };
 
-/** What replaces the default where the processor stands in for a GPU. */
+/** Values that replace the default where a CPU stands in for the GPU. */
 export const QUICK_SETTING: CacheSetting & Pick<Setting, "prompt"> = {
   ...PRESETS.quick,
   prompt: SHORT_PROMPT,

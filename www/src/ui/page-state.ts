@@ -2,17 +2,17 @@ import { isDeviceLost, type LoadedModel, type ModelSource } from "../engine.ts";
 import { hideProblem, showProblem } from "./problem-card.ts";
 import { describeError } from "./problem.ts";
 
-/** What the page is doing, as `html[data-state]` says for its style and its tests. */
+/** Phase that the page is in. `html[data-state]` tells it to style and tests. */
 export type Phase = "opening" | "empty" | "loading" | "ready" | "generating" | "failed" | "lost";
 
-/** State of the page: what it is doing, its one model, and the one run at a time that has it. */
+/** State of the page: its phase, its one model, and the one run that occupies it. */
 export class PageState {
   #phase: Phase = "opening";
   /** The loaded model, if there is one. */
   model: LoadedModel | undefined;
   /** The model's name, as the page shows it. */
   modelName = "";
-  /** Where the model is from, loaded or not yet. */
+  /** Source of the model, loaded or not yet. */
   source: ModelSource | undefined;
   #run: AbortController | undefined;
   readonly #listeners: ((line: string | undefined) => void)[] = [];
@@ -21,12 +21,12 @@ export class PageState {
     return this.#phase;
   }
 
-  /** Whether the model is there, and nothing runs on it. */
+  /** True if the model is there and nothing runs on it. */
   get free(): boolean {
     return this.#phase === "ready";
   }
 
-  /** Whether a run has the model. */
+  /** True while a run has the model, or has yet to notice that it was stopped. */
   get running(): boolean {
     return this.#run !== undefined;
   }

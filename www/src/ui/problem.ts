@@ -1,10 +1,10 @@
 import { KvscopeError, type DeviceLoss, type KvscopeErrorCode } from "kvscope";
 
-/** What the page says when something is in the way. */
+/** Text for a problem. */
 export interface ProblemText {
   readonly title: string;
   readonly message: string;
-  /** What the reader can do about it, a line each. */
+  /** Steps for the reader to take, a line each. */
   readonly advice: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import { download } from "./download.ts";
 
 const TYPES = { json: "application/json", csv: "text/csv", svg: "image/svg+xml" } as const;
 
-/** What a view's result can be taken away as. */
+/** Files that a view's result can be saved as. */
 export interface Takeaways {
   /** Nothing where there is no result yet. */
   readonly json: () => string | undefined;
@@ -29,7 +29,7 @@ export class ResultExports {
     });
   }
 
-  /** Whether there is something to take away. */
+  /** Enables the buttons, if there is `any` result to save. */
   enable(any: boolean): void {
     for (const button of this.#buttons) {
       button.disabled = !any;

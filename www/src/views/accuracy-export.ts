@@ -2,7 +2,7 @@ import type { EvaluationSetting } from "../settings/evaluation-setting.ts";
 import { argumentOf } from "../settings/policy-family.ts";
 import type { Measured } from "./accuracy-run.ts";
 
-/** What was measured, by which setting and on what. */
+/** Setting, model and adapter of a measurement. */
 export interface Ran {
   readonly setting: EvaluationSetting;
   readonly model: string;

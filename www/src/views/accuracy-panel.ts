@@ -1,14 +1,14 @@
 import type { Kind } from "../settings/policy-family.ts";
 import { create, element } from "../ui/dom.ts";
 
-/** What the panel of a view that measures says. */
+/** Texts of the panel of a view that measures accuracy. */
 export interface PanelTexts {
   readonly title: string;
   readonly about: string;
   readonly result: string;
-  /** What the budget is that tells a family's policies apart. */
+  /** Name of the budget that tells a family's policies apart. */
   readonly budget: string;
-  /** What each colour of the chart is. */
+  /** Meaning of each colour of the chart. */
   readonly legend: readonly { readonly kind: Kind; readonly name: string }[];
 }
 

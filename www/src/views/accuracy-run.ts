@@ -2,11 +2,11 @@ import type { LoadedModel } from "../engine.ts";
 import { cacheOf, type MeasuredPolicy, type Rules } from "../settings/policy-family.ts";
 import { answerTokens, type Programs } from "../settings/program-setting.ts";
 
-/** What one policy has come to, over the programs so far. As `kvscope eval trace` counts it. */
+/** Accuracy and bytes of one policy over the programs so far, as `kvscope eval trace` counts. */
 export class Measured {
   /** Programs that were answered. */
   answers = 0;
-  /** Of these, how many had each line right, from the first on. */
+  /** Programs that had each line right, from the first line on. */
   readonly rightByLine: number[] = [];
   /** The rules of the latest one. */
   rules: Rules | undefined;
@@ -61,9 +61,9 @@ export class Measured {
 
 /**
  * Runs every program under every policy, on the model's one device. All policies get a program
- * before any gets the next: every point of a chart is there soon, and becomes surer. `onChange` is
- * called before each run, and after the last. What was measured before `signal` or an error ended
- * it stays.
+ * before any gets the next, so that every point of a chart is there soon. `onChange` is called
+ * before each run, and after the last. What was measured before `signal` or an error ended it
+ * stays.
  */
 export async function measureAll(
   model: LoadedModel,

@@ -13,14 +13,14 @@ import { fillPanel, type PanelTexts } from "./accuracy-panel.ts";
 import { Measured, measureAll } from "./accuracy-run.ts";
 import type { EvaluationForm } from "./evaluation-form.ts";
 
-/** What makes a view that measures accuracy the one that it is. */
+/** Parts that differ between the views that measure accuracy. */
 export interface AccuracyKind {
-  /** What its elements' ids and its files' names begin with. */
+  /** Prefix of its elements' ids and its files' names. */
   readonly prefix: "compare" | "tight";
   readonly texts: PanelTexts;
   readonly policies: (setting: EvaluationSetting) => MeasuredPolicy[];
   readonly figure: (measured: readonly Measured[]) => Figure;
-  /** What came out, in a sentence or two. */
+  /** Result in a sentence or two. */
   readonly finding: (measured: readonly Measured[]) => string;
 }
 

@@ -57,7 +57,7 @@ export class EvaluationForm {
     return this.#setting;
   }
 
-  /** Whether everything in the form can be run. Points the reader to what can't. */
+  /** Checks that everything in the form can be run, and points the reader to what can't. */
   report(): boolean {
     if (!form.checkValidity()) {
       card.open = true;
@@ -122,7 +122,7 @@ function check(name: string, values: readonly string[]): void {
   }
 }
 
-/** What a box can't say for the whole of its group. */
+/** Requires one checked box of a group, which no box can require by itself. */
 function requireSome(name: string, message: string): void {
   const all = boxes(name);
   const none = all.every(({ checked }) => !checked);

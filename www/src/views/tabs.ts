@@ -4,7 +4,7 @@ import { element } from "../ui/dom.ts";
 const tab = (view: View): HTMLButtonElement => element(`tab-${view}`, HTMLButtonElement);
 const panel = (view: View): HTMLElement => element(`view-${view}`, HTMLElement);
 
-/** Has `onChoose` called when a tab is chosen, by click or by the arrow keys. */
+/** Calls `onChoose` when a tab is chosen, by click or by the arrow keys. */
 export function wireTabs(onChoose: (view: View) => void): void {
   VIEWS.forEach((view, index) => {
     tab(view).addEventListener("click", () => onChoose(view));

@@ -47,7 +47,7 @@ export class Views {
     return this.#form.setting.view;
   }
 
-  /** What a link carries of all this. */
+  /** Setting of these views, as a part of an address's fragment. */
   get fragment(): string {
     return toEvaluationFragment(this.#form.setting);
   }

@@ -57,7 +57,7 @@ function figure(measured: readonly Measured[]): Figure {
   };
 }
 
-/** What the full cache has right, and which policy has most right with little. */
+/** Sentences on the lines that the full cache has right, and on the best policy with few bytes. */
 function finding(measured: readonly Measured[]): string {
   const [full, ...others] = measured;
   if (full?.exact === undefined) {

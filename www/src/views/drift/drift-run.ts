@@ -1,7 +1,7 @@
 import type { CacheOptions, LoadedModel, RetainedHead } from "../../engine.ts";
 import { cacheOf, keepOutput, ofPrompt, type Share } from "../../settings/policy-family.ts";
 
-/** Where the most attended positions of one step lie; the three sum to 1. */
+/** Shares of one step's most attended positions, by where they lie; the three sum to 1. */
 export interface Drift {
   /** The share that was chosen at prefill. */
   readonly chosen: number;
@@ -19,13 +19,13 @@ export interface DriftStep {
   readonly layers: readonly Drift[];
 }
 
-/** What to run: a prompt, and how much of it is chosen. */
+/** Run to make: a prompt, and how much of it is chosen. */
 export interface DriftWish {
   readonly prompt: string;
   /** New tokens, at most. */
   readonly tokens: number;
   readonly share: Share;
-  /** At every how many steps to look. */
+  /** Steps from one look to the next. */
   readonly every: number;
 }
 
@@ -34,8 +34,8 @@ type Chosen = readonly (readonly ReadonlySet<number>[])[];
 
 /**
  * Runs a prompt under a full cache. Each step compares the positions that a head attends to most
- * with as many that it attended to most at the prompt's end, where SnapKV chooses. `onStep` gets
- * each comparison; `onPrompt` gets the prompt's tokens and how many of them are chosen.
+ * with those of the prompt's end, equally many. SnapKV chooses there. `onStep` gets each
+ * comparison; `onPrompt` gets the prompt's tokens and how many of them are chosen.
  */
 export async function measureDrift(
   model: LoadedModel,
@@ -74,7 +74,7 @@ export async function measureDrift(
   );
 }
 
-/** What every layer's heads hold once the prompt is in. */
+/** Positions that every layer's heads hold once the prompt is in. */
 async function observed(
   model: LoadedModel,
   prompt: string,

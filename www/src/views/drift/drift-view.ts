@@ -18,7 +18,7 @@ const MOST_READINGS = 2048;
 /** Rows of the table. */
 const ROWS = 8;
 
-/** How what is attended to most moves away from what was chosen at prefill. */
+/** The view Heavy-hitter drift: the most attended positions leave those chosen at prefill. */
 export class DriftView {
   readonly #page: PageState;
   readonly #form: EvaluationForm;

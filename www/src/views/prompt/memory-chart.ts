@@ -15,7 +15,7 @@ export class MemoryChart {
   readonly #legend: HTMLElement;
   #plot: uPlot | undefined;
   #runs: readonly Run[] = [];
-  /** What the plot's series were made for; where that changes the plot is made anew. */
+  /** Policies that the plot's series are for; the plot is made anew when they change. */
   #shape = "";
 
   constructor(host: HTMLElement, legend: HTMLElement) {

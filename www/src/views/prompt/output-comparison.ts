@@ -1,4 +1,4 @@
-/** How a text compares with the reference's. */
+/** Comparison of an output with the reference's. */
 export interface Comparison {
   /** Tokens that both begin with. */
   readonly sameTokens: number;
@@ -6,7 +6,7 @@ export interface Comparison {
   readonly sameCharacters: number;
   /** The share of the shorter output's tokens that come before the first difference, 0 to 1. */
   readonly agreement: number;
-  /** Whether a difference has been met. */
+  /** True once a difference has been met. */
   readonly differs: boolean;
 }
 

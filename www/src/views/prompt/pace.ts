@@ -2,7 +2,7 @@ import type { RunUsage } from "../../engine.ts";
 import type { Setting } from "../../settings/setting.ts";
 import type { Run } from "./run.ts";
 
-/** How fast this device ran the loaded model. */
+/** Speed at which this device ran the loaded model. */
 export interface Pace {
   readonly tokensPerCharacter: number;
   readonly prefillMsPerToken: number;
@@ -24,7 +24,7 @@ export function paceOf(runs: readonly Run[], prompt: string): Pace | undefined {
       };
 }
 
-/** How long so many runs of `setting` take at this pace, at most: a text may end before. */
+/** Most time that `runs` runs of `setting` take at this pace: a text may end before. */
 export function estimateMs(pace: Pace, { prompt, tokens }: Setting, runs: number): number {
   const promptTokens = prompt.length * pace.tokensPerCharacter;
   return runs * (promptTokens * pace.prefillMsPerToken + tokens * pace.decodeMsPerToken);

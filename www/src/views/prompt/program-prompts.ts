@@ -31,7 +31,7 @@ export class ProgramPrompts {
     return this.#program?.prompt === prompt ? this.#program : undefined;
   }
 
-  /** Makes the next program of so many lines. */
+  /** Makes the next program of this length. */
   async next(model: LoadedModel, lines: number): Promise<TraceProgram> {
     const seed = this.#program?.lines === lines ? this.#program.seed + 1 : 0;
     this.#program = await model.program(lines, seed);

@@ -186,7 +186,7 @@ export class PromptView {
     showRunStatus(this.#runs, this.#page.model !== undefined);
   }
 
-  /** Makes another program of so many lines the prompt. */
+  /** Makes another program of this length the prompt. */
   async #showProgram(lines: number): Promise<void> {
     const { model } = this.#page;
     if (model !== undefined) {

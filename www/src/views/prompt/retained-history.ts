@@ -1,6 +1,6 @@
 import type { RetainedHead } from "../../engine.ts";
 
-/** What one layer held at one step: by position, how many of its KV heads, and with which score. */
+/** Positions that one layer held at one step: how many of its KV heads, and with which score. */
 export interface LayerSnapshot {
   readonly heads: number;
   /** Heads that hold each position. */
@@ -9,7 +9,7 @@ export interface LayerSnapshot {
   readonly scores: Float32Array;
 }
 
-/** What every layer held at one step. */
+/** Positions that every layer held at one step. */
 export interface Snapshot {
   /** New tokens so far. */
   readonly step: number;

@@ -4,7 +4,7 @@ import { count } from "../../ui/format.ts";
 import { presence, type Snapshot } from "./retained-history.ts";
 import type { Run } from "./run.ts";
 
-/** What the cursor is at. */
+/** Cell of the picture that the cursor is at. */
 interface Cell {
   readonly layer: number;
   readonly position: number;
@@ -206,7 +206,7 @@ export class RetainedPicture {
   }
 }
 
-/** Whether and how the heads of a layer hold a position, at snapshot `index`. */
+/** Text on how the heads of a layer hold a position, at snapshot `index`. */
 function holdingOf({ snapshots }: Run, index: number, { layer, position }: Cell): string {
   const snapshot = snapshots[index];
   const { heads = 0, held, scores } = snapshot?.layers[layer] ?? {};

@@ -7,7 +7,7 @@ import { estimateMs, type Pace } from "./pace.ts";
 const plan = element("plan", HTMLElement);
 const shorten = element("shorten", HTMLButtonElement);
 
-/** What a processor can be asked for without a warning: characters of a prompt, and new tokens. */
+/** Most that a CPU is asked for without a warning: characters of a prompt, and new tokens. */
 const SHORT = { prompt: 1500, tokens: 128 };
 const LONG_MS = 120_000;
 
@@ -32,7 +32,7 @@ export function showPlan(setting: Setting, slow: boolean, pace: Pace | undefined
   shorten.hidden = !(slow && much);
 }
 
-/** Has `onShorten` called by the button that asks for less. */
+/** Calls `onShorten` when the button that asks for less is clicked. */
 export function wireShorten(onShorten: () => void): void {
   shorten.addEventListener("click", onShorten);
 }

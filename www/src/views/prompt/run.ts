@@ -21,14 +21,14 @@ export class Run {
   /** The text of each token; put together, the output. */
   readonly pieces: string[] = [];
   readonly memory: MemoryPoint[] = [];
-  /** What was retained, from its first steps to its last. */
+  /** Retained positions, from the first steps to the last. */
   readonly snapshots: Snapshot[] = [];
   /** The text of each of the prompt's tokens. */
   promptTokens: readonly string[] = [];
   kv: KvReport | undefined;
   usage: RunUsage | undefined;
   finish: FinishReason | undefined;
-  /** Which lines are right, where the prompt was a program. */
+  /** Grade of each line, if the prompt was a program. */
   grades: readonly boolean[] | undefined;
   problem: ProblemText | undefined;
   /** New tokens a second, measured here while the run goes on. */

@@ -1,7 +1,7 @@
 import type { Setting } from "../../settings/setting.ts";
 import type { Run } from "./run.ts";
 
-/** What the runs ran on. */
+/** Model and adapter that the runs ran on. */
 export interface RanOn {
   readonly model: string;
   /** The adapter; absent before a model is loaded. */

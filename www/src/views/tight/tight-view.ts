@@ -53,7 +53,7 @@ function figure(measured: readonly Measured[]): Figure {
   };
 }
 
-/** What is right with the whole prompt, with half of it and with the least. */
+/** Sentence on the lines right with the whole prompt, with half of it and with the least. */
 function finding(measured: readonly Measured[]): string {
   const best = (budget: string | undefined): number | undefined =>
     measured
