@@ -110,9 +110,11 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     stages.finish()
 }
 
+const LIBRARY: &str = "kvscope";
+const XTASK: &str = "xtask";
 // Each package by itself: together, cargo would give their common dependencies the features of
 // both, and build burn twice.
-const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
+const PACKAGES: [&str; 2] = [LIBRARY, XTASK];
 
 fn fmt(kit: &Kit) -> Result<()> {
     for manifest in ["Cargo.toml", fuzz::MANIFEST, train::MANIFEST] {
@@ -125,7 +127,7 @@ fn fmt(kit: &Kit) -> Result<()> {
 
 fn clippy(kit: &Kit) -> Result<()> {
     for package in PACKAGES {
-        let mut cargo = linted(kit);
+        let mut cargo = linted(kit, package);
         cargo.args([
             "test",
             "--no-run",
@@ -139,9 +141,12 @@ fn clippy(kit: &Kit) -> Result<()> {
     Ok(())
 }
 
-/// Cargo with clippy as the compiler of the workspace's own packages.
-fn linted(kit: &Kit) -> Command {
+/// Cargo for `package`, with clippy as the compiler of the workspace's own packages.
+fn linted(kit: &Kit, package: &str) -> Command {
     let mut cargo = kit.cargo();
+    if package == XTASK {
+        cargo.env("CARGO_TARGET_DIR", &kit.workspace.own_target);
+    }
     lint::add(&mut cargo);
     cargo
 }
@@ -151,7 +156,7 @@ fn browser_tests(cargo: &mut Command) -> &mut Command {
     cargo
         .args(["test", "--locked", "--profile", Profile::Quick.name()])
         // Without the command, whose program would have the module's name.
-        .args(["--package", "kvscope", "--no-default-features"])
+        .args(["--package", LIBRARY, "--no-default-features"])
         .args(["--target", TARGET, "--test", "browser"])
 }
 
@@ -193,7 +198,7 @@ fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
     for package in PACKAGES {
-        let mut cargo = linted(kit);
+        let mut cargo = linted(kit, package);
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
@@ -207,8 +212,8 @@ fn native(kit: &Kit) -> Result<()> {
 }
 
 fn doc(kit: &Kit) -> Result<()> {
-    let mut cargo = linted(kit);
-    cargo.args(["test", "--locked", "--doc", "--package", "kvscope"]);
+    let mut cargo = linted(kit, LIBRARY);
+    cargo.args(["test", "--locked", "--doc", "--package", LIBRARY]);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)
 }
@@ -235,12 +240,12 @@ fn browser(kit: &Kit) -> Result<()> {
 
 /// The page and the package; the browser's text is compared with the native command's on the same kind of adapter.
 fn npm_test(kit: &Kit) -> Result<()> {
-    let mut cargo = linted(kit);
+    let mut cargo = linted(kit, LIBRARY);
     cargo.args([
         "build",
         "--locked",
         "--package",
-        "kvscope",
+        LIBRARY,
         "--bin",
         "kvscope",
     ]);
