@@ -3,7 +3,12 @@
 #![no_main]
 
 mod common;
-#[path = "../../tests/gguf_file/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests of the crate use all of it"
+)]
+#[path = "../../tests/support/gguf_file/mod.rs"]
 mod gguf_file;
 
 use common::{Input, frugal, write_seeds};

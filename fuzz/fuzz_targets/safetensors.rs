@@ -4,7 +4,8 @@
 #![no_main]
 
 mod common;
-#[path = "../../tests/safetensors_file/mod.rs"]
+#[allow(dead_code, reason = "the tests of the crate use all of it")]
+#[path = "../../tests/support/safetensors_file/mod.rs"]
 mod safetensors_file;
 
 use common::{Input, frugal, write_seeds};

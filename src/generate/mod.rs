@@ -19,7 +19,7 @@
 //!
 //! A query sees the same slots in whatever chunk it comes, so the probabilities are the same; h2o's sums differ in the
 //! order of additions only. That the retained sets and the logits are those of the whole prompt at once is tested for every
-//! method in `tests/generate_chunks.rs`, and against recorded and plain implementations in the cache's own tests.
+//! method in `tests/native/generate/chunks.rs`, and against recorded and plain implementations in the cache's own tests.
 //!
 //! # Steps
 //!

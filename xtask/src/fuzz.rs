@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 
 use crate::child;
+use crate::lint;
 use crate::missing::Missing;
 use crate::setup::Kit;
 use crate::workspace::{Workspace, in_path, remove_folder, set};
@@ -79,7 +80,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the targets and gives the folder that they are in.
+/// Builds the targets, with lints, and gives the folder that they are in.
 fn build(kit: &Kit) -> Result<PathBuf> {
     let compiler = set("CXX").or_else(|| ["c++", "g++", "clang++"].into_iter().find_map(in_path));
     if !cfg!(windows) && compiler.is_none() {
@@ -93,29 +94,18 @@ fn build(kit: &Kit) -> Result<PathBuf> {
         .into());
     }
     let host = host()?;
-    let mut cargo = cargo(kit, "build", &host);
+    let mut cargo = kit.cargo();
+    lint::add(&mut cargo);
     cargo
+        .args(["build", "--locked", "--release", "--bins"])
+        .args(["--manifest-path", MANIFEST])
+        // With a target named, build scripts and macros are built without the flags.
+        .args(["--target", &host])
+        .env("CARGO_TARGET_DIR", target(kit))
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", COVERAGE);
     child::run(&mut cargo)?;
     Ok(target(kit).join(host).join("release"))
-}
-
-/// Lints the targets, and the readers as they are without the rest of kvscope.
-pub fn clippy(kit: &Kit) -> Result<()> {
-    let mut cargo = cargo(kit, "clippy", &host()?);
-    child::run(cargo.args(["--", "-D", "warnings"]))
-}
-
-fn cargo(kit: &Kit, command: &str, host: &str) -> Command {
-    let mut cargo = kit.cargo();
-    cargo
-        .args([command, "--locked", "--release", "--bins"])
-        .args(["--manifest-path", MANIFEST])
-        // With a target named, build scripts and macros are built without the flags.
-        .args(["--target", host])
-        .env("CARGO_TARGET_DIR", target(kit));
-    cargo
 }
 
 fn target(kit: &Kit) -> PathBuf {

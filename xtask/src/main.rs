@@ -6,6 +6,7 @@ mod contributors;
 mod demo;
 mod descendants;
 mod fuzz;
+mod lint;
 mod missing;
 mod module;
 mod setup;

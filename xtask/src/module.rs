@@ -31,10 +31,25 @@ impl Profile {
 
 /// Builds `pkg/wasm`. `finish` is given the folder before it is put in its place.
 pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let cargo = kit.wasm()?.cargo(&kit.workspace, &[])?;
+    build_by(cargo, kit, profile, finish)
+}
+
+/// Builds `pkg/wasm` for tests, with lints.
+pub fn build_linted(kit: &Kit) -> Result<()> {
+    let cargo = kit.wasm()?.linted(&kit.workspace, &[])?;
+    build_by(cargo, kit, Profile::Quick, |_| Ok(()))
+}
+
+fn build_by(
+    mut cargo: Command,
+    kit: &Kit,
+    profile: Profile,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     let workspace = &kit.workspace;
     let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
     drop_another_checkouts(kit, profile)?;
-    let mut cargo = kit.wasm()?.cargo(workspace)?;
     cargo.args([
         "build",
         "--locked",
@@ -66,13 +81,13 @@ pub const FILE: &str = "kvscope_bg.wasm";
 
 /// Checkouts share the target folder, where a module's name has no hash in it: another checkout's would be taken for this
 /// one's, because cargo looks only whether it has ever built this one.
-fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
+pub fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
     let owner = built(kit, profile).join("kvscope.checkout");
     let own = kit.workspace.root.display().to_string();
     if fs::read_to_string(&owner).is_ok_and(|owner| owner == own) {
         return Ok(());
     }
-    let mut clean = kit.wasm()?.cargo(&kit.workspace)?;
+    let mut clean = kit.wasm()?.cargo(&kit.workspace, &[])?;
     clean.args(["clean", "--quiet", "--locked", "--package", "kvscope"]);
     clean.args(["--target", TARGET, "--profile", profile.name()]);
     child::run(&mut clean)?;

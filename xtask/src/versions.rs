@@ -16,8 +16,8 @@ pub struct Tool {
     pub opt_level: &'static str,
 }
 
-/// Reads and writes the glue between WebAssembly and JavaScript. The crate's `wasm-bindgen`
-/// dependency must be this very release.
+/// Reads and writes the glue between WebAssembly and JavaScript, and runs tests in a browser. The
+/// crate's `wasm-bindgen` dependency must be this very release.
 pub const WASM_BINDGEN: Tool = Tool {
     package: "wasm-bindgen-cli",
     program: "wasm-bindgen",
@@ -26,15 +26,6 @@ pub const WASM_BINDGEN: Tool = Tool {
     default_features: true,
     // It goes over a module of many megabytes each time.
     opt_level: "1",
-};
-
-pub const WASM_PACK: Tool = Tool {
-    package: "wasm-pack",
-    program: "wasm-pack",
-    version: "0.15.1",
-    why: "it runs the crate's own tests inside a browser",
-    default_features: true,
-    opt_level: "0",
 };
 
 pub const CARGO_DENY: Tool = Tool {

@@ -14,6 +14,8 @@ pub struct Workspace {
     pub cache: PathBuf,
     /// Cargo's build folder, outside the checkout so that a fresh clone does not build burn again.
     pub target: PathBuf,
+    /// The build folder that this program lies in, where what it is built from is built already.
+    pub own_target: PathBuf,
 }
 
 impl Workspace {
@@ -30,10 +32,11 @@ impl Workspace {
                 .join("kvscope"),
         };
         let target = set("CARGO_TARGET_DIR").unwrap_or_else(|| cache.join("target"));
-        let from_root = |path: PathBuf| root.join(path);
+        let target = root.join(target);
         Ok(Self {
-            cache: from_root(cache),
-            target: from_root(target),
+            cache: root.join(cache),
+            own_target: own_target().unwrap_or_else(|| target.clone()),
+            target,
             root,
         })
     }
@@ -69,6 +72,16 @@ impl Workspace {
         };
         self.root.join("node_modules").join(".bin").join(name)
     }
+}
+
+/// The folder above `debug`, which cargo has built this program into. None on Windows, where a
+/// program that runs can't be built anew.
+fn own_target() -> Option<PathBuf> {
+    let program = env::current_exe().ok().filter(|_| !cfg!(windows))?;
+    let debug = program.parent()?;
+    debug
+        .ends_with("debug")
+        .then(|| debug.parent().map(Path::to_path_buf))?
 }
 
 /// A path named by the environment; an empty value is none.

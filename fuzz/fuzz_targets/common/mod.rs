@@ -1,6 +1,6 @@
 //! What the targets have in common: an input's parts, the seeds, and the bound on memory.
 
-#[path = "../../../tests/counting/mod.rs"]
+#[path = "../../../tests/support/counting.rs"]
 pub mod counting;
 
 use std::path::PathBuf;

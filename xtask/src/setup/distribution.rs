@@ -40,10 +40,6 @@ impl Distribution {
         self.programs().join("cargo")
     }
 
-    pub fn clippy(&self) -> PathBuf {
-        self.programs().join("cargo-clippy")
-    }
-
     /// Keeps `command` from using another Rust, and gives it this one's linker.
     pub fn only(&self, command: &mut Command) {
         for variable in [
@@ -187,7 +183,7 @@ fn write_programs(root: &Path) -> Result<()> {
         fs::set_permissions(&part, fs::Permissions::from_mode(0o755))?;
         fs::rename(&part, &path)?;
     }
-    for name in ["cargo", "cargo-clippy", "clippy-driver"] {
+    for name in ["cargo", "clippy-driver"] {
         let link = programs.join(name);
         if fs::symlink_metadata(&link).is_err() {
             symlink(Path::new("/usr/bin").join(name), link)?;

@@ -20,7 +20,7 @@ pub use self::browser::Browser;
 pub use self::model::Model;
 pub use self::vulkan::Vulkan;
 pub use self::wasm_target::{TARGET, WasmRust};
-use crate::versions::{CARGO_DENY, Tool, WASM_BINDGEN, WASM_PACK};
+use crate::versions::{CARGO_DENY, Tool, WASM_BINDGEN};
 use crate::workspace::Workspace;
 
 /// What the commands work with. Each part is got when it is first asked for, so that a command
@@ -113,7 +113,6 @@ impl Kit {
         let steps = [
             self.wasm().map(|_| ()),
             self.tool_built(&WASM_BINDGEN).map(|_| ()),
-            self.tool_built(&WASM_PACK).map(|_| ()),
             self.tool_built(&CARGO_DENY).map(|_| ()),
             tools::remove_builds(&self.workspace),
             self.npm(),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::distribution::{self, Distribution};
 use super::{already, doing};
 use crate::child;
+use crate::lint;
 use crate::missing::Missing;
 use crate::workspace::{Workspace, in_path};
 
@@ -26,38 +27,12 @@ pub enum WasmRust {
 }
 
 impl WasmRust {
-    pub fn cargo(&self, workspace: &Workspace) -> Result<Command> {
-        let program = match self {
+    /// Cargo with this Rust; what it starts finds `programs`.
+    pub fn cargo(&self, workspace: &Workspace, programs: &[PathBuf]) -> Result<Command> {
+        let mut command = Command::new(match self {
             Self::Active => PathBuf::from("cargo"),
             Self::Distribution(distribution) => distribution.cargo(),
-        };
-        self.ready(Command::new(program), workspace, &[])
-    }
-
-    pub fn clippy(&self, workspace: &Workspace) -> Result<Command> {
-        match self {
-            Self::Active => {
-                let mut command = self.cargo(workspace)?;
-                command.arg("clippy");
-                Ok(command)
-            }
-            Self::Distribution(distribution) => {
-                // Cargo would look for its subcommand among the user's programs first and find
-                // another release's.
-                let mut command = Command::new(distribution.clippy());
-                command.arg("clippy").env("SYSROOT", distribution.root());
-                self.ready(command, workspace, &[])
-            }
-        }
-    }
-
-    /// Lets `command` find this Rust, and `programs` besides.
-    pub fn ready(
-        &self,
-        mut command: Command,
-        workspace: &Workspace,
-        programs: &[PathBuf],
-    ) -> Result<Command> {
+        });
         let mut folders: Vec<PathBuf> = Vec::new();
         if let Self::Distribution(distribution) = self {
             folders.push(distribution.programs());
@@ -74,6 +49,17 @@ impl WasmRust {
             .current_dir(&workspace.root)
             .env("PATH", path)
             .env("CARGO_TARGET_DIR", &workspace.target);
+        Ok(command)
+    }
+
+    /// [`Self::cargo`] with clippy as the compiler of the workspace's own packages.
+    pub fn linted(&self, workspace: &Workspace, programs: &[PathBuf]) -> Result<Command> {
+        let mut command = self.cargo(workspace, programs)?;
+        lint::add(&mut command);
+        if let Self::Distribution(distribution) = self {
+            // Clippy is no script that says where its standard libraries are.
+            command.env("SYSROOT", distribution.root());
+        }
         Ok(command)
     }
 }
