@@ -1,4 +1,4 @@
-//! Nothing that comes in from outside makes the cache panic: configurations, tensors, calls in the wrong order.
+//! No outside input makes the cache panic: configurations, tensors, calls in the wrong order.
 
 #![cfg(not(target_family = "wasm"))]
 

@@ -1,4 +1,4 @@
-//! What Ctrl-C does to the command.
+//! Effects of Ctrl-C on the command.
 
 #![cfg(all(unix, feature = "command"))]
 

@@ -1,4 +1,5 @@
-//! Choosing tokens: against a plain implementation that sorts everything, known answers, and the distribution itself.
+//! Sampling against a plain implementation that sorts everything, known answers, and the
+//! distribution itself.
 
 #![cfg(not(target_family = "wasm"))]
 

@@ -1,4 +1,4 @@
-//! Tokenizers in GGUF files that are wrong: an error that names the key and its place, never a panic.
+//! Damaged tokenizers in GGUF files: an error that names the key and its place, never a panic.
 
 #![cfg(not(target_family = "wasm"))]
 

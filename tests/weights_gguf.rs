@@ -1,4 +1,4 @@
-//! GGUF files that are right: what was written is what is read, in whatever pieces it comes.
+//! Valid GGUF files: read as written, for all cuts into pieces.
 
 #![cfg(not(target_family = "wasm"))]
 
