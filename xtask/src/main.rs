@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything that is done to this repository is one of these commands.
+//! `cargo xtask`: all work on this repository is one of these commands.
 
 mod bench;
 mod child;

@@ -2,17 +2,16 @@
 
 /// A command-line tool that cargo can build and install.
 pub struct Tool {
-    /// Its crate, on crates.io.
+    /// Name of its crate, on crates.io.
     pub package: &'static str,
-    /// The program that says `NAME VERSION` to `--version`.
+    /// Program that prints `NAME VERSION` for `--version`.
     pub program: &'static str,
     pub version: &'static str,
-    /// What it is for, as the end of "needed because ...".
+    /// Purpose of it, as the end of "needed because ...".
     pub why: &'static str,
-    /// Left out of the tool's own features: what they bring is not used here and takes long to
-    /// build.
+    /// Keeps the tool's default features; left out if unused here and slow to build.
     pub default_features: bool,
-    /// Of rustc, for it and all that it is built from.
+    /// rustc's optimisation level, for it and its dependencies.
     pub opt_level: &'static str,
 }
 
@@ -24,7 +23,7 @@ pub const WASM_BINDGEN: Tool = Tool {
     version: "0.2.130",
     why: "it writes the JavaScript and the types around the WebAssembly module",
     default_features: true,
-    // It goes over a module of many megabytes each time.
+    // It processes a module of many megabytes each time.
     opt_level: "1",
 };
 

@@ -1,4 +1,4 @@
-//! Where things are: the checkout, and the cache that outlives it.
+//! Paths of the checkout, and of the cache that outlives it.
 
 use std::env;
 use std::io::ErrorKind;
@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 pub struct Workspace {
     /// The checkout.
     pub root: PathBuf,
-    /// What is built once a machine: `KVSCOPE_CACHE`, else `.cache/kvscope` in the user's home.
+    /// Folder of builds shared per machine: `KVSCOPE_CACHE`, else `.cache/kvscope` in the user's
+    /// home.
     pub cache: PathBuf,
     /// Cargo's build folder, outside the checkout so that a fresh clone does not build burn again.
     pub target: PathBuf,
@@ -41,12 +42,12 @@ impl Workspace {
         })
     }
 
-    /// Where `cargo install` puts the tools.
+    /// Folder that `cargo install` puts the tools into.
     pub fn tools(&self) -> PathBuf {
         self.cache.join("tools")
     }
 
-    /// The cache's folder, made if it was not there.
+    /// The cache's folder, created if missing.
     pub fn cache_made(&self) -> Result<&Path> {
         std::fs::create_dir_all(&self.cache)
             .with_context(|| format!("{} can't be made", self.cache.display()))?;
@@ -91,7 +92,7 @@ pub fn set(variable: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// The program called `name` that a shell would start.
+/// The program `name` that a shell would start.
 pub fn in_path(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?)

@@ -1,4 +1,4 @@
-//! Where in a Markdown file results go.
+//! The place of results in a Markdown file.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,9 @@ use clap::Args;
 
 #[derive(Args)]
 pub struct ReadmeArguments {
-    /// Markdown file for the tables, such as docs/quality.md; they replace the text between <!-- NAME --> and
-    /// <!-- /NAME -->, where NAME is --section. `eval fidelity` also writes its plot, NAME.svg, beside the file
+    /// Markdown file for the tables, such as docs/quality.md; they replace the text between <!--
+    /// NAME --> and <!-- /NAME -->, where NAME is --section. `eval fidelity` also writes its plot,
+    /// NAME.svg, beside the file
     #[arg(long, value_name = "PATH")]
     readme: Option<PathBuf>,
     /// Section of --readme; `trace` or `fidelity` by default
@@ -23,7 +24,7 @@ impl ReadmeArguments {
     }
 }
 
-/// A word, of which a file's name can be made too.
+/// A word that can also be part of a file name.
 fn section(text: &str) -> Result<String, String> {
     let plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
     if text.is_empty() || !text.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Nothing that comes in from outside makes the cache panic: configurations, tensors, calls in the wrong order.
+//! No outside input makes the cache panic: configurations, tensors, calls in the wrong order.
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{

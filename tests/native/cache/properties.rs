@@ -1,4 +1,4 @@
-//! What must hold whatever the rules, the lengths and the numbers.
+//! Properties that hold for all rules, lengths and numbers.
 
 use burn::tensor::Tensor;
 use kvscope::cache::{CacheType, DecodeStrategy, ScopeCache};

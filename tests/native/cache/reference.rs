@@ -1,4 +1,5 @@
-//! The retained sets and attention outputs of the published implementation, recorded step by step, against the cache's.
+//! Retained sets and attention outputs of the published implementation, recorded step by step,
+//! against the cache's.
 //!
 //! `KVSCOPE_FIXTURES` names the folder with the records, by default `../shared/fixtures`.
 

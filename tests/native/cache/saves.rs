@@ -1,4 +1,4 @@
-//! Saved caches: what comes back from damaged, forged or meaningless bytes is an error, or a cache that works.
+//! Saved caches: damaged, forged or meaningless bytes give an error, or a cache that works.
 
 use burn::tensor::Device;
 use kvscope::cache::ScopeCache;

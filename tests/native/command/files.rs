@@ -1,4 +1,4 @@
-//! The command with tiny models on disk, in every way that models come.
+//! The command with tiny models on disk, in every form of files.
 
 use std::fs;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! What Ctrl-C does to the command.
+//! Effects of Ctrl-C on the command.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

@@ -1,4 +1,4 @@
-//! The command as its users run it, without a model.
+//! The command line without a model.
 
 use std::process::{Command, Output};
 

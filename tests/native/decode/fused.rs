@@ -1,5 +1,6 @@
-//! The fused kernels of a decode step against tensor operations on the same device: for every architecture, format, policy
-//! and way of sharing out the work, the same logits, the same slots retained, the same memory.
+//! The fused kernels of a decode step against tensor operations on the same device. For every
+//! architecture, format, policy and tuning: the same logits, the same retained slots, the same
+//! memory.
 
 use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,

@@ -1,4 +1,4 @@
-//! A decode step's products, in every way of sharing out their work, against sums in f64; and the choice among the ways.
+//! A decode step's products, in every tuning, against sums in f64; and the choice of a tuning.
 
 use kvscope::device::Readback;
 use kvscope::formats::BlockFormat;

@@ -1,5 +1,5 @@
-//! The retained sets and attention outputs of the published implementation, recorded step by step, against those of the
-//! fused kernels of a decode step; the prompts are by the prompt's kernels.
+//! Retained sets and attention outputs of the published implementation, recorded step by step,
+//! against those of the fused kernels. The prompts run on the prompt's kernels.
 //!
 //! `KVSCOPE_FIXTURES` names the folder with the records, by default `../shared/fixtures`.
 

@@ -1,4 +1,4 @@
-//! Comparing policies with the full cache, all of them at once, against doing it one by one.
+//! Policies compared with the full cache all at once, against one by one.
 
 use std::ops::ControlFlow;
 

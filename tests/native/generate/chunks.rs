@@ -1,5 +1,5 @@
-//! A prompt in chunks leaves the same cache, and is followed by the same tokens, as the prompt in one piece, whatever the
-//! prefill method and on every device.
+//! A prompt in chunks leaves the same cache and gives the same tokens as in one piece, for every
+//! prefill method and device.
 
 use std::ops::ControlFlow;
 

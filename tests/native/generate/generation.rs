@@ -1,4 +1,4 @@
-//! The loop over a model that says what it is told to: what ends it, what is reported, what is left after an end.
+//! The loop over a scripted model: its ends, its reports, and the state after an end.
 
 use std::ops::ControlFlow;
 

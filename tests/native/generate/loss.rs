@@ -1,4 +1,4 @@
-//! A device that is lost in the middle of a generation.
+//! Device loss in the middle of a generation.
 
 use kvscope::cache::ScopeCacheConfig;
 use kvscope::device::{Gpu, GpuOptions};

@@ -1,4 +1,5 @@
-//! Prompts of every length that chunks make special, and generations beyond the model's context, on a tiny model.
+//! Prompts of every length that is special to chunks, and generations beyond the model's context,
+//! on a tiny model.
 
 use burn::tensor::Device;
 use kvscope::Error;

@@ -1,4 +1,5 @@
-//! Choosing tokens: against a plain implementation that sorts everything, known answers, and the distribution itself.
+//! Sampling against a plain implementation that sorts everything, known answers, and the
+//! distribution itself.
 
 use kvscope::generate::{GenerateError, Sampler, SamplingConfig};
 use proptest::prelude::*;

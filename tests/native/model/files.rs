@@ -1,4 +1,4 @@
-//! Files whose tensors are not those of their configuration, and calls that don't fit a model.
+//! Files whose tensors do not match their configuration, and calls that do not fit a model.
 
 use burn::tensor::Device;
 use kvscope::formats::BlockFormat;

@@ -1,4 +1,4 @@
-//! The real model against what another implementation, in f32, recorded of it.
+//! The real model against records of another implementation in f32.
 //!
 //! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every `ref_*.json` in it is
 //! tested. The model is the one that `cargo xtask model` fetches.

@@ -1,5 +1,5 @@
-//! Tiny models of every architecture and in every block format against the plain computation, on the CPU and on the WebGPU
-//! device.
+//! Tiny models of every architecture and in every block format against the plain computation, on
+//! the CPU and on the WebGPU device.
 
 use burn::tensor::Device;
 use kvscope::cache::CacheType;

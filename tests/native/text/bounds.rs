@@ -1,4 +1,4 @@
-//! Templates and texts that ask for more than anybody has: errors, and soon.
+//! Templates and texts beyond the limits: errors, and soon.
 
 use kvscope::text::{Controls, MAX_TEMPLATE_BYTES, MAX_TEXT_BYTES, Message, TextError, Tokenizer};
 

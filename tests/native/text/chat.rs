@@ -1,4 +1,4 @@
-//! Chat templates: what Jinja itself recorded, and that no message becomes a control token.
+//! Chat templates against Jinja's recorded output; no message becomes a control token.
 
 use kvscope::text::{Date, Message, TextError, Tokenizer};
 use proptest::prelude::*;

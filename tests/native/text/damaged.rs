@@ -1,4 +1,4 @@
-//! Tokenizers in GGUF files that are wrong: an error that names the key and its place, never a panic.
+//! Damaged tokenizers in GGUF files: an error that names the key and its place, never a panic.
 
 use kvscope::text::{Controls, TextError};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Text from tokens as they come is the text of all of them.
+//! Text of tokens one by one equals the text of all of them.
 
 use kvscope::generate::Spelling;
 use kvscope::text::{Detokenizer, Tokenizer};

@@ -1,4 +1,4 @@
-//! Hugging Face's files: the same tokens as from GGUF, and errors for what is wrong with them.
+//! Hugging Face's files: the same tokens as from GGUF, and errors for invalid ones.
 
 use kvscope::text::{Controls, Detokenizer, Message, TextError, Tokenizer};
 use proptest::prelude::*;

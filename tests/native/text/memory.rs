@@ -1,4 +1,4 @@
-//! What a large vocabulary takes, and that all of it is given back: measured with an allocator that counts.
+//! Memory of a large vocabulary, all of it freed at the end: measured with a counting allocator.
 
 use kvscope::text::{Controls, Tokenizer};
 

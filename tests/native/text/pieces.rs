@@ -1,4 +1,4 @@
-//! SentencePiece vocabularies: what SentencePiece itself recorded, and a slow, plain implementation.
+//! SentencePiece vocabularies against SentencePiece's records and a slow, plain implementation.
 
 use kvscope::text::{Controls, Detokenizer};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! The real model's tokenizer and template against what another implementation recorded.
+//! The real model's tokenizer and template against records of another implementation.
 //!
 //! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every `ref_*.json` in it is
 //! tested. The model is the one that `cargo xtask model` fetches.

@@ -18,11 +18,11 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 const STEP: &str = "wasm32 target";
 const WHY: &str = "the browser runs the crate as WebAssembly";
 
-/// Which Rust compiles for the browser.
+/// Rust that compiles for the browser.
 pub enum WasmRust {
-    /// The one that this checkout is built with anyway.
+    /// This checkout's own toolchain.
     Active,
-    /// The distribution's, with a standard library that was built from its sources.
+    /// The distribution's, with a standard library built from its sources.
     Distribution(Distribution),
 }
 
@@ -134,12 +134,12 @@ fn active_sysroot(workspace: &Workspace) -> Result<PathBuf> {
     Ok(PathBuf::from(printed.trim()))
 }
 
-/// Where a sysroot keeps what it links into a program for wasm32.
+/// Folder of the libraries that a sysroot links into a program for wasm32.
 pub fn library_folder(sysroot: &Path) -> PathBuf {
     sysroot.join("lib").join("rustlib").join(TARGET).join("lib")
 }
 
-/// Whether all of the standard library is there that the crate and its tests are linked with.
+/// Returns whether all of the standard library that the crate and its tests link is there.
 pub fn has_standard_library(sysroot: &Path) -> bool {
     const CRATES: [&str; 6] = ["core", "alloc", "std", "panic_abort", "proc_macro", "test"];
     let Ok(entries) = std::fs::read_dir(library_folder(sysroot)) else {

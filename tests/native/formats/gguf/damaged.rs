@@ -1,4 +1,4 @@
-//! Right files that were cut or changed somewhere: an error or other contents, never a panic.
+//! Valid files, cut or changed somewhere: an error or other contents, never a panic.
 
 use kvscope::formats::gguf::GgufSlice;
 use proptest::prelude::*;

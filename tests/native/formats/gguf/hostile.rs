@@ -1,4 +1,4 @@
-//! GGUF files that are wrong: malformed, truncated or hostile ones give an error that says where, never a panic.
+//! Malformed, truncated and hostile GGUF files: an error that says where, never a panic.
 
 use kvscope::formats::gguf::{GgufReader, MAX_HEADER_BYTES};
 

@@ -1,4 +1,4 @@
-//! What a file announces takes no memory, only what it delivers does: measured with an allocator that counts.
+//! Announced bytes take no memory, only delivered ones do: measured with a counting allocator.
 
 use kvscope::formats::gguf::{GgufEvent, GgufReader};
 

@@ -1,4 +1,4 @@
-//! In whatever pieces a file comes, what was written is what is read.
+//! A file reads as written, for all cuts into pieces.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! GGUF files that are right: what was written is what is read, in whatever pieces it comes.
+//! Valid GGUF files: read as written, for all cuts into pieces.
 
 use kvscope::formats::gguf::{
     GgufEvent, GgufSlice, Metadata, MetadataArray, MetadataValue, read_gguf,

@@ -1,4 +1,4 @@
-//! Configurations: those of known models, those that are refused, and whatever a file may say.
+//! Configurations of known models, refused ones, and arbitrary ones.
 
 mod hostile;
 mod known;
