@@ -2,7 +2,7 @@
 //! and the fastest of several others. Their input may already be quantised. They neither norm it
 //! nor hand results on.
 
-use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
+use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
 use kvscope::kernels::BoundBuffer;
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};

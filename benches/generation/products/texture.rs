@@ -2,7 +2,7 @@
 //! use one. An adapter on a CPU loads a texel as one vector, but a buffer word by word.
 
 use kvscope::device::Gpu;
-use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
+use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, machine, ours};
