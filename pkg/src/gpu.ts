@@ -48,12 +48,19 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
 export function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
   // A field that is undefined means the default, as everywhere in JavaScript; the conversion would
   // refuse it.
-  const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries(wishes).filter(([, value]) => value !== undefined),
+  );
   try {
     return WasmGpu.open(given);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new KvscopeError("invalid-argument", `options: ${problem}`, { argument: "options" }, { cause });
+    throw new KvscopeError(
+      "invalid-argument",
+      `options: ${problem}`,
+      { argument: "options" },
+      { cause },
+    );
   }
 }
 
@@ -138,11 +145,15 @@ export class Gpu implements Disposable {
 
 function deviceLost(loss: DeviceLoss): KvscopeError {
   const why = loss.message === "" ? loss.reason : loss.message;
-  return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, { ...loss });
+  return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, {
+    ...loss,
+  });
 }
 
 function requireFloat32(name: string, value: unknown): void {
   if (!(value instanceof Float32Array)) {
-    throw new KvscopeError("invalid-argument", `${name} must be a Float32Array`, { argument: name });
+    throw new KvscopeError("invalid-argument", `${name} must be a Float32Array`, {
+      argument: name,
+    });
   }
 }

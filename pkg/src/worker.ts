@@ -1,4 +1,10 @@
-import { grade_trace, trace_program, type RetainedLayers, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
+import {
+  grade_trace,
+  trace_program,
+  type RetainedLayers,
+  type WasmEngine,
+  type WasmGpu,
+} from "../wasm/kvscope.js";
 import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, KvscopeError, toErrorRecord } from "./error.js";
 import { requestGpu } from "./gpu.js";
@@ -8,7 +14,12 @@ import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./prot
 import { requireWebGpu } from "./support.js";
 
 /** Codes of failures that a lost device may have caused. */
-const OF_THE_GPU = new Set<KvscopeErrorCode>(["gpu-failure", "logits-read", "cache-read", "logits-invalid"]);
+const OF_THE_GPU = new Set<KvscopeErrorCode>([
+  "gpu-failure",
+  "logits-read",
+  "cache-read",
+  "logits-invalid",
+]);
 const LOSS_NEWS_MS = 20_000;
 
 /** A worker's scope, absent from TypeScript's types of a page. */
@@ -118,7 +129,11 @@ function notLoaded(): KvscopeError {
 async function lossNews(): Promise<void> {
   const row = Float32Array.of(1);
   const computes = async (): Promise<boolean> =>
-    gpu === undefined || gpu.rms_norm(row, row, 1).then(() => true, () => false);
+    gpu === undefined ||
+    gpu.rms_norm(row, row, 1).then(
+      () => true,
+      () => false,
+    );
   // The first answer may be an earlier error, not yet reported.
   if ((await computes()) || (await computes())) {
     return;
@@ -128,7 +143,11 @@ async function lossNews(): Promise<void> {
   });
 }
 
-async function answer<Name extends CallName>(id: number, call: Name, argument: Calls[Name]["argument"]): Promise<void> {
+async function answer<Name extends CallName>(
+  id: number,
+  call: Name,
+  argument: Calls[Name]["argument"],
+): Promise<void> {
   try {
     const result = await handlers[call](argument, (event) => send({ id, event }), id);
     send({ id, result });
