@@ -90,7 +90,7 @@ pub fn render(
         packed => sizes.packed,
         quad => if sizes.packed { "vec2<u32>" } else { "vec4<f32>" },
         oct => if sizes.packed { "vec4<u32>" } else { "vec4<f32>" },
-        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
+        scale => format!("{:e}", sizes.scale),
         split => SPLIT,
         partial => sizes.partial(),
         part => PART,
