@@ -2,6 +2,8 @@
 
 mod builder;
 #[cfg(not(target_family = "wasm"))]
+mod disk;
+#[cfg(not(target_family = "wasm"))]
 mod files;
 #[cfg(not(target_family = "wasm"))]
 mod folder;
