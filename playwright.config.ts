@@ -4,14 +4,15 @@ export default defineConfig({
   forbidOnly: "CI" in process.env,
   outputDir: "test-results",
   reporter: "list",
-  // The GPU of these tests is a software adapter: two pages at once share the processor and gain nothing.
+  // The GPU of these tests is a software adapter: two pages at once share the processor and gain
+  // nothing.
   workers: 1,
   timeout: 120_000,
   expect: { timeout: 60_000 },
   projects: [
     { name: "e2e", testDir: "tests/e2e" },
     { name: "package", testDir: "tests/package", timeout: 300_000 },
-    // Not a test: `cargo xtask bench --browser` runs it, for as long as it takes.
+    // Not a test: `cargo xtask bench --browser` runs it, without a time limit.
     { name: "bench", testDir: "tests/bench", timeout: 0 },
   ],
   use: {
@@ -19,7 +20,7 @@ export default defineConfig({
     trace: "retain-on-failure",
     launchOptions: {
       executablePath: process.env["CHROME"] ?? "/usr/bin/chromium",
-      chromiumSandbox: false, // it can't be had by root, as whom tests run in most containers
+      chromiumSandbox: false, // not available to root, which runs the tests in most containers
       args: [
         "--enable-unsafe-webgpu",
         "--use-webgpu-adapter=swiftshader",

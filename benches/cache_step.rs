@@ -1,7 +1,9 @@
-//! One decode step's cache work for one layer, per strategy, on the CPU device: `cargo bench --bench cache_step`.
+//! Cache work of one decode step for one layer, per strategy, on the CPU device:
+//! `cargo bench --bench cache_step`.
 //!
-//! `step` is the whole of it: the token's slot, attention, selection. `write` is the part of it that moves data: the token's
-//! key and value into their slot. Sizes are of SmolLM2-135M's layers (9 query heads on 3 KV heads of 64), f32.
+//! `step` is all of it: the token's slot, attention, selection. `write` is the part that moves
+//! data: the token's key and value into their slot. Sizes are of SmolLM2-135M's layers (9 query
+//! heads on 3 KV heads of 64), f32.
 
 #![cfg(not(target_family = "wasm"))]
 
@@ -14,7 +16,7 @@ use kvscope::cache::{Budget, CacheType, DecodeStrategy, ScopeCache, ScopeCacheCo
 const QUERY_HEADS: usize = 9;
 const KV_HEADS: usize = 3;
 const HEAD_DIM: usize = 64;
-/// Of the slots; the rest is the prompt's.
+/// Decode slots; the rest are the prompt's.
 const DECODE: usize = 256;
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -26,7 +28,7 @@ fn step(cache: &mut ScopeCache, token: &[Tensor<2>; 3]) -> Tensor<2> {
     cache.step(0, query, key, value).expect("a fitting token")
 }
 
-/// A cache that holds `slots` slots a head and has just begun to evict, if its strategy does.
+/// A cache with `slots` slots per head, which has just begun to evict, if its strategy does.
 fn filled(
     decode: DecodeStrategy,
     slots: usize,
@@ -36,7 +38,7 @@ fn filled(
     let prompt = slots - DECODE;
     let mut cache = ScopeCacheConfig::new(1, QUERY_HEADS, KV_HEADS, HEAD_DIM)
         .with_cache_type(CacheType::F32)
-        // PyramidInfer's one layer holds about as much as prompt and budget of the others together.
+        // PyramidInfer's one layer holds about prompt plus budget of the others.
         .with_prefill_budget(Budget::Slots(prompt * 2 / 3))
         .with_decode(decode)
         .with_decode_budget(Budget::Slots(DECODE))
@@ -66,7 +68,7 @@ fn decode_step(criterion: &mut Criterion) {
             let fresh = cache.clone();
             group.bench_function(BenchmarkId::from_parameter(decode), |bencher| {
                 bencher.iter(|| {
-                    // A full cache grows: it begins again before it is much larger than the others.
+                    // A full cache grows: restart before it is much larger than the others.
                     if grown && cache.position() > slots + DECODE {
                         cache = fresh.clone();
                     }
@@ -78,7 +80,7 @@ fn decode_step(criterion: &mut Criterion) {
     }
 }
 
-/// What moves: one row of keys and one of values a head, into a slot that the device finds.
+/// Data moved per step: a row of keys and one of values per head, into a free slot.
 fn write(criterion: &mut Criterion) {
     use burn::tensor::Int;
     use burn::tensor::ops::IndexingUpdateOp;

@@ -8,6 +8,7 @@ use kvscope::cache::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
 use kvscope::cache::{DecodeStrategy, PrefillMethod};
 use kvscope::device::{Gpu, GpuOptions};
 use kvscope::engine::{Engine, Prompt};
+use kvscope::fused::KnownTunings;
 use kvscope::generate::{GenerateConfig, SamplingConfig};
 use kvscope::model::load_model;
 use kvscope::text::Message;
@@ -18,7 +19,11 @@ async fn tell(model: &str, question: &str) -> Result<(), Error> {
     let on = |_, _| ControlFlow::Continue(());
     let loaded = load_model(model.as_ref(), gpu.device(), limit, on)?;
     let tokenizer = loaded.tokenizer()?;
+    // Writes to the GPU have no answer: their errors come here.
+    gpu.settle().await?;
     let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone()).with_gpu(gpu);
+    // Fastest kernels for this GPU; a program that keeps `KnownTunings` measures once only.
+    engine.tune(&mut KnownTunings::default()).await?;
 
     // Of the prompt what its last queries attend to, and of the answer what the newest token does: SCOPE's slide.
     let options = CacheOptions {

@@ -1,4 +1,4 @@
-//! A burn user's attention layer on a [`ScopeCache`]: what it takes to use one.
+//! A burn user's attention layer on a [`ScopeCache`], as a minimal example.
 //!
 //! `cargo run --example scope_attention`
 
@@ -37,8 +37,8 @@ impl Attention {
         }
     }
 
-    /// A prompt `[tokens, width]` as layer `layer`'s. (A real model turns queries and keys by RoPE here, from position
-    /// `cache.position()` on.)
+    /// Attends over a prompt `[tokens, width]` as layer `layer`. (A real model rotates queries and
+    /// keys by RoPE here, from position `cache.position()` on.)
     fn prompt(
         &self,
         input: Tensor<2>,
@@ -58,7 +58,7 @@ impl Attention {
             .forward(attended.swap_dims(0, 1).reshape([tokens, WIDTH])))
     }
 
-    /// One decoded token `[1, width]`.
+    /// Attends over one decoded token `[1, width]`.
     fn token(
         &self,
         input: Tensor<2>,

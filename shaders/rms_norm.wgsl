@@ -1,10 +1,11 @@
-// RMSNorm: output[r, i] = input[r, i] / sqrt(mean over i of input[r, i]^2 + epsilon) * weight[i], one workgroup a row.
+// RMSNorm: output[r, i] = input[r, i] / sqrt(mean over i of input[r, i]^2 + epsilon) * weight[i],
+// one workgroup per row.
 
 struct Shape {
     rows: u32,
     width: u32,
     epsilon: f32,
-    // Rows a line of workgroups covers: a grid's side is limited, so rows continue on the next line.
+    // Rows per line of workgroups: a grid's side is limited, so rows continue on the next line.
     rows_per_line: u32,
 }
 

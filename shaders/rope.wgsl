@@ -1,16 +1,16 @@
-// RoPE (Su et al., arXiv 2104.09864, eq. 34): turns pairs of a head's elements by an angle that depends on the position,
-// and brings the heads before the tokens, as the cache wants them. One lane a pair.
+// RoPE (Su et al., arXiv 2104.09864, eq. 34): rotates pairs of a head's elements by an angle from
+// the position. Puts heads before tokens, as the cache expects. One lane per pair.
 
 struct Shape {
     tokens: u32,
     heads: u32,
-    // Elements of a head, an even number.
+    // Elements per head, an even number.
     dim: u32,
-    // How many of them are turned, the first ones.
+    // Rotated elements per head, the first ones.
     turned: u32,
-    // Pairs are neighbours (1) or half of the turned elements apart (0).
+    // Pairs are neighbours (1) or half of the rotated elements apart (0).
     neighbours: u32,
-    // Workgroups on a line of the grid.
+    // Workgroups per line of the grid.
     line: u32,
 }
 

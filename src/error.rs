@@ -1,4 +1,4 @@
-//! Everything that can go wrong, under one type with stable codes.
+//! All errors under one type with stable codes.
 
 use crate::cache::CacheError;
 use crate::device::GpuError;
@@ -10,8 +10,8 @@ use crate::text::TextError;
 
 /// Any error of this crate.
 ///
-/// In JavaScript it arrives as a `KvscopeError` whose `code` is [`Error::code`]; codes are part of the public interface
-/// and never change their meaning.
+/// In JavaScript it arrives as a `KvscopeError` whose `code` is [`Error::code`]. Codes are part of
+/// the public interface and never change their meaning.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -24,13 +24,13 @@ pub enum Error {
     /// Opening or using the GPU failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),
-    /// A kernel was given tensors it can't work on.
+    /// A kernel can't work on the tensors that it was given.
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// A model could not be made or used.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A tokenizer could not be made, or a text not be put into tokens.
+    /// A tokenizer could not be made, or a text not be tokenized.
     #[error(transparent)]
     Text(#[from] TextError),
     /// A model file could not be read.

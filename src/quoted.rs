@@ -1,11 +1,11 @@
 //! Text from files and callers, made fit for an error message: escaped and shortened.
 
-/// Text from a file as an error may show it: quoted, escaped, and not longer than a line.
+/// Text from a file for an error message: quoted, escaped, and at most a line.
 pub(crate) fn quoted(text: &str) -> String {
     format!("{:?}", cut(text, 64))
 }
 
-/// A message that may quote a file, escaped already, not longer than two lines.
+/// A message that may quote a file, already escaped, cut to two lines.
 pub(crate) fn shortened(message: &str) -> String {
     cut(message, 160)
 }

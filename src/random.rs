@@ -3,14 +3,14 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// A stream of random numbers, of a seed.
+/// A stream of random numbers from a seed.
 #[derive(Debug, Clone)]
 pub struct Random(ChaCha8Rng);
 
 impl Random {
     /// The stream of `seed`, from its beginning.
     pub fn new(seed: u64) -> Self {
-        // Spelt out, as rand_core's way from a number to a seed may change with a release.
+        // Spelt out: rand_core's conversion of a number to a seed may change with a release.
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self(ChaCha8Rng::from_seed(bytes))
@@ -21,13 +21,14 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// A number below `bound`; 0 if that is 0. For bounds of some dozens, what is uneven about it is below one in 2^58.
+    /// A number below `bound`; 0 if that is 0. For bounds of some dozens its bias is below one in
+    /// 2^58.
     pub fn below(&mut self, bound: usize) -> usize {
         let wide = u128::from(self.bits()) * bound as u128;
         (wide >> 64) as usize
     }
 
-    /// Puts the first `count` of `items` in random order, chosen from all of them.
+    /// Chooses `count` of all `items` at random and moves them to the front in random order.
     pub fn shuffle<T>(&mut self, items: &mut [T], count: usize) {
         for i in 0..count.min(items.len()) {
             let other = i + self.below(items.len() - i);

@@ -1,5 +1,6 @@
-//! The native half of `cargo xtask bench`, which writes the plan that this follows and reads what it writes: prefill and
-//! decode steps of a real model on this machine's GPU, and what its kernels do by themselves. `KVSCOPE_BENCH` names the folder of both.
+//! The native half of `cargo xtask bench`: prefill and decode steps of a real model on this
+//! machine's GPU, and single kernels. It follows a plan of `cargo xtask bench`, which reads the
+//! results. `KVSCOPE_BENCH` names the folder of both.
 
 #![cfg(not(target_family = "wasm"))]
 
@@ -63,7 +64,8 @@ fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
     Ok(engine)
 }
 
-/// For the browser, which measures at the same spots: their list, and the cache of each.
+/// Writes the list of spots, and each one's cache, for the browser, which measures at the same
+/// spots.
 fn write(spots: &[Spot], engine: &Engine, folder: &Path) -> Outcome<()> {
     let caches = folder.join("caches");
     fs::create_dir_all(&caches)?;

@@ -1,4 +1,4 @@
-//! What is to be measured, as `cargo xtask bench` says it.
+//! The plan of measurements, written by `cargo xtask bench`.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     pub model: PathBuf,
-    /// Whether the browser measures at the same spots.
+    /// The browser measures at the same spots.
     pub browser: bool,
     pub prefill: Vec<Prefill>,
     pub decode: Vec<Decode>,
     pub curve: Vec<Curve>,
     pub selection: Vec<Selection>,
-    /// Rounds in which the kernels are run by themselves.
+    /// Rounds in which kernels run by themselves.
     pub products: usize,
-    /// Steps before those that count.
+    /// Warm-up steps before the counted ones.
     pub warm: usize,
-    /// Steps that count, a round.
+    /// Counted steps per round.
     pub steps: usize,
-    /// In each, all spots of a group have their turn.
+    /// Rounds, in each of which all spots of a group take a turn.
     pub rounds: usize,
 }
 
@@ -34,7 +34,7 @@ pub struct Prefill {
     pub repeats: usize,
 }
 
-/// A policy, and how far its cache has come when the measuring begins.
+/// A policy, and the progress of its cache when measuring begins.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Filled {
@@ -57,11 +57,11 @@ pub struct Decode {
 pub struct Curve {
     #[serde(flatten)]
     pub filled: Filled,
-    /// Where the last window begins, if one does just there.
+    /// Beginning of the last window, if one falls exactly there.
     pub to: usize,
-    /// A window begins so many positions after the last.
+    /// Positions from one window's beginning to the next.
     pub every: usize,
-    /// Consecutive steps of a window.
+    /// Consecutive steps per window.
     pub window: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Taking a prompt in.
+//! Prefill of prompts.
 
 use std::ops::ControlFlow;
 
@@ -11,18 +11,19 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::plan::{Plan, Prefill};
 
-/// What one took.
+/// Cost of one prefill.
 #[derive(Serialize)]
 pub struct Taken {
     context: usize,
     method: String,
     ms: Vec<f64>,
-    /// The most bytes that burn had reserved on the device after any chunk but the last, whose working space is given back
-    /// before anyone can look: model, cache and working space. `None` for a prompt of one chunk.
+    /// Most bytes that burn had reserved on the device after any chunk but the last: model, cache
+    /// and working space. The last chunk's working space is freed before it can be seen. `None` for
+    /// a prompt of one chunk.
     peak_gpu_bytes: Option<u64>,
 }
 
-/// Every prompt of `plan`, after one that does not count.
+/// Measures every prompt of `plan`, after a warm-up.
 pub fn run(plan: &Plan, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Taken>> {
     if let Some(first) = plan.prefill.first() {
         take(first, engine, gpu)?;
@@ -60,7 +61,7 @@ fn take(prefill: &Prefill, engine: &Engine, gpu: &Gpu) -> Outcome<(f64, Option<u
     Ok((generation.summary().prefill_ms, most_bytes))
 }
 
-/// A text of just so many tokens.
+/// A text of exactly `tokens` tokens.
 fn prompt(tokens: usize, engine: &Engine) -> Outcome<Vec<u32>> {
     let text = " lighthouse".repeat(tokens);
     let mut prompt = engine.encode(&Prompt::Text(text))?;

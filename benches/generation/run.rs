@@ -1,4 +1,5 @@
-//! Decode steps at every spot, in rounds: what the machine does beside falls on all spots of a group alike.
+//! Decode steps at every spot, in rounds: the machine's other load affects all spots of a group
+//! alike.
 
 use kvscope::cache::ScopeCache;
 use kvscope::device::Gpu;
@@ -11,21 +12,21 @@ use serde::Serialize;
 use crate::spots::{Kind, Spot};
 use crate::{Outcome, widen};
 
-/// A spot, and what was measured there.
+/// A spot and its measurements.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured<'a> {
     #[serde(flatten)]
     spot: &'a Spot,
-    /// Of the cache, when the measuring began.
+    /// Bytes of the cache when measuring began.
     cache_bytes: u64,
-    /// Milliseconds of each step that counts, in each round; none where the model has no fused step.
+    /// Milliseconds of each counted step, in each round; empty without a fused step.
     ms: Vec<Vec<f64>>,
-    /// The same of bare steps.
+    /// Milliseconds of bare steps.
     bare_ms: Vec<Vec<f64>>,
-    /// What each step that counts asked of the device, in the last round.
+    /// Device work of each counted step, in the last round.
     counts: Vec<StepCounts>,
-    /// The most bytes that burn had reserved on the device during these steps: model and cache.
+    /// Most bytes that burn had reserved on the device during these steps: model and cache.
     gpu_bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Where in a generation is measured: caches that have come to some position under some policy.
+//! Spots of measurement in a generation: caches at some position under some policy.
 
 use std::collections::BTreeSet;
 
@@ -8,29 +8,29 @@ use crate::Outcome;
 use crate::plan::{Curve, Filled, Plan};
 use crate::thin::Thin;
 
-/// One place, and what is measured there.
+/// One spot and its plan.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spot {
     pub id: usize,
     pub kind: Kind,
     pub policy: String,
-    /// Tokens seen when the steps that count begin, roughly: what the table calls it.
+    /// Tokens seen when the counted steps begin, roughly: the table's label.
     pub context: usize,
     /// Tokens seen before the first step.
     pub position: usize,
-    /// Slots that a head holds then.
+    /// Slots held per head then.
     pub held: usize,
-    /// Slots that a head has memory for then.
+    /// Slots allocated per head then.
     pub capacity: usize,
-    /// Steps before those that count.
+    /// Warm-up steps before the counted ones.
     pub warm: usize,
-    /// Steps that count.
+    /// Counted steps.
     pub steps: usize,
     pub rounds: usize,
-    /// Of the steps that count, at how many each layer selects.
+    /// Counted steps at which each layer selects.
     pub selections: usize,
-    /// As [`Thin::save`] gives it.
+    /// Bytes of [`Thin::save`].
     #[serde(skip)]
     pub saved: Vec<u8>,
 }
@@ -44,13 +44,13 @@ pub enum Kind {
 }
 
 impl Spot {
-    /// Whether its turns alternate with `other`'s.
+    /// Returns whether its turns alternate with `other`'s.
     pub fn in_group_of(&self, other: &Self) -> bool {
         self.kind == other.kind && (self.context == other.context || self.kind == Kind::Curve)
     }
 }
 
-/// Every spot of `plan`, those of a group one after the other.
+/// Finds every spot of `plan`, those of a group one after the other.
 pub fn all(plan: &Plan) -> Outcome<Vec<Spot>> {
     let mut spots = Vec::new();
     for decode in &plan.decode {
@@ -92,18 +92,18 @@ pub fn all(plan: &Plan) -> Outcome<Vec<Spot>> {
     Ok(spots)
 }
 
-/// The steps that count.
+/// The counted steps.
 struct Counted {
     kind: Kind,
     context: usize,
-    /// The position of the first one's token.
+    /// Position of the first one's token.
     first: usize,
     steps: usize,
     rounds: usize,
 }
 
 impl Counted {
-    /// Takes `thin` to where the warm steps begin.
+    /// Takes `thin` to the beginning of the warm-up steps.
     fn spot(self, plan: &Plan, thin: &mut Thin, filled: &Filled) -> Outcome<Spot> {
         let Self { first, steps, .. } = self;
         thin.go_to(first - plan.warm)?;
@@ -129,8 +129,8 @@ impl Counted {
     }
 }
 
-/// Where the curve's windows begin: at the first selection, at regular distances from there, and around every growth of the
-/// cache's memory.
+/// Beginnings of the curve's windows: the first selection, regular distances from it, and around
+/// every growth of the cache's memory.
 fn windows(curve: &Curve) -> Outcome<Vec<usize>> {
     let mut thin = Thin::new(&curve.filled)?;
     let mut filled = None;
@@ -153,7 +153,7 @@ fn windows(curve: &Curve) -> Outcome<Vec<usize>> {
     }
     let mut apart: Vec<usize> = Vec::new();
     for start in first {
-        // A walk goes forward only, and a window has its warm steps before it.
+        // A walk goes forward only, and a window has its warm-up steps before it.
         if apart
             .last()
             .is_none_or(|last| start > last + 2 * curve.window)

@@ -1,5 +1,5 @@
-//! A cache of one layer with one small head. Which slots a head holds, and how many are allocated, follows from the rules and
-//! the number of tokens alone: this finds it out for any position without a model.
+//! A cache of one layer with one small head. The slots that a head holds and allocates follow from
+//! the rules and the number of tokens alone. This computes them for any position without a model.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use kvscope::cache::{CacheOptions, CacheType, ScopeCache, ScopeCacheConfig};
@@ -8,10 +8,10 @@ use pollster::block_on;
 use crate::Outcome;
 use crate::plan::Filled;
 
-/// Elements of its head.
+/// Elements per head.
 pub const DIM: usize = 8;
 
-/// Prompt tokens at a time.
+/// Prompt tokens per chunk.
 const CHUNK: usize = 256;
 
 pub struct Thin {
@@ -20,7 +20,7 @@ pub struct Thin {
 }
 
 impl Thin {
-    /// One that has taken in the prompt.
+    /// Creates one that has taken in the prompt.
     pub fn new(filled: &Filled) -> Outcome<Self> {
         let device = Device::flex();
         let rules: &CacheOptions = &filled.cache;
@@ -71,13 +71,13 @@ impl Thin {
         positions.map_or(0, |positions| positions.shape.iter().product())
     }
 
-    /// The steps, by position, at which something was selected.
+    /// Positions of the steps at which slots were selected.
     pub fn selections(&self) -> Vec<usize> {
         let ranges = self.cache.selections(0).unwrap_or_default();
         ranges.iter().cloned().flatten().collect()
     }
 
-    /// As a saved cache.
+    /// Serialises it as a saved cache.
     pub fn save(&self) -> Outcome<Vec<u8>> {
         Ok(block_on(self.cache.save())?)
     }

@@ -1,5 +1,6 @@
-//! A saved cache of one small head, widened to the layers and heads of a model: every head holds the same positions, with
-//! random keys and values. The format is `kvscope::cache`'s (`src/cache/persist.rs`).
+//! A saved cache of one small head, widened to the layers and heads of a model. Every head holds
+//! the same positions, with random keys and values. The format is `kvscope::cache`'s
+//! (`src/cache/persist.rs`).
 
 use kvscope::model::LlamaConfig;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ const CHECKSUM: usize = 4;
 /// Bytes of an f16.
 const F16: usize = 2;
 
-/// The same cache, in f16, for a model.
+/// Widens the cache, in f16, for a model.
 pub fn to_model(thin: &[u8], model: &LlamaConfig) -> Outcome<Vec<u8>> {
     let length: [u8; 4] = thin[LENGTH_AT..PREAMBLE].try_into()?;
     let (header, rows) = thin[PREAMBLE..].split_at(u32::from_le_bytes(length) as usize);
@@ -53,16 +54,16 @@ fn widened(mut header: Value, model: &LlamaConfig) -> Value {
     layer["state"]["budgets"]["layers"] = json!(model.layers);
     header["layers"] = json!(vec![layer; model.layers]);
     header["full_capacities"] = json!(vec![header["full_capacities"][0].clone(); model.layers]);
-    // Counted again when it is loaded.
+    // Counted again by the load.
     for account in ["held", "full"] {
         header[account] = json!({ "now": 0, "high": 0 });
     }
     header
 }
 
-/// So many bytes of numbers from -1 to 1.
+/// `bytes` bytes of f16 numbers from -1 to 1.
 fn random_f16(bytes: usize) -> Vec<u8> {
-    // Marsaglia's xorshift: what is wanted is any numbers, the same ones each time.
+    // Marsaglia's xorshift: any numbers will do, if they are the same each time.
     let mut state = 0x2545_f491_u32;
     let numbers = std::iter::repeat_with(|| {
         state ^= state << 13;

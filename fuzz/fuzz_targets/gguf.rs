@@ -1,9 +1,15 @@
-//! GGUF files: whatever the bytes, no panic, no memory out of proportion, and the same in whatever pieces they come.
+//! GGUF files. For any bytes: no panic, no memory out of proportion, and one result for all cuts
+//! into pieces.
 
 #![no_main]
 
 mod common;
-#[path = "../../tests/gguf_file/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests of the crate use all of it"
+)]
+#[path = "../../tests/support/gguf_file/mod.rs"]
 mod gguf_file;
 
 use common::{Input, frugal, write_seeds};
@@ -20,7 +26,7 @@ fuzz_target!(init: write_seeds(seeds()), |data: &[u8]| {
     }
 });
 
-/// What came out of a file: its header, and how many bytes of its tensors.
+/// Result of reading a file: its header, and the bytes of its tensors.
 #[derive(Debug, Default)]
 struct Seen {
     header: Option<Arc<GgufHeader>>,
@@ -33,7 +39,7 @@ fn check(input: &Input<'_>) {
     let (whole, result) = read(file, [file], None);
     let (pieces, same) = read(file, input.split(), None);
     assert_eq!(result, same, "whole and in pieces");
-    // As text: a file's floats may be NaN.
+    // Compared as text: a file's floats may be NaN.
     assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
     let known = read(file, input.split(), length).1;
     assert_eq!(known.is_ok(), result.is_ok(), "{known:?}, {result:?}");
@@ -62,7 +68,7 @@ fn check(input: &Input<'_>) {
     }
 }
 
-/// The planes that the GPU gets of a tensor whose bytes come in these pieces.
+/// The planes for the GPU of a tensor whose bytes come in `pieces`.
 fn planes<'a>(format: BlockFormat, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Vec<u32>; 2] {
     let mut splitter = PlaneSplitter::new(format);
     let [mut quants, mut scales] = [Vec::new(), Vec::new()];
@@ -81,7 +87,8 @@ fn planes<'a>(format: BlockFormat, pieces: impl IntoIterator<Item = &'a [u8]>) -
     [quants, scales]
 }
 
-/// Reads `file` in these pieces to its end or to an error, and checks each event against the header and the file.
+/// Reads `file` in these pieces to its end or an error. Checks each event against the header and
+/// the file.
 fn read<'a>(
     file: &[u8],
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -161,7 +168,7 @@ fn check_header(header: &Arc<GgufHeader>) {
     }
 }
 
-/// A small file of each format, and files with all that a header can have.
+/// A small file of each format, and files with everything that a header can have.
 fn seeds() -> Vec<Vec<u8>> {
     let of_format = |format: BlockFormat| {
         let row = format.block_elements() as u64;

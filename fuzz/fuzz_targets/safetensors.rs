@@ -1,10 +1,11 @@
-//! Safetensors files and indices: whatever the bytes, no panic, no memory out of proportion, the same in whatever pieces
-//! they come, and what is accepted is what the crate `safetensors` reads.
+//! Safetensors files and indices. For any bytes: no panic, no memory out of proportion, one result
+//! for all cuts into pieces. Accepted files read as with the crate `safetensors`.
 
 #![no_main]
 
 mod common;
-#[path = "../../tests/safetensors_file/mod.rs"]
+#[allow(dead_code, reason = "the tests of the crate use all of it")]
+#[path = "../../tests/support/safetensors_file/mod.rs"]
 mod safetensors_file;
 
 use common::{Input, frugal, write_seeds};
@@ -31,8 +32,8 @@ fuzz_target!(init: write_seeds(seeds()), |data: &[u8]| {
     }
 });
 
-/// The file that the bytes are or, if they begin with a header's JSON instead of its length, begin to be: the fuzzer would
-/// seldom change text and length together.
+/// Adds the header's length if the bytes begin with the JSON instead. The fuzzer would seldom
+/// change text and length together.
 fn with_length(bytes: &[u8]) -> Cow<'_, [u8]> {
     let end = bytes.iter().rposition(|&byte| byte == b'}');
     match (bytes.first(), end) {
@@ -44,7 +45,7 @@ fn with_length(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// What came out of a file: its header, and how many bytes of its tensors.
+/// Result of reading a file: its header, and the bytes of its tensors.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     header: Option<Arc<SafetensorsHeader>>,
@@ -73,7 +74,8 @@ fn check(input: &Input<'_>) {
     }
 }
 
-/// Reads `file` in these pieces to its end or to an error, and checks each event against the header and the file.
+/// Reads `file` in these pieces to its end or an error. Checks each event against the header and
+/// the file.
 fn read<'a>(
     file: &[u8],
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -141,8 +143,8 @@ fn check_header(header: &Arc<SafetensorsHeader>) {
     assert!(files.add(header.clone()).is_err() || header.tensors.is_empty());
 }
 
-/// The crate must read what is accepted, and read the same. Members that the format does not name are passed over without
-/// a look at their strings and numbers; the crate looks at them.
+/// Checks that the crate reads accepted files, and reads the same. kvscope skips members that the
+/// format does not name, their strings and numbers unchecked. The crate checks them.
 fn compare(file: &[u8], slice: &SafetensorsSlice<'_>) {
     let theirs = match SafeTensors::deserialize(file) {
         Ok(theirs) => theirs,
@@ -185,7 +187,7 @@ fn check_index(json: &[u8]) {
     }
 }
 
-/// Files with all that a header can have, and an index.
+/// Files with everything that a header can have, and an index.
 fn seeds() -> Vec<Vec<u8>> {
     let tensors = [
         Tensor::new("a.weight", Dtype::F32, &[2, 3], 0),

@@ -1,4 +1,5 @@
-//! The readers of model files, without the rest of kvscope: burn would have to be built again with the fuzzer's flags.
+//! The readers of model files without the rest of kvscope: the fuzzer's flags would need another
+//! build of burn.
 
 #[path = "../../src/formats/mod.rs"]
 #[allow(

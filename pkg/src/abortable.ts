@@ -1,14 +1,14 @@
 import { aborted } from "./error.js";
 
-/** What every call that only waits may have beside its arguments. */
+/** Options of every call that only waits. */
 export interface AbortOptions {
   /** Ends the waiting: the call rejects with `"aborted"`. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * What `work` gives, unless `signal` comes first: then nobody waits for it any more, though it may still be done. `what` is
- * who says so.
+ * Returns the result of `work`, unless `signal` comes first: then nobody waits for it, though it
+ * may still be done. `what` is the subject of the error's message.
  */
 export async function abortable<T>(what: string, work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) {

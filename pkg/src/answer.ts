@@ -10,17 +10,17 @@ import type {
   KvReport,
 } from "./openai.js";
 
-/** How a kind of request words its answers. */
+/** Wording of answers to a kind of request. */
 export interface Wording<Whole, Chunk> {
   /** The answer as a whole. */
   whole(text: string, finish: ChatFinishReason, usage: CompletionUsage, kv: KvReport): Whole;
-  /** A piece: `text` and `finish` are absent where it has no choice. */
+  /** A piece; `text` and `finish` are absent if it has no choice. */
   chunk(extras: ChunkExtras, text?: string, finish?: ChatFinishReason | null): Chunk;
 }
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
-/** Of chats. */
+/** Wording of chats. */
 export function chatWording(model: string): Wording<ChatCompletion, ChatCompletionChunk> {
   const identity = { id: `chatcmpl-${crypto.randomUUID()}`, created: now(), model };
   return {
@@ -43,7 +43,7 @@ export function chatWording(model: string): Wording<ChatCompletion, ChatCompleti
   };
 }
 
-/** Of plain texts. */
+/** Wording of plain texts. */
 export function textWording(model: string): Wording<Completion, CompletionChunk> {
   const identity = { id: `cmpl-${crypto.randomUUID()}`, object: "text_completion" as const, created: now(), model };
   return {
@@ -61,12 +61,12 @@ export function textWording(model: string): Wording<Completion, CompletionChunk>
   };
 }
 
-/** The cache's figures as they are on chunks and answers. */
+/** The cache's figures for chunks and answers. */
 export function kvReport({ heldBytes, fullBytes }: MemoryReport, slots: CacheSlots): KvReport {
   return { heldBytes, fullBytes, savedBytes: fullBytes - heldBytes, slots };
 }
 
-/** In OpenAI's words, and WebLLM's for what the caller ended. */
+/** The reason in OpenAI's words, and WebLLM's for an end by the caller. */
 export function finishReason(finish: FinishReason | undefined): ChatFinishReason {
   switch (finish) {
     case "length":
@@ -78,7 +78,7 @@ export function finishReason(finish: FinishReason | undefined): ChatFinishReason
   }
 }
 
-/** What a generation took. */
+/** Usage of a generation. */
 export function usage({ summary }: GenerateResult, startedAt: number, firstTokenAt: number | undefined): CompletionUsage {
   const { promptTokens, newTokens, prefillTokensPerSecond, decodeTokensPerSecond, decodeMs }: Summary = summary;
   const ended = performance.now();

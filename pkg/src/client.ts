@@ -8,17 +8,17 @@ interface Pending {
   readonly onEvent: ((event: never) => void) | undefined;
 }
 
-/** A worker that has not ended by itself so long after it was told to is ended. */
+/** Milliseconds that a worker has to end by itself before it is terminated. */
 const DISPOSE_MS = 2000;
 
-/** What a call may have beside its argument. */
+/** Options of a call beside its argument. */
 export interface CallOptions<Name extends CallName> {
   readonly onEvent?: (event: Calls[Name]["event"]) => void;
-  /** Tells the worker to end the call; how the call then settles is the call's own. */
+  /** Tells the worker to end the call; the call itself decides how it settles. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The page's end of a worker of ours. */
+/** The page's end of one of the package's workers. */
 export class WorkerClient {
   /** Resolves, never rejects, once the device is gone. */
   readonly lost: Promise<DeviceLoss>;
@@ -42,12 +42,12 @@ export class WorkerClient {
     worker.addEventListener("messageerror", () => this.terminate(workerFailed("a message could not be read")));
   }
 
-  /** Why there is no worker any more, if that is so. */
+  /** Reason that the worker ended, if it has. */
   get end(): KvscopeError | undefined {
     return this.#end;
   }
 
-  /** Has the worker do something. */
+  /** Makes the worker carry out a call. */
   async call<Name extends CallName>(
     call: Name,
     argument: Calls[Name]["argument"],
@@ -66,7 +66,7 @@ export class WorkerClient {
     try {
       return await new Promise<Calls[Name]["result"]>((resolve, reject) => {
         this.#pending.set(id, { resolve, reject, onEvent });
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a call's name and argument go together
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- name and argument match
         this.#send({ id, call, argument } as ToWorker);
       });
     } finally {
@@ -83,7 +83,7 @@ export class WorkerClient {
     }
   }
 
-  /** As {@link terminate}, but lets the worker give the GPU's memory back first. */
+  /** Ends the worker like {@link terminate}, but lets it free the GPU's memory first. */
   dispose(reason: KvscopeError, loss: DeviceLoss): void {
     if (this.#end === undefined) {
       this.#send({ id: 0, call: "dispose", argument: undefined });
@@ -119,7 +119,7 @@ export class WorkerClient {
     if ("lost" in message) {
       const { lost } = message;
       const why = lost.message === "" ? lost.reason : lost.message;
-      // A lost device may never answer, and nothing of what was on it is left.
+      // A lost device may never answer, and nothing on it remains.
       this.terminate(
         new KvscopeError("device-lost", `The GPU device is gone (${why}). Load the engine again.`, { loss: lost }),
         lost,
@@ -130,7 +130,7 @@ export class WorkerClient {
     if (pending === undefined) {
       return;
     }
-    /* oxlint-disable typescript/no-unsafe-type-assertion -- the id says whose event or result it is */
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- the id tells whose event this is */
     if ("event" in message) {
       pending.onEvent?.(message.event as never);
     } else if ("error" in message) {
@@ -146,15 +146,17 @@ export class WorkerClient {
 export function startWorker(): Worker {
   const here = import.meta.url;
   if (!here.startsWith("http") || new URL(here).origin === globalThis.location.origin) {
-    // The bundlers' pattern: only this literal form makes them bundle the worker and put its final address here.
+    // The bundlers' pattern: only this literal form makes them bundle the worker and put its final
+    // address here.
     return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "kvscope" });
   }
-  // From a CDN: browsers start workers of the page's own origin only, but such a worker may import from anywhere.
+  // From a CDN: browsers start workers of the page's own origin only, but such a worker may import
+  // from anywhere.
   const address = here.replace(/[^/]*$/, "worker.js");
   const script = new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" });
   const url = URL.createObjectURL(script);
   const worker = new Worker(url, { type: "module", name: "kvscope" });
-  // It has been fetched by the time it answers anything.
+  // The script has been fetched once the worker answers.
   worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
   return worker;
 }

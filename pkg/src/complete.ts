@@ -12,7 +12,7 @@ export type Generate = (
   signal: AbortSignal | undefined,
 ) => Promise<GenerateResult>;
 
-/** The answer as a whole. */
+/** Creates the answer as a whole. */
 export async function completeWhole<Whole, Chunk>(
   generate: Generate,
   request: GenerateRequest,
@@ -32,8 +32,8 @@ export async function completeWhole<Whole, Chunk>(
 }
 
 /**
- * The answer as it comes. Resolves at the first sign of life, so that what a request is refused for rejects here and not in
- * the middle of a loop.
+ * Creates the answer as a stream. Resolves at the first event, so that a refused request rejects
+ * here and not in the middle of a loop.
  */
 export function completeStream<Whole, Chunk>(
   generate: Generate,
@@ -64,7 +64,7 @@ export function completeStream<Whole, Chunk>(
       (result) => {
         const { memory, slots, finish } = result.summary;
         const kv = kvReport(memory, slots);
-        // What no step could be sure of before the caller ended it.
+        // Text that no step could be sure of before the caller ended the request.
         stream.push(wording.chunk({ kv }, result.text.slice(written), finishReason(finish)));
         if (includeUsage) {
           stream.push(wording.chunk({ kv, usage: clock.usage(result) }));
@@ -80,7 +80,7 @@ export function completeStream<Whole, Chunk>(
   });
 }
 
-/** When a request was made, and when its first token came. */
+/** Times of a request and of its first token. */
 class Clock {
   readonly #startedAt = performance.now();
   #firstTokenAt: number | undefined;

@@ -1,30 +1,33 @@
 /* oxlint-disable no-await-in-loop -- bytes come one after the other */
 import { aborted, KvscopeError } from "./error.js";
 
-/** How often in a row a broken download is taken up again before it fails. */
+/** Attempts in a row at a broken download before it fails. */
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 250;
 
-/** What a server says of a file. */
+/** A server's description of a file. */
 export interface RemoteFile {
-  /** Bytes of all of it, where the server tells. */
+  /** Bytes of the whole file, if the server tells. */
   readonly bytes: number | undefined;
-  /** Its version, where the server tells and says that it is a strong one. */
+  /** Version of the file, if the server tells and calls it a strong one. */
   readonly etag: string | undefined;
-  /** Its SHA-256 in hexadecimal, where the server tells. */
+  /** SHA-256 of the file in hexadecimal, if the server tells. */
   readonly sha256: string | undefined;
 }
 
-/** That a file can't be gone on with from its middle: the server does not do that, or has another file now. */
+/**
+ * The download can't resume from the middle: the server does not support it, or has another file
+ * now.
+ */
 export class StartOver extends Error {}
 
-/** A file that is being downloaded from byte `from` on. */
+/** A download of a file from byte `from` on. */
 export class Download {
   readonly #url: string;
   readonly #signal: AbortSignal;
   #response: Response;
   #at: number;
-  /** What the server says of it. */
+  /** The server's description of the file. */
   readonly file: RemoteFile;
 
   private constructor(url: string, from: number, response: Response, file: RemoteFile, signal: AbortSignal) {
@@ -36,9 +39,10 @@ export class Download {
   }
 
   /**
-   * Asks for `url` from byte `from` on; `known` is what the server said of it when the bytes before that came.
+   * Requests `url` from byte `from` on. `known` is the server's description from when the earlier
+   * bytes came.
    *
-   * @throws {KvscopeError} `"download-failed"`; {@link StartOver} where `from` is not 0 and can't be had
+   * @throws {KvscopeError} `"download-failed"`; {@link StartOver} if it can't begin at `from` > 0
    */
   static async open(
     url: string,
@@ -59,7 +63,7 @@ export class Download {
     }
   }
 
-  /** The bytes, gone on with where the connection breaks. */
+  /** Yields the bytes, and resumes after a broken connection. */
   async *bytes(): AsyncGenerator<Uint8Array, void, void> {
     for (let attempt = 1; ; attempt += 1) {
       const reader = this.#response.body?.getReader();
@@ -78,7 +82,7 @@ export class Download {
           throw unreachable(this.#url, cause);
         }
       } finally {
-        // Nothing to do about a connection that can't even be closed.
+        // Nothing can be done about a connection that can't even be closed.
         void reader?.cancel().catch(() => {});
       }
       await pause(attempt, this.#signal);
@@ -101,12 +105,13 @@ async function request(
   const headers = new Headers();
   if (from > 0) {
     headers.set("range", `bytes=${from}-`);
-    // Elsewhere it would need the server's leave (a CORS preflight); the comparison below does the same.
+    // Other origins would need the server's leave (a CORS preflight); the comparison below does the
+    // same.
     if (known?.etag !== undefined && new URL(url).origin === globalThis.location.origin) {
       headers.set("if-range", known.etag);
     }
   }
-  // The store is ours: a second copy in the browser's cache would only take room.
+  // The store keeps the file: a copy in the browser's cache would only take room.
   const response = await fetch(url, { headers, signal, cache: "no-store" }).catch((cause: unknown) => {
     throw unreachable(url, cause);
   });
@@ -143,18 +148,21 @@ function count(text: string | null | undefined): number | undefined {
   return text !== null && text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The SHA-256 that the hub tells of a large file in place of the file (`raw`, a git-lfs pointer), if it does. */
+/**
+ * Fetches the SHA-256 that the hub gives of a large file from its git-lfs pointer (`raw`), if there
+ * is one.
+ */
 export async function pointedSha256(url: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal });
     const text = response.ok && Number(response.headers.get("content-length") ?? 0) < 4096 ? await response.text() : "";
     return /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
   } catch {
-    return undefined; // length and version are checked still
+    return undefined; // length and version are still checked
   }
 }
 
-/** Whether trying again may help: no connection, or a server that is busy. */
+/** Returns whether a retry may help: no connection, or a busy server. */
 function mayPass(error: unknown): boolean {
   if (!(error instanceof KvscopeError) || error.code !== "download-failed") {
     return false;

@@ -27,55 +27,55 @@ import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
 import { TraceTask } from "./trace.js";
 
-/** What {@link Engine.load} takes. Every field has a default. */
+/** Options of {@link Engine.load}. Every field has a default. */
 export interface LoadOptions {
-  /** Told how far the load has come, some twenty times a second. */
+  /** Called with the load's progress, some twenty times per second. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Told of what went wrong and does not stop the load: `"storage-full"` and `"storage-failed"`. */
+  /** Called with failures that do not stop the load: `"storage-full"` and `"storage-failed"`. */
   onWarning?: (warning: KvscopeError) => void;
-  /** Ends the load, which rejects with `"aborted"`. What was downloaded stays for the next one. */
+  /** Ends the load, which rejects with `"aborted"`. Downloaded bytes stay for the next one. */
   signal?: AbortSignal;
-  /** The cache's rules, where a request has no others: everything in f16 if nothing is said. */
+  /** Rules of the cache, for requests without their own; by default everything in f16. */
   cache?: CacheOptions;
   /** Wishes about the GPU. */
   gpu?: GpuOptions;
-  /** What the source `"default"` is. */
+  /** Model of the source `"default"`. */
   defaultModel?: ModelSource;
-  /** Whether to keep a model from an address in the origin's file system, true if nothing is said. */
+  /** Keeps a model from an address in the origin's file system; true by default. */
   store?: boolean;
   /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. */
   wasmUrl?: string | URL;
-  /** Starts the package's `worker.js`, for pages whose bundle is on another origin than they are. */
+  /** Starts the package's `worker.js`, for pages whose bundle is on another origin. */
   createWorker?: () => Worker;
 }
 
 /** A loaded model. */
 export interface LoadedModel extends ModelReport {
-  /** The name of its (first) file. */
+  /** Name of its (first) file. */
   readonly name: string;
   /** Bytes of its files. */
   readonly bytes: number;
-  /** Whether they came from the origin's file system, with no request. */
+  /** The files came from the origin's file system, without a request. */
   readonly fromStore: boolean;
-  /** Whether they are there now. */
+  /** The files are there now. */
   readonly stored: boolean;
 }
 
-/** What {@link Engine.memory} tells. */
+/** Result of {@link Engine.memory}. */
 export interface EngineMemory extends MemoryReport {
-  /** What a full cache would hold beyond what is held. */
+  /** Bytes that a full cache would hold beyond those held. */
   savedBytes: number;
 }
 
-/** What {@link Engine.stats} tells. */
+/** Result of {@link Engine.stats}. */
 export interface EngineStats extends WorkerStats {
-  /** The adapter and device. */
+  /** Adapter and device. */
   gpu: GpuReport;
-  /** Everything on the device, of this engine alone: it has a device of its own. */
+  /** Memory of everything on the device, which is this engine's own. */
   gpuMemory: GpuMemory;
-  /** Requests that were run, whatever came of them. */
+  /** Requests run, whatever their result. */
   requests: number;
-  /** Tokens that were generated. */
+  /** Tokens generated. */
   newTokens: number;
   /** The latest request that was not refused. */
   last: Summary | undefined;
@@ -84,23 +84,26 @@ export interface EngineStats extends WorkerStats {
 /**
  * A language model in a worker of its own, with a key-value cache inside a fixed budget.
  *
- * Requests wait for each other, in the order in which they are made: two at once on one GPU would only each take twice as
- * long. Every method rejects with a {@link KvscopeError}.
+ * Requests run one after the other, in the order of their calls: two at once would each take twice
+ * as long. Every method rejects with a {@link KvscopeError}.
  */
 export class Engine implements Disposable {
   /** The model. */
   readonly model: LoadedModel;
-  /** The adapter that was found, and the features and limits that the device was opened with. */
+  /** The adapter, and the features and limits that the device was opened with. */
   readonly gpu: GpuReport;
-  /** Resolves, never rejects, once the device is gone: by {@link dispose} or by itself. The engine is of no use then. */
+  /**
+   * Resolves, never rejects, once the device is gone: by {@link dispose} or by itself. The engine
+   * is then of no use.
+   */
   readonly lost: Promise<DeviceLoss>;
-  /** As OpenAI's `client.chat`. */
+  /** OpenAI's `client.chat`. */
   readonly chat: { readonly completions: ChatCompletions };
-  /** As OpenAI's `client.completions`. */
+  /** OpenAI's `client.completions`. */
   readonly completions: Completions;
   /** Programs of the trace task, and their grading. */
   readonly trace: TraceTask;
-  /** As {@link dispose}, for `using`, in browsers that know `Symbol.dispose`. */
+  /** Calls {@link dispose}, for `using`, in browsers that know `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   static {
@@ -120,7 +123,7 @@ export class Engine implements Disposable {
     this.model = { name, ...model, ...rest };
     this.gpu = gpu;
     this.lost = client.lost;
-    /* oxlint-disable typescript/no-unsafe-type-assertion -- which overload it is, `stream` says at run time */
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- `stream` selects the overload */
     const chat = this.#createChat.bind(this) as ChatCompletions["create"];
     this.chat = { completions: { create: chat } };
     this.completions = { create: this.#createText.bind(this) as Completions["create"] };
@@ -129,11 +132,12 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Opens a GPU and brings a model to it, in a worker of its own. A model from an address is kept in the origin's file
-   * system; the next load of it makes no request, and one that broke off goes on where it was.
+   * Opens a GPU and loads a model onto it, in a worker of its own. A model from an address is kept
+   * in the origin's file system. Its next load makes no request, and an interrupted one resumes.
    *
-   * @throws {KvscopeError} above all `"webgpu-unavailable"`, `"download-failed"`, `"model-malformed"`,
-   *   `"model-truncated"`, `"model-unsupported"`, `"limit-too-small"` and `"aborted"`
+   * @throws {KvscopeError} above all `"webgpu-unavailable"`, `"download-failed"`,
+   *   `"model-malformed"`, `"model-truncated"`, `"model-unsupported"`, `"limit-too-small"` and
+   *   `"aborted"`
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Engine> {
     const { onProgress, onWarning, signal, cache = {}, gpu = {}, defaultModel, store = true, wasmUrl } = options;
@@ -162,15 +166,18 @@ export class Engine implements Disposable {
     }
   }
 
-  /** The models in the origin's file system, complete ones and those whose download broke off. */
+  /**
+   * Lists the models in the origin's file system, complete ones and those whose download broke off.
+   */
   static models({ signal }: AbortOptions = {}): Promise<StoredModel[]> {
     return abortable("The list", storedModels, signal);
   }
 
   /**
-   * Deletes a stored model, if it is there: one of {@link models}, or what a source names.
+   * Deletes a stored model, if it is there: one of {@link models}, or the model of a source.
    *
-   * @throws {KvscopeError} `"storage-busy"` while it is being loaded, `"storage-failed"` or `"invalid-argument"`
+   * @throws {KvscopeError} `"storage-busy"` during its load, `"storage-failed"` or
+   *   `"invalid-argument"`
    */
   static async deleteModel(model: StoredModel | ModelSource, { signal }: AbortOptions = {}): Promise<void> {
     const id = storedId(model);
@@ -179,40 +186,48 @@ export class Engine implements Disposable {
     }
   }
 
-  /** The tokens of a text, or of a conversation with its template. */
+  /** Tokenizes a text, or a conversation with its template. */
   tokens(prompt: Prompt, options: AbortOptions = {}): Promise<PromptTokens> {
     return this.#ask("tokens", prompt, options);
   }
 
-  /** What the latest request's cache holds. Zeros before the first one and while one runs: its chunks tell then. */
+  /**
+   * Memory of the latest request's cache. Zeros before the first one and while one runs: its chunks
+   * report it then.
+   */
   async memory(options: AbortOptions = {}): Promise<EngineMemory> {
     const memory = await this.#ask("memory", undefined, options);
     return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
   }
 
-  /** What a layer of the latest request's cache holds: positions, scores and phases. Waits for running requests. */
+  /**
+   * Slots of a layer of the latest request's cache: positions, scores and phases. Waits for running
+   * requests.
+   */
   retained(layer: number, options: AbortOptions = {}): Promise<RetainedLayer> {
     return this.#queue.run(() => this.#ask("retained", layer, options), options.signal);
   }
 
-  /** Memory of GPU and module, and what was generated so far. */
+  /** Memory of GPU and module, and counts of what was generated. */
   async stats(options: AbortOptions = {}): Promise<EngineStats> {
     const measured = await this.#ask("stats", undefined, options);
     return { gpu: this.gpu, ...measured, requests: this.#requests, newTokens: this.#newTokens, last: this.#last };
   }
 
-  /** Gives the memory of the latest request's cache back. Waits for running requests. */
+  /** Frees the memory of the latest request's cache. Waits for running requests. */
   forget(options: AbortOptions = {}): Promise<void> {
     return this.#queue.run(() => this.#ask("forget", undefined, options), options.signal);
   }
 
-  /** Ends the worker and gives its memory back. What runs rejects with `"engine-disposed"`, and so does every later call. */
+  /**
+   * Ends the worker and frees its memory. Running and later calls reject with `"engine-disposed"`.
+   */
   dispose(): void {
     const reason = new KvscopeError("engine-disposed", "The engine was disposed of. Load another.");
     this.#client.dispose(reason, { reason: "destroyed", message: "dispose() was called" });
   }
 
-  // `async` so that what a request is refused for always rejects and never throws.
+  // `async`, so that a refused request always rejects and never throws.
   async #createChat(params: ChatParams, options: RequestOptions = {}): Promise<unknown> {
     const request = toGenerateRequest(params, chatPrompt(params.messages), this.#cache);
     const wording = chatWording(this.model.name);

@@ -1,14 +1,17 @@
 import { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
 
-/** What every promise of this package rejects with. */
+/** Error that every promise of this package rejects with. */
 export class KvscopeError extends Error {
   override readonly name = "KvscopeError";
-  /** What kind of failure this is: the field to branch on. */
+  /** Kind of the failure: the field to branch on. */
   readonly code: KvscopeErrorCode;
-  /** Facts about the failure: which limit, needed and had, which URL and status. The keys depend on the code. */
+  /**
+   * Facts about the failure: which limit, needed and had, which URL and status. The keys depend on
+   * the code.
+   */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** An error of kind `code` whose `message` a person can act on. */
+  /** Creates an error of kind `code` whose `message` a person can act on. */
   constructor(
     code: KvscopeErrorCode,
     message: string,
@@ -28,8 +31,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null;
 
 /**
- * `thrown` by the WebAssembly module, as a {@link KvscopeError}. What is none of the module's own errors, such as a
- * trap, becomes `"gpu-failure"`. The original stays reachable as `cause`.
+ * Converts `thrown` by the WebAssembly module to a {@link KvscopeError}. Anything but the module's
+ * own errors, such as a trap, becomes `"gpu-failure"`. The original stays reachable as `cause`.
  */
 export function toKvscopeError(thrown: unknown): KvscopeError {
   if (thrown instanceof KvscopeError) {
@@ -43,7 +46,10 @@ export function toKvscopeError(thrown: unknown): KvscopeError {
   return new KvscopeError("gpu-failure", `kvscope stopped unexpectedly: ${message}`, {}, { cause: thrown });
 }
 
-/** A {@link KvscopeError} as it crosses from the worker to the page: classes and their fields do not cross by themselves. */
+/**
+ * A {@link KvscopeError} for sending from the worker to the page: classes and their fields can't be
+ * sent.
+ */
 export interface ErrorRecord {
   readonly code: KvscopeErrorCode;
   readonly message: string;
@@ -51,24 +57,27 @@ export interface ErrorRecord {
   readonly cause?: unknown;
 }
 
-/** Any failure, ready to be sent. */
+/** Converts any failure for sending. */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
   const { code, message, details, cause } = toKvscopeError(thrown);
   // Browsers clone errors; a promise's reason may be anything, and not everything can be cloned.
   return { code, message, details, ...(cause === undefined ? {} : { cause: asError(cause) }) };
 }
 
-/** What {@link toErrorRecord} made, as an error again. */
+/** Converts a record of {@link toErrorRecord} back to an error. */
 export function fromErrorRecord({ code, message, details, cause }: ErrorRecord): KvscopeError {
   return new KvscopeError(code, message, details, cause === undefined ? {} : { cause });
 }
 
-/** The error of an argument that can't be, named in `details.argument`. */
+/** Creates the error of an invalid argument, named in `details.argument`. */
 export function invalidArgument(argument: string, problem: string): KvscopeError {
   return new KvscopeError("invalid-argument", `${argument} ${problem}`, { argument });
 }
 
-/** The error of what an `AbortSignal` ended, with the signal's reason as its cause. */
+/**
+ * Creates the error of an operation that an `AbortSignal` ended, with the signal's reason as its
+ * cause.
+ */
 export function aborted(what: string, reason?: unknown): KvscopeError {
   return new KvscopeError("aborted", `${what} was aborted`, {}, reason === undefined ? {} : { cause: reason });
 }

@@ -1,4 +1,7 @@
-/** What is written on one side, read on the other as it comes. Leaving the loop over it early cancels what writes it. */
+/**
+ * Stream of items written on one side and read on the other. Leaving the loop over it early cancels
+ * the writer.
+ */
 export class EventStream<T> implements AsyncIterableIterator<T, undefined> {
   readonly #items: T[] = [];
   readonly #onLeave: () => void;
@@ -6,18 +9,18 @@ export class EventStream<T> implements AsyncIterableIterator<T, undefined> {
   #error: { readonly thrown: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  /** `onLeave` is called when nobody reads on before the end. */
+  /** Creates a stream. `onLeave` is called when the reader leaves before the end. */
   constructor(onLeave: () => void) {
     this.#onLeave = onLeave;
   }
 
-  /** Writes. */
+  /** Writes an item. */
   push(item: T): void {
     this.#items.push(item);
     this.#wake?.();
   }
 
-  /** Ends it, with an error for the reader to meet after everything written if there is one. */
+  /** Ends the stream; an error reaches the reader after everything written. */
   end(error?: { readonly thrown: unknown }): void {
     if (!this.#ended) {
       this.#ended = true;

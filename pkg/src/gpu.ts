@@ -5,14 +5,20 @@ import { KvscopeError, toKvscopeError } from "./error.js";
 import { loadModule } from "./module.js";
 import { requireWebGpu } from "./support.js";
 
-/** What {@link openGpu} takes: the wishes about the adapter, and where the WebAssembly module is. */
+/**
+ * Options of {@link openGpu}: wishes about the adapter, and the address of the WebAssembly module.
+ */
 export interface OpenGpuOptions extends GpuOptions, AbortOptions {
-  /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. The first call of a page decides. */
+  /**
+   * Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. The first call of a page
+   * decides.
+   */
   wasmUrl?: string | URL;
 }
 
 /**
- * Asks the browser for a GPU and opens it for kvscope. May be called again at any time, also after a lost device.
+ * Requests a GPU of the browser and opens it for kvscope. May be called again at any time, also
+ * after a lost device.
  *
  * @throws {KvscopeError} `"webgpu-unavailable"`, `"module-load-failed"`, `"adapter-unavailable"`,
  *   `"limit-too-small"`, `"device-request-failed"`, `"invalid-argument"` or `"aborted"`
@@ -35,9 +41,13 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   }
 }
 
-/** Opens the GPU once the module is there. What throws before there is a promise is the conversion of `wishes`. */
+/**
+ * Opens the GPU once the module is there. Only the conversion of `wishes` can throw before there is
+ * a promise.
+ */
 export function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
-  // A field that is there but undefined means the default, as everywhere in JavaScript; the conversion would refuse it.
+  // A field that is undefined means the default, as everywhere in JavaScript; the conversion would
+  // refuse it.
   const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
   try {
     return WasmGpu.open(given);
@@ -47,13 +57,16 @@ export function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
   }
 }
 
-/** An open GPU. Every call on it after the device is lost or destroyed rejects with code `"device-lost"`. */
+/**
+ * An open GPU. Every call on it after the device is lost or destroyed rejects with code
+ * `"device-lost"`.
+ */
 export class Gpu implements Disposable {
-  /** The adapter that was found, and the features and limits the device was opened with. */
+  /** The adapter, and the features and limits that the device was opened with. */
   readonly report: GpuReport;
-  /** Resolves, never rejects, once the device is gone, whenever that is: by {@link destroy} or by itself. */
+  /** Resolves, never rejects, once the device is gone: by {@link destroy} or by itself. */
   readonly lost: Promise<DeviceLoss>;
-  /** As {@link destroy}, for `using`, in browsers that know `Symbol.dispose`. */
+  /** Calls {@link destroy}, for `using`, in browsers that know `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   static {
@@ -87,7 +100,9 @@ export class Gpu implements Disposable {
     return this.#run(async () => this.#wasm.rms_norm(input, weight, epsilon));
   }
 
-  /** Gives the GPU's memory back. Calls still running reject; {@link lost} resolves with reason `"destroyed"`. */
+  /**
+   * Frees the GPU's memory. Running calls reject; {@link lost} resolves with reason `"destroyed"`.
+   */
   destroy(): void {
     if (this.#loss === undefined) {
       this.#wasm.destroy();
@@ -95,7 +110,10 @@ export class Gpu implements Disposable {
     }
   }
 
-  /** `operation`, ended by the loss of the device if that comes first: a lost device may never answer. */
+  /**
+   * Runs `operation`, ended by the loss of the device if that comes first: a lost device may never
+   * answer.
+   */
   #run<T>(operation: () => Promise<T>): Promise<T> {
     if (this.#loss !== undefined) {
       return Promise.reject(deviceLost(this.#loss));

@@ -10,10 +10,10 @@ import { ModelStore, removeStored, type PartWriter } from "./store.js";
 import { keepTunings, keptTunings } from "./tunings.js";
 
 const PROGRESS_EVERY_MS = 50;
-/** A file that changes on its server more often than this while it is downloaded is none to wait for. */
+/** Downloads of a file that keeps changing on its server, before the load fails. */
 const MOST_STARTS = 3;
 
-/** A loaded model, and where it came from. */
+/** A loaded model, and its origin. */
 export interface Loaded {
   readonly engine: WasmEngine;
   readonly bytes: number;
@@ -21,7 +21,7 @@ export interface Loaded {
   readonly stored: boolean;
 }
 
-/** Brings a model's bytes to `gpu`, through the store where that is wanted. */
+/** Loads a model onto `gpu`, through the store if wanted. */
 export class ModelLoad {
   readonly #gpu: WasmGpu;
   readonly #request: LoadRequest;
@@ -33,7 +33,7 @@ export class ModelLoad {
   #reported = 0;
   #warned = false;
 
-  /** `emit` is told of progress and warnings. */
+  /** Creates a load. `emit` receives progress and warnings. */
   constructor(gpu: WasmGpu, request: LoadRequest, signal: AbortSignal, emit: (event: LoadEvent) => void) {
     this.#gpu = gpu;
     this.#request = request;
@@ -42,7 +42,7 @@ export class ModelLoad {
     this.#totals = request.model.parts.map(() => undefined);
   }
 
-  /** The model, ready. */
+  /** Loads the model. */
   async run(): Promise<Loaded> {
     const { parts, name } = this.#request.model;
     if (areLocal(parts)) {
@@ -66,7 +66,7 @@ export class ModelLoad {
     const id = modelId(parts);
     const wait = (): void => this.#progress("wait", true);
     const stored = async (): Promise<Loaded | undefined> => {
-      const store = await ModelStore.open(name, parts); // again: it may have changed while the lock was waited for
+      const store = await ModelStore.open(name, parts); // again: may have changed during the wait
       if (!(await store.complete())) {
         return undefined;
       }
@@ -118,7 +118,7 @@ export class ModelLoad {
     }
   }
 
-  /** Has `readPart` push every part into a loader. */
+  /** Lets `readPart` push every part into a loader. */
   async #assemble(
     count: number,
     readPart: (loader: WasmLoader, index: number) => Promise<void>,
@@ -137,7 +137,7 @@ export class ModelLoad {
     }
   }
 
-  /** The engine, tuned as it was found out before, or is now. */
+  /** Finishes the engine, with the stored tuning or a new one. */
   async #finish(loader: WasmLoader): Promise<WasmEngine> {
     if (!this.#request.store) {
       return loader.finish();
@@ -217,7 +217,7 @@ export class ModelLoad {
     }
   }
 
-  /** Notes that all of a part is stored. */
+  /** Records that all of a part is stored. */
   async #keep(store: ModelStore | undefined, index: number): Promise<void> {
     try {
       await store?.note(index, { complete: true, bytes: (await store.file(index))?.size ?? 0 });
@@ -307,7 +307,7 @@ async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
   }
 }
 
-/** Throws away what is stored of a part, to begin again. */
+/** Deletes the stored bytes of a part, to begin again. */
 async function forget(store: ModelStore | undefined, index: number, writer: PartWriter | undefined): Promise<void> {
   writer?.abandon();
   const fresh = await store?.writer(index, true);
@@ -315,7 +315,7 @@ async function forget(store: ModelStore | undefined, index: number, writer: Part
   await store?.note(index, { complete: false });
 }
 
-/** Whether a file is of no use, however it is loaded. */
+/** Returns whether a file is unusable, however it is loaded. */
 function isNoModel(error: unknown): boolean {
   return ["model-malformed", "model-truncated", "model-unsupported", "tokenizer-malformed"].includes(
     toKvscopeError(error).code,

@@ -1,8 +1,8 @@
 const name = (id: string): string => `kvscope-model-${id}`;
 
 /**
- * Runs `work` while no other tab or engine writes the stored model `id`, or with mode `"exclusive"` reads it either. Says
- * that it has to wait by `onWait`. Where there are no Web Locks it runs at once.
+ * Runs `work` while no other tab or engine writes the stored model `id`; with mode `"exclusive"`,
+ * nobody reads it either. Calls `onWait` if it has to wait. Without Web Locks it runs at once.
  */
 export async function withModelLock<T>(
   id: string,
@@ -24,7 +24,7 @@ export async function withModelLock<T>(
   return navigator.locks.request(name(id), { mode, signal }, work);
 }
 
-/** Runs `work` if nobody has the stored model `id`, and says whether that was so. */
+/** Runs `work` if nobody has the stored model `id`, and returns whether it did. */
 export async function ifUnlocked(id: string, work: () => Promise<void>): Promise<boolean> {
   if (navigator.locks === undefined) {
     await work();

@@ -5,14 +5,16 @@ let loading: Promise<void> | undefined;
 let instance: InitOutput | undefined;
 
 /**
- * Fetches and instantiates the WebAssembly module, once a page: later and concurrent calls share the first one's
- * outcome, and their `wasmUrl` is not looked at. After a failure the next call starts again.
+ * Fetches and instantiates the WebAssembly module, once per page. Later and concurrent calls share
+ * the first one's outcome, and their `wasmUrl` is ignored. After a failure the next call starts
+ * again.
  *
- * @param wasmUrl where the module is; by default beside this file, where bundlers and CDNs both find it.
+ * @param wasmUrl address of the module; by default beside this file, for bundlers and CDNs
  * @throws {KvscopeError} `"module-load-failed"`
  */
 export function loadModule(wasmUrl?: string | URL): Promise<void> {
-  // The bundlers' pattern: only this literal form makes them copy the file and put its final address here.
+  // The bundlers' pattern: only this literal form makes them copy the file and put its final
+  // address here.
   loading ??= instantiate(wasmUrl ?? new URL("../wasm/kvscope_bg.wasm", import.meta.url)).catch((error: unknown) => {
     loading = undefined;
     throw error;
@@ -20,7 +22,7 @@ export function loadModule(wasmUrl?: string | URL): Promise<void> {
   return loading;
 }
 
-/** Bytes of the module's own memory, 0 before it is loaded. */
+/** Bytes of the module's own memory; 0 before it is loaded. */
 export function moduleBytes(): number {
   return instance?.memory.buffer.byteLength ?? 0;
 }

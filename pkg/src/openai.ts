@@ -6,30 +6,36 @@ export interface ChatMessage {
   content: string | readonly { type: "text"; text: string }[];
 }
 
-/** What chats and completions have in common. Fields of OpenAI's that are not here are refused or, if harmless, ignored. */
+/**
+ * Common fields of chats and completions. OpenAI's other fields are refused or, if harmless,
+ * ignored.
+ */
 export interface SamplingParams {
-  /** At most so many new tokens, 256 if nothing is said; adaptive strategies pace their budget by it. */
+  /** Most new tokens, 256 by default; adaptive strategies pace their budget by it. */
   max_tokens?: number | null;
   /** OpenAI's newer name of `max_tokens`. */
   max_completion_tokens?: number | null;
-  /** 0, the default, always takes the likeliest token. */
+  /** Divisor of the logits; 0, the default, always takes the likeliest token. */
   temperature?: number | null;
   top_p?: number | null;
-  /** Beyond OpenAI's: only so many of the likeliest tokens. */
+  /** Number of likeliest tokens to choose among; an addition to OpenAI's. */
   top_k?: number | null;
-  /** Beyond OpenAI's: only tokens at least this times as likely as the likeliest. */
+  /** Least probability of a token, relative to the likeliest's; an addition to OpenAI's. */
   min_p?: number | null;
-  /** As WebLLM's: what has occurred becomes less likely; 1 changes nothing. */
+  /** WebLLM's: makes tokens that have occurred less likely; 1 changes nothing. */
   repetition_penalty?: number | null;
-  /** The same seed gives the same text. Without one, each request above temperature 0 draws its own. */
+  /**
+   * Seed of the draws: the same seed gives the same text. Without one, each request above
+   * temperature 0 draws its own.
+   */
   seed?: number | null;
   stop?: string | readonly string[] | null;
-  /** As WebLLM's: goes on past the tokens by which the model ends a turn. */
+  /** WebLLM's: goes on past the tokens by which the model ends a turn. */
   ignore_eos?: boolean;
   stream_options?: { include_usage?: boolean } | null;
-  /** The cache's rules. `prefill`, `decode` and `cacheType` each take the place of the engine's own. */
+  /** Rules of the cache. `prefill`, `decode` and `cacheType` each replace the engine's own. */
   cache?: CacheOptions;
-  /** Reads what layers retain at every so many steps: it comes on the chunks as `retained`. */
+  /** Layers and steps whose retained slots are read: they come on the chunks as `retained`. */
   observe?: Observe;
   /** Ignored. */
   model?: string;
@@ -37,43 +43,51 @@ export interface SamplingParams {
   user?: string;
 }
 
-/** What `engine.chat.completions.create` takes. */
+/** Parameters of `engine.chat.completions.create`. */
 export interface ChatParams extends SamplingParams {
   messages: readonly ChatMessage[];
   stream?: boolean | null;
 }
 
-/** What `engine.completions.create` takes. */
+/** Parameters of `engine.completions.create`. */
 export interface CompletionParams extends SamplingParams {
-  /** Goes on from this text as it is, without a chat template. */
+  /** Text to continue as it is, without a chat template. */
   prompt: string;
   stream?: boolean | null;
 }
 
-/** Beside a request. */
+/** Options beside a request. */
 export interface RequestOptions {
-  /** A request that waits is rejected with `"aborted"`; one that runs ends with finish reason `"abort"` and keeps its text. */
+  /**
+   * Aborts the request. A waiting one rejects with `"aborted"`; a running one ends with finish
+   * reason `"abort"` and keeps its text.
+   */
   signal?: AbortSignal;
-  /** Told how many of the prompt's tokens are done, and how many there are. */
+  /** Called with the number of prompt tokens done, and of all. */
   onPrefill?: (done: number, of: number) => void;
 }
 
-/** What the key-value cache holds. */
+/** Memory of the key-value cache. */
 export interface KvReport {
   /** Bytes held. */
   heldBytes: number;
   /** Bytes that a full cache would hold. */
   fullBytes: number;
-  /** Their difference; a little below 0 where the cache's bookkeeping costs more than it saves. */
+  /**
+   * Difference of the two; slightly below 0 if the cache's bookkeeping costs more than it saves.
+   */
   savedBytes: number;
-  /** The slots by phase. */
+  /** Slots by phase. */
   slots: CacheSlots;
 }
 
-/** Why a generation ended: at the model's end of turn or a stop string, at `max_tokens`, or by the caller. */
+/**
+ * Reason that a generation ended: the model's end of turn or a stop string, `max_tokens`, or the
+ * caller.
+ */
 export type ChatFinishReason = "stop" | "length" | "abort";
 
-/** What a request took; `extra` is WebLLM's. */
+/** Usage of a request; `extra` is WebLLM's. */
 export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -90,12 +104,12 @@ export interface CompletionUsage {
 interface Identity<Kind extends string> {
   id: string;
   object: Kind;
-  /** Seconds since 1970. */
+  /** Time in seconds since 1970. */
   created: number;
   model: string;
 }
 
-/** An answer as a whole. */
+/** A whole answer. */
 export interface ChatCompletion extends Identity<"chat.completion"> {
   choices: {
     index: number;
@@ -107,19 +121,22 @@ export interface ChatCompletion extends Identity<"chat.completion"> {
   kv: KvReport;
 }
 
-/** What is on every chunk beside OpenAI's fields. */
+/** Fields of every chunk beside OpenAI's. */
 export interface ChunkExtras {
-  /** There on every chunk. */
+  /** Memory of the cache, on every chunk. */
   kv: KvReport;
-  /** The token, its position and probability, where the chunk is of a step. */
+  /** The token, its position and probability, if the chunk is of a step. */
   step?: Omit<Step, "text" | "memory" | "slots">;
-  /** What layers retain, at the steps that the request asks for. */
+  /** Slots that layers retain, at the requested steps. */
   retained?: readonly RetainedLayer[];
-  /** On the last chunk, if `stream_options.include_usage` asks for it. */
+  /** Usage, on the last chunk, if `stream_options.include_usage` asks for it. */
   usage?: CompletionUsage;
 }
 
-/** A piece of an answer. The last but for usage has a finish reason; that of usage has no choice. */
+/**
+ * A piece of an answer. The last one before usage has a finish reason; the one with usage has no
+ * choice.
+ */
 export interface ChatCompletionChunk extends Identity<"chat.completion.chunk">, ChunkExtras {
   choices: {
     index: number;
@@ -129,7 +146,7 @@ export interface ChatCompletionChunk extends Identity<"chat.completion.chunk">, 
   }[];
 }
 
-/** A text as a whole. */
+/** A whole text. */
 export interface Completion extends Identity<"text_completion"> {
   choices: { index: number; text: string; finish_reason: ChatFinishReason; logprobs: null }[];
   usage: CompletionUsage;
@@ -141,7 +158,10 @@ export interface CompletionChunk extends Identity<"text_completion">, ChunkExtra
   choices: { index: number; text: string; finish_reason: ChatFinishReason | null; logprobs: null }[];
 }
 
-/** `engine.chat.completions`. With `stream: true`, `create` resolves as soon as the generation has begun. */
+/**
+ * `engine.chat.completions`. With `stream: true`, `create` resolves as soon as the generation has
+ * begun.
+ */
 export interface ChatCompletions {
   readonly create: {
     (params: ChatParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
@@ -150,7 +170,9 @@ export interface ChatCompletions {
   };
 }
 
-/** `engine.completions`. With `stream: true`, `create` resolves as soon as the generation has begun. */
+/**
+ * `engine.completions`. With `stream: true`, `create` resolves as soon as the generation has begun.
+ */
 export interface Completions {
   readonly create: {
     (params: CompletionParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<CompletionChunk>>;

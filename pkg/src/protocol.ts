@@ -17,32 +17,38 @@ import type {
 import type { ErrorRecord } from "./error.js";
 import type { Model } from "./source.js";
 
-/** How far a load has come. */
+/** Progress of a load. */
 export interface LoadProgress {
   /**
-   * `"module"`: the WebAssembly module comes; `"gpu"`: the GPU is opened; `"wait"`: another tab or engine is storing the same
-   * model; `"download"`: the model comes from its address; `"load"`: it comes from the store or a file; `"finish"`: the GPU
-   * takes in the last of it; `"ready"`.
+   * Phase of the load.
+   *
+   * - `"module"`: fetching the WebAssembly module
+   * - `"gpu"`: opening the GPU
+   * - `"wait"`: another tab or engine is storing the same model
+   * - `"download"`: reading the model from its address
+   * - `"load"`: reading it from the store or a file
+   * - `"finish"`: the GPU takes in the last of it
+   * - `"ready"`
    */
   phase: "module" | "gpu" | "wait" | "download" | "load" | "finish" | "ready";
-  /** Bytes of the model that were read so far, of all parts. */
+  /** Bytes of the model read so far, of all parts. */
   loadedBytes: number;
-  /** What that will be in the end, where all lengths are known. */
+  /** Bytes of the whole model, if all lengths are known. */
   totalBytes: number | undefined;
-  /** Whether the bytes come from the origin's file system, with no request. */
+  /** The bytes come from the origin's file system, without a request. */
   fromStore: boolean;
 }
 
-/** What a load takes. */
+/** Argument of a load. */
 export interface LoadRequest {
   readonly model: Model;
   readonly gpu: GpuOptions;
   readonly wasmUrl: string | undefined;
-  /** Whether to keep the model, and to look for it, in the origin's file system. */
+  /** Keeps the model, and looks for it, in the origin's file system. */
   readonly store: boolean;
 }
 
-/** What a load gives. */
+/** Result of a load. */
 export interface LoadResult {
   readonly gpu: GpuReport;
   readonly model: ModelReport;
@@ -51,15 +57,15 @@ export interface LoadResult {
   readonly stored: boolean;
 }
 
-/** What a load tells on its way. */
+/** Event of a load. */
 export type LoadEvent = { readonly progress: LoadProgress } | { readonly warning: ErrorRecord };
 
-/** What a generation tells on its way. */
+/** Event of a generation. */
 export type GenerateEvent =
   | { readonly prefill: { readonly done: number; readonly of: number } }
   | { readonly step: Step; readonly retained?: readonly RetainedLayer[] };
 
-/** What the worker measures. */
+/** Measurements of the worker. */
 export interface WorkerStats {
   readonly gpuMemory: GpuMemory;
   /** Bytes of the WebAssembly module's own memory. */
@@ -67,10 +73,10 @@ export interface WorkerStats {
 }
 
 /**
- * The calls that the page makes of the worker: argument, events on the way, result.
+ * The page's calls to the worker: argument, events on the way, result.
  *
- * A protocol of our own, since what comlink would carry (plain calls) is the small part of it: errors with their codes, one
- * stream of events a call, and cancelling are the rest, and each would need a handler of its own there.
+ * The protocol is kvscope's own, since comlink would carry only plain calls. Error codes, a stream
+ * of events per call, and cancelling would each need a handler there.
  */
 export interface Calls {
   load: { argument: LoadRequest; event: LoadEvent; result: LoadResult };
@@ -89,15 +95,15 @@ export interface Calls {
   dispose: { argument: undefined; event: never; result: undefined };
 }
 
-/** The name of a call. */
+/** Name of a call. */
 export type CallName = keyof Calls;
 
-/** From the page to the worker. */
+/** Message from the page to the worker. */
 export type ToWorker =
   | { [Name in CallName]: { readonly id: number; readonly call: Name; readonly argument: Calls[Name]["argument"] } }[CallName]
   | { readonly cancel: number };
 
-/** From the worker to the page. */
+/** Message from the worker to the page. */
 export type FromWorker =
   | { readonly id: number; readonly event: Calls[CallName]["event"] }
   | { readonly id: number; readonly result: Calls[CallName]["result"] }

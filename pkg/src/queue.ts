@@ -1,7 +1,7 @@
 import { abortable } from "./abortable.js";
 import { aborted } from "./error.js";
 
-/** Runs tasks one after the other, in the order in which they came. */
+/** Runs tasks one after the other, in the order of their calls. */
 export class Queue {
   #tail: Promise<unknown> = Promise.resolve();
 

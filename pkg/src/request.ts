@@ -3,16 +3,16 @@ import { invalidArgument } from "./error.js";
 import type { ChatParams, CompletionParams, SamplingParams } from "./openai.js";
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
-/** What the engine makes use of. */
+/** Fields that the engine uses. */
 const USED = words(
   "messages prompt stream stream_options max_tokens max_completion_tokens temperature top_p top_k min_p " +
     "repetition_penalty seed stop ignore_eos cache observe",
 );
-/** What changes nothing here and may be there: who asks, and where answers are kept. */
+/** Fields that are allowed and change nothing here: who asks, and where answers are kept. */
 const IGNORED = words(
   "model user metadata store service_tier safety_identifier prompt_cache_key parallel_tool_calls logprobs",
 );
-/** What is not there, and may be named as long as it asks for nothing. */
+/** Unsupported fields, allowed with a value that asks for nothing. */
 const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
   n: (value) => value === 1,
   best_of: (value) => value === 1,
@@ -28,7 +28,7 @@ const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
 const ROLES = ["system", "developer", "user", "assistant"];
 
 /**
- * A request for the module, of what a program asks in OpenAI's words.
+ * Converts a request in OpenAI's words to the module's.
  *
  * @throws {KvscopeError} `"invalid-argument"`, naming the field
  */
@@ -52,7 +52,7 @@ export function toGenerateRequest(
   };
 }
 
-/** The conversation of a chat request. */
+/** Converts the conversation of a chat request. */
 export function chatPrompt(messages: unknown): Message[] {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw invalidArgument("messages", "must be a list of at least one message");
@@ -68,7 +68,7 @@ export function chatPrompt(messages: unknown): Message[] {
   });
 }
 
-/** The text of a completion request. */
+/** Checks the text of a completion request. */
 export function textPrompt(prompt: unknown): string {
   if (typeof prompt !== "string") {
     throw invalidArgument("prompt", "must be one text");
@@ -155,7 +155,7 @@ function contentText(field: string, content: unknown): string {
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 
-/** `fields` without those that are undefined, which the module would refuse. */
+/** Drops the undefined fields, which the module would refuse. */
 function defined<T extends object>(fields: T): Partial<Defined<T>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entries lose their keys' types
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;

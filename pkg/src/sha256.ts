@@ -1,11 +1,14 @@
-/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4 §4.2.2). */
+/**
+ * First 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4
+ * §4.2.2).
+ */
 const ROUNDS = fractions(64, Math.cbrt);
 /** The same of the square roots of the first 8 (§5.3.3). */
 const INITIAL = fractions(8, Math.sqrt);
 
 /**
- * SHA-256 (FIPS 180-4) of bytes as they come: the browser's own `crypto.subtle.digest` wants all of them at once, and a
- * model is larger than what a page may hold.
+ * SHA-256 (FIPS 180-4) of a stream of bytes. The browser's own `crypto.subtle.digest` wants all of
+ * them at once, and a model is larger than a page may hold.
  */
 export class Sha256 {
   readonly #state = Int32Array.from(INITIAL);
@@ -15,7 +18,7 @@ export class Sha256 {
   #filled = 0;
   #bytes = 0;
 
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   update(bytes: Uint8Array): this {
     this.#bytes += bytes.length;
     let at = 0;
@@ -32,7 +35,7 @@ export class Sha256 {
     return this;
   }
 
-  /** The digest in hexadecimal. Nothing may be added after it. */
+  /** Returns the digest in hexadecimal. No bytes may be added after it. */
   digest(): string {
     const bits = this.#bytes * 8;
     this.update(Uint8Array.of(0x80));

@@ -3,18 +3,18 @@ import { Sha256 } from "./sha256.js";
 
 /** A file of a repository on the Hugging Face hub. */
 export interface HubFile {
-  /** `"owner/name"`. */
+  /** Repository as `"owner/name"`. */
   repo: string;
-  /** The file's path in it. */
+  /** Path of the file in the repository. */
   file: string;
-  /** A branch, tag or commit; `"main"` if nothing is said. */
+  /** Branch, tag or commit; `"main"` by default. */
   revision?: string;
 }
 
 /**
- * Where a model is: an address, the addresses of its parts, a file or the files of its parts, a file on the hub, or
- * `"default"` for what `options.defaultModel` names. Of a file named `…-00001-of-0000N.gguf` at an address the others are
- * found by themselves.
+ * Source of a model: an address or its parts' addresses, a file or its parts' files, a file on the
+ * hub, or `"default"`, which is `options.defaultModel`. A file named `…-00001-of-0000N.gguf` at an
+ * address brings its other parts.
  */
 export type ModelSource = string | URL | HubFile | Blob | readonly (string | URL)[] | readonly Blob[];
 
@@ -22,19 +22,19 @@ export type ModelSource = string | URL | HubFile | Blob | readonly (string | URL
 export interface RemotePart {
   readonly name: string;
   readonly url: string;
-  /** Where the hub tells the file's SHA-256. */
+  /** Address at which the hub gives the file's SHA-256. */
   readonly pointerUrl?: string;
 }
 
-/** One file of a model at hand. */
+/** One local file of a model. */
 export interface LocalPart {
   readonly name: string;
   readonly blob: Blob;
 }
 
-/** A source made definite: every part, in order. */
+/** A resolved source: every part, in order. */
 export interface Model {
-  /** The name of the (first) file. */
+  /** Name of the (first) file. */
   readonly name: string;
   readonly parts: readonly RemotePart[] | readonly LocalPart[];
 }
@@ -44,7 +44,9 @@ const SPLIT = /-(\d{5})-of-(\d{5})(?=\.gguf$)/;
 const MOST_PARTS = 1024;
 
 /**
- * @throws {KvscopeError} `"invalid-argument"` for what is no source
+ * Resolves a source to its parts.
+ *
+ * @throws {KvscopeError} `"invalid-argument"` for an invalid source
  */
 export function resolveSource(source: ModelSource, defaultModel?: ModelSource): Model {
   if (source === "default") {
@@ -73,12 +75,12 @@ export function resolveSource(source: ModelSource, defaultModel?: ModelSource): 
   throw invalidArgument("source", "must be an address, a File or Blob, { repo, file }, or a list of addresses or files");
 }
 
-/** Whether they are files at hand. */
+/** Returns whether the parts are local files. */
 export function areLocal(parts: readonly RemotePart[] | readonly LocalPart[]): parts is readonly LocalPart[] {
   return parts[0] !== undefined && "blob" in parts[0];
 }
 
-/** By what the store knows a model: its addresses. */
+/** Identifies a model in the store by its addresses. */
 export function modelId(parts: readonly RemotePart[]): string {
   return new Sha256().update(new TextEncoder().encode(parts.map(({ url }) => url).join("\n"))).digest();
 }
@@ -107,7 +109,7 @@ function hubPart({ repo, file, revision = "main" }: HubFile): RemotePart {
   return { ...remotePart(path("resolve")), pointerUrl: path("raw") };
 }
 
-/** All parts of the split set that `part` is of; it alone if it is of none. */
+/** Lists all parts of the split set that `part` is of; it alone if it is of none. */
 function withSiblings(part: RemotePart): readonly RemotePart[] {
   const [, , total] = SPLIT.exec(part.name) ?? [];
   if (total === undefined) {

@@ -1,19 +1,22 @@
 import { KvscopeError } from "./error.js";
 import { modelId, type RemotePart } from "./source.js";
 
-/** The folder of the origin's file system in which models are: a folder each, with a file a part and a manifest. */
+/**
+ * Folder of the models in the origin's file system. Each has a folder there, with a file per part
+ * and a manifest.
+ */
 const FOLDER = "kvscope-models";
 const MANIFEST = "manifest.json";
 
-/** What is known of a stored part. */
+/** Facts about a stored part. */
 export interface StoredPart {
   name: string;
   url: string;
-  /** Bytes that the whole part has. */
+  /** Bytes of the whole part. */
   bytes?: number;
-  /** The server's version of it. */
+  /** Version of the part on its server. */
   etag?: string;
-  /** Whether all of it is there, and was checked. */
+  /** All of it is there, and was checked. */
   complete: boolean;
 }
 
@@ -25,17 +28,17 @@ interface Manifest {
 
 /** A model in the origin's file system. */
 export interface StoredModel {
-  /** The store's name for it. */
+  /** Name of the model in the store. */
   id: string;
-  /** The name of its (first) file. */
+  /** Name of its (first) file. */
   name: string;
-  /** Its addresses, one a part. */
+  /** Addresses of the model, one per part. */
   urls: readonly string[];
-  /** Bytes that are stored. */
+  /** Bytes stored. */
   bytes: number;
-  /** Bytes of the whole model, where that is known. */
+  /** Bytes of the whole model, if known. */
   totalBytes: number | undefined;
-  /** Whether all of it is there; if not, the next load goes on from what is. */
+  /** All of it is there; if not, the next load resumes from the stored bytes. */
   complete: boolean;
 }
 
@@ -52,7 +55,7 @@ interface SyncFileHandle extends FileSystemFileHandle {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
 }
 
-/** The folder of one model. */
+/** Folder of one model. */
 export class ModelStore {
   readonly #folder: FileSystemDirectoryHandle;
   readonly #manifest: Manifest;
@@ -63,9 +66,9 @@ export class ModelStore {
   }
 
   /**
-   * Opens, or makes, the folder of the model with these parts.
+   * Opens, or creates, the folder of the model with these parts.
    *
-   * @throws {KvscopeError} `"storage-failed"` where there is no such file system, as in some private windows
+   * @throws {KvscopeError} `"storage-failed"` without a file system, as in some private windows
    */
   static async open(name: string, parts: readonly RemotePart[]): Promise<ModelStore> {
     try {
@@ -79,7 +82,7 @@ export class ModelStore {
     }
   }
 
-  /** Whether every part is there as a whole. */
+  /** Returns whether every part is complete. */
   async complete(): Promise<boolean> {
     const whole = this.#manifest.parts.map(async (part, index) => {
       const file = await this.file(index);
@@ -88,7 +91,7 @@ export class ModelStore {
     return (await Promise.all(whole)).every(Boolean);
   }
 
-  /** What is known of part `index`. */
+  /** Returns the facts about part `index`. */
   part(index: number): StoredPart {
     const part = this.#manifest.parts[index];
     if (part === undefined) {
@@ -97,14 +100,14 @@ export class ModelStore {
     return part;
   }
 
-  /** Notes what is known of part `index`. */
+  /** Records facts about part `index`. */
   async note(index: number, known: Partial<StoredPart>): Promise<void> {
     const parts = this.#manifest.parts.with(index, { ...this.part(index), ...known });
     await writeManifest(this.#folder, { ...this.#manifest, parts });
     this.#manifest.parts = parts;
   }
 
-  /** What is stored of part `index`. */
+  /** Returns the stored bytes of part `index`. */
   async file(index: number): Promise<File | undefined> {
     try {
       return await (await this.#folder.getFileHandle(String(index))).getFile();
@@ -113,7 +116,10 @@ export class ModelStore {
     }
   }
 
-  /** Opens part `index` to write on from its end, or with `fresh` from its beginning. Workers only. */
+  /**
+   * Opens part `index` for appending or, with `fresh`, for writing from its beginning. Workers
+   * only.
+   */
   async writer(index: number, fresh: boolean): Promise<PartWriter> {
     const handle = await this.#folder.getFileHandle(String(index), { create: true });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- workers have it
@@ -130,13 +136,17 @@ export class PartWriter {
   readonly #access: SyncAccessHandle;
   #at: number;
 
-  /** On from the end of what is there. */
+  /** Creates a writer at the end of the stored bytes. */
   constructor(access: SyncAccessHandle) {
     this.#access = access;
     this.#at = access.getSize();
   }
 
-  /** @throws `QuotaExceededError` where nothing more fits */
+  /**
+   * Appends bytes.
+   *
+   * @throws `QuotaExceededError` if nothing more fits
+   */
   write(bytes: Uint8Array): void {
     const written = this.#access.write(bytes, { at: this.#at });
     this.#at += written;
@@ -145,7 +155,10 @@ export class PartWriter {
     }
   }
 
-  /** Keeps what was written. Throws where that can't be, and is closed all the same. */
+  /**
+   * Closes the file and keeps the written bytes. Throws if they can't be kept, but closes it all
+   * the same.
+   */
   close(): void {
     try {
       this.#access.flush();
@@ -154,17 +167,19 @@ export class PartWriter {
     }
   }
 
-  /** Keeps what can be kept, for whom there is nothing to do about the rest. */
+  /** Closes the file and keeps what it can, ignoring failures. */
   abandon(): void {
     try {
       this.close();
     } catch {
-      // The length of what is there is looked at before it is used.
+      // The length of the stored bytes is checked before use.
     }
   }
 }
 
-/** Every model in the origin's file system, complete or not; none where there is no such file system. */
+/**
+ * Lists every model in the origin's file system, complete or not; none without such a file system.
+ */
 export async function storedModels(): Promise<StoredModel[]> {
   const models = await modelsFolder();
   if (models === undefined) {
@@ -179,7 +194,7 @@ export async function storedModels(): Promise<StoredModel[]> {
   return (await Promise.all(found)).filter((model) => model !== undefined);
 }
 
-/** Removes a model's folder, if there is one. Whoever calls has its lock. */
+/** Removes a model's folder, if there is one. The caller holds its lock. */
 export async function removeStored(id: string): Promise<void> {
   try {
     await (await modelsFolder())?.removeEntry(id, { recursive: true });
@@ -246,7 +261,7 @@ function isManifest(value: unknown): value is Manifest {
 
 async function writeManifest(folder: FileSystemDirectoryHandle, manifest: Manifest): Promise<void> {
   const handle = await folder.getFileHandle(MANIFEST, { create: true });
-  const writable = await handle.createWritable(); // takes the old one's place when closed, as a whole
+  const writable = await handle.createWritable(); // replaces the old one when closed
   await writable.write(JSON.stringify(manifest));
   await writable.close();
 }

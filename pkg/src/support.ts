@@ -1,6 +1,6 @@
 import { KvscopeError } from "./error.js";
 
-/** The browsers that have WebGPU switched on, with their first release that does. */
+/** Browsers with WebGPU on by default, with their first such release. */
 const BROWSERS_WITH_WEBGPU: readonly string[] = [
   "Chrome or Edge 113 (Windows, macOS, ChromeOS), 121 (Android), 144 (Linux, newer Intel GPUs)",
   "Safari 26 (macOS, iOS, iPadOS, visionOS)",
@@ -8,12 +8,14 @@ const BROWSERS_WITH_WEBGPU: readonly string[] = [
 ];
 
 /**
- * Checks that there is a WebGPU to ask, before megabytes are fetched for nothing.
+ * Checks that there is a WebGPU, before megabytes are fetched for nothing.
  *
- * @throws {KvscopeError} `"webgpu-unavailable"`, with `details.secureContext` and `details.browsers`
+ * @throws {KvscopeError} `"webgpu-unavailable"`, with `details.secureContext` and
+ *   `details.browsers`
  */
 export function requireWebGpu(): void {
-  // Absent outside browsers too: importing this package in Node, say to render a page there, does no harm.
+  // Absent outside browsers too: importing this package in Node, say to render a page there, does
+  // no harm.
   if (globalThis.navigator !== undefined && "gpu" in globalThis.navigator) {
     return;
   }

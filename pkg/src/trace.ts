@@ -3,7 +3,7 @@ import type { AbortOptions } from "./abortable.js";
 import { invalidArgument } from "./error.js";
 import type { Calls } from "./protocol.js";
 
-/** What asks the worker, which has the module. */
+/** Call of the worker, which has the module. */
 type Ask = <Name extends "traceProgram" | "gradeTrace">(
   call: Name,
   argument: Calls[Name]["argument"],
@@ -13,8 +13,8 @@ type Ask = <Name extends "traceProgram" | "gradeTrace">(
 const LARGEST = 2 ** 32 - 1;
 
 /**
- * The trace task: programs whose execution, written out line by line, is a long output that can be checked. Programs and
- * grades are those of `kvscope eval trace`.
+ * The trace task: programs whose execution, written out line by line, is a long output that can be
+ * checked. Programs and grades are those of `kvscope eval trace`.
  */
 export class TraceTask {
   readonly #ask: Ask;
@@ -25,18 +25,20 @@ export class TraceTask {
   }
 
   /**
-   * The program of a seed, of 1 to 52 lines. All of as many lines have prompts of the same length, and answers too.
+   * Generates the program of a seed, of 1 to 52 lines. All programs of one length have prompts of
+   * one length, and answers too.
    *
-   * @throws {KvscopeError} `"invalid-argument"` for a number of lines or a seed that there is not
+   * @throws {KvscopeError} `"invalid-argument"` for an invalid number of lines or seed
    */
   async program(lines: number, seed: number, options: AbortOptions = {}): Promise<TraceProgram> {
     return this.#ask("traceProgram", { lines: whole("lines", lines), seed: whole("seed", seed) }, options);
   }
 
   /**
-   * Whether each of the program's lines is right in `answer`, to the character; what follows the last one does not count.
+   * Grades each of the program's lines in `answer`: right if equal to the character. Nothing after
+   * the last line counts.
    *
-   * @throws {KvscopeError} `"invalid-argument"` for what is no program
+   * @throws {KvscopeError} `"invalid-argument"` for an invalid program
    */
   async grade(
     { lines, seed }: Pick<TraceProgram, "lines" | "seed">,
@@ -51,7 +53,7 @@ export class TraceTask {
   }
 }
 
-/** A number as the module takes it, which would cut off what it has no room for. */
+/** Checks a number for the module, which would truncate one that is too large. */
 function whole(argument: string, value: unknown): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > LARGEST) {
     throw invalidArgument(argument, `must be a whole number from 0 to ${LARGEST}`);

@@ -1,7 +1,7 @@
-/** The file of the origin's file system that keeps which way of computing was found to be the fastest, by adapter. */
+/** OPFS file with the fastest kernel tuning per adapter. */
 const FILE = "kvscope-tunings.json";
 
-/** What is kept, if anything is. */
+/** Reads the stored tunings, if there are any. */
 export async function keptTunings(): Promise<string | undefined> {
   try {
     const root = await navigator.storage.getDirectory();
@@ -11,15 +11,15 @@ export async function keptTunings(): Promise<string | undefined> {
   }
 }
 
-/** Keeps `text` for the next load. Where that can't be, the next load measures again. */
+/** Stores `text` for the next load. If that fails, the next load measures again. */
 export async function keepTunings(text: string): Promise<void> {
   try {
     const root = await navigator.storage.getDirectory();
     const handle = await root.getFileHandle(FILE, { create: true });
-    const writable = await handle.createWritable(); // takes the old one's place when closed, as a whole
+    const writable = await handle.createWritable(); // replaces the old one when closed
     await writable.write(text);
     await writable.close();
   } catch {
-    // Said above.
+    // The next load measures again.
   }
 }

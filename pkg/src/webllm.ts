@@ -14,47 +14,47 @@ import type {
 import type { LoadProgress } from "./protocol.js";
 import type { ModelSource } from "./source.js";
 
-/** As WebLLM's. */
+/** WebLLM's report of a load. */
 export interface InitProgressReport {
-  /** From 0 to 1. */
+  /** Progress from 0 to 1. */
   progress: number;
   /** Seconds since the load began. */
   timeElapsed: number;
-  /** For people. */
+  /** Text for people. */
   text: string;
 }
 
-/** As WebLLM's `MLCEngineConfig`, as far as it makes sense here; and all of {@link LoadOptions}. */
+/** WebLLM's `MLCEngineConfig`, as far as it makes sense here, and all of {@link LoadOptions}. */
 export interface MLCEngineConfig extends LoadOptions {
   initProgressCallback?: (report: InitProgressReport) => void;
-  /** Where a model named by its id is: `model` is the address of a GGUF file, the other fields are ignored. */
+  /** Models by their id: `model` is the address of a GGUF file, the other fields are ignored. */
   appConfig?: { model_list: readonly { model_id: string; model: string; [ignored: string]: unknown }[] };
   /** Ignored. */
   logLevel?: string;
 }
 
-/** What a program that was written for WebLLM finds here. */
+/** WebLLM's interface, for programs written for it. */
 export interface MLCEngineInterface {
   readonly chat: { readonly completions: ChatCompletions };
   readonly completions: Completions;
-  /** The engine behind it. */
+  /** Engine behind it. */
   readonly engine: Engine;
-  /** Loads another model in place of the one that is loaded. */
+  /** Loads another model in place of the loaded one. */
   reload(source: ModelSource): Promise<void>;
   setInitProgressCallback(initProgressCallback: (report: InitProgressReport) => void): void;
-  /** Ends the running request; its answer has what there is, with finish reason `"abort"`. */
+  /** Ends the running request; its answer has the text so far, with finish reason `"abort"`. */
   interruptGenerate(): void;
-  /** The latest answer, as far as it has come. */
+  /** Returns the latest answer, as far as it has come. */
   getMessage(): Promise<string>;
   /** Frees the cache. */
   resetChat(): Promise<void>;
-  /** The latest request's speed. */
+  /** Describes the latest request's speed. */
   runtimeStatsText(): Promise<string>;
   /** Disposes of the engine. */
   unload(): Promise<void>;
 }
 
-/** {@link Engine} under WebLLM's name and with its calls, for programs that were written for that. */
+/** {@link Engine} under WebLLM's name and with its calls, for programs written for it. */
 export class MLCEngine implements MLCEngineInterface {
   readonly chat: { readonly completions: ChatCompletions };
   readonly completions: Completions;
@@ -63,7 +63,7 @@ export class MLCEngine implements MLCEngineInterface {
   #interruption = new AbortController();
   #message = "";
 
-  /** Nothing is loaded before {@link reload}. */
+  /** Creates an engine without a model; {@link reload} loads one. */
   constructor(config: MLCEngineConfig = {}) {
     this.#config = config;
     /* oxlint-disable typescript/no-unsafe-type-assertion -- the same overloads, passed through */
@@ -137,7 +137,7 @@ export class MLCEngine implements MLCEngineInterface {
     return Promise.resolve();
   }
 
-  /** Has `create` answer so that the answer can be interrupted, and is the latest message. */
+  /** Runs `create` such that its answer can be interrupted, and is the latest message. */
   async #answer(
     { signal, ...rest }: RequestOptions = {},
     create: (options: RequestOptions) => Promise<Answer | AsyncIterable<Answer>>,
@@ -160,7 +160,10 @@ export class MLCEngine implements MLCEngineInterface {
   }
 }
 
-/** {@link Engine.load} under WebLLM's name and with its options, for programs that call that; the last are ignored. */
+/**
+ * {@link Engine.load} under WebLLM's name and with its options, for programs written for it;
+ * `_chatOptions` is ignored.
+ */
 export async function CreateMLCEngine(
   source: ModelSource,
   config: MLCEngineConfig = {},
@@ -172,7 +175,7 @@ export async function CreateMLCEngine(
   return engine;
 }
 
-/** What answers and chunks of both kinds have in common. */
+/** Common type of answers and chunks of both kinds. */
 type Answer = ChatCompletion | ChatCompletionChunk | Completion | CompletionChunk;
 
 function textOf({ choices: [choice] }: Answer): string {

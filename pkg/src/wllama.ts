@@ -10,15 +10,18 @@ import type {
 } from "./openai.js";
 import type { HubFile, ModelSource } from "./source.js";
 
-/** As wllama's, as far as it makes sense here; and all of {@link LoadOptions}. Its other fields (`n_ctx`, ..) are ignored. */
+/**
+ * wllama's options, as far as they make sense here, and all of {@link LoadOptions}. Its other
+ * fields (`n_ctx`, ..) are ignored.
+ */
 export interface WllamaLoadConfig extends LoadOptions {
   progressCallback?: (progress: { loaded: number; total: number }) => void;
-  /** Whether to keep the model for the next load, true if nothing is said. */
+  /** Keeps the model for the next load; true by default. */
   useCache?: boolean;
   [ignored: string]: unknown;
 }
 
-/** What wllama takes beside OpenAI's fields. */
+/** wllama's fields beside OpenAI's. */
 export interface WllamaRequest {
   abortSignal?: AbortSignal;
   /** Ignored. */
@@ -33,20 +36,20 @@ interface Create<Params, Whole, Chunk> {
 }
 
 /**
- * {@link Engine} under the names and with the options of wllama's release 3, for programs that call that. Where wllama's
- * own WebAssembly files are is of no matter here, and is not looked at.
+ * {@link Engine} under the names and with the options of wllama's release 3, for programs written
+ * for it. The addresses of wllama's own WebAssembly files are ignored.
  */
 export class Wllama {
-  /** As wllama's, in OpenAI's shapes. */
+  /** wllama's call, in OpenAI's shapes. */
   readonly createChatCompletion: Create<ChatParams, ChatCompletion, ChatCompletionChunk>;
-  /** As wllama's, in OpenAI's shapes. */
+  /** wllama's call, in OpenAI's shapes. */
   readonly createCompletion: Create<CompletionParams, Completion, CompletionChunk>;
   #engine: Engine | undefined;
 
-  /** Both arguments are wllama's, and ignored. */
+  /** Creates an engine without a model. Both arguments are wllama's, and ignored. */
   // oxlint-disable-next-line no-unused-vars -- so that calls with them are right
   constructor(_pathConfig?: Readonly<Record<string, string>>, _config?: object) {
-    /* oxlint-disable typescript/no-unsafe-type-assertion -- which overload it is, `stream` and `onData` say at run time */
+    /* oxlint-disable typescript/no-unsafe-type-assertion -- `stream`, `onData` select the type */
     this.createChatCompletion = ((request: Request<ChatParams, ChatCompletionChunk>) =>
       answer(request, (params, options) => this.engine.chat.completions.create(params, options))) as Create<
       ChatParams,
@@ -62,7 +65,7 @@ export class Wllama {
     /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
 
-  /** The engine behind it. */
+  /** Engine behind it. */
   get engine(): Engine {
     if (this.#engine === undefined) {
       throw new KvscopeError("invalid-argument", "No model is loaded: call one of the loadModel methods first.");
@@ -70,22 +73,22 @@ export class Wllama {
     return this.#engine;
   }
 
-  /** From the Hugging Face hub. */
+  /** Loads a model from the Hugging Face hub. */
   loadModelFromHF(model: HubFile, config: WllamaLoadConfig = {}): Promise<void> {
     return this.#load(model, config);
   }
 
-  /** From an address; of a split model, from its first part's. */
+  /** Loads a model from an address; of a split model, from its first part's. */
   loadModelFromUrl(source: string | { readonly url: string }, config: WllamaLoadConfig = {}): Promise<void> {
     return this.#load(typeof source === "string" ? source : source.url, config);
   }
 
-  /** From files at hand. */
+  /** Loads a model from local files. */
   loadModel(blobs: readonly Blob[], config: WllamaLoadConfig = {}): Promise<void> {
     return this.#load(blobs, config);
   }
 
-  /** Whether a model is loaded. */
+  /** Returns whether a model is loaded. */
   isModelLoaded(): boolean {
     return this.#engine !== undefined;
   }
@@ -118,13 +121,13 @@ export class Wllama {
 
 type Request<Params, Chunk> = Params & WllamaRequest & { onData?: (chunk: Chunk) => void };
 
-/** Has `create` answer `request`, once what is wllama's own is taken out of it. */
+/** Lets `create` answer `request`, without wllama's own fields. */
 async function answer<Params extends { stream?: boolean | null }, Whole, Chunk>(
   request: Request<Params, Chunk>,
   create: (params: Params, options: { signal?: AbortSignal }) => Promise<Whole | AsyncIterable<Chunk>>,
 ): Promise<Whole | AsyncIterable<Chunk> | undefined> {
   const { abortSignal, onData, cache_prompt: _, ...params } = request;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- TypeScript can't subtract from a type parameter
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a type less some fields
   const answered = await create(params as unknown as Params, abortSignal === undefined ? {} : { signal: abortSignal });
   if (onData === undefined || params.stream !== true) {
     return answered;

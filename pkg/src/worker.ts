@@ -7,25 +7,25 @@ import { loadModule, moduleBytes } from "./module.js";
 import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./protocol.js";
 import { requireWebGpu } from "./support.js";
 
-/** Codes of failures that the loss of the device may be behind. */
+/** Codes of failures that a lost device may have caused. */
 const OF_THE_GPU = new Set<KvscopeErrorCode>(["gpu-failure", "logits-read", "cache-read", "logits-invalid"]);
 const LOSS_NEWS_MS = 20_000;
 
-/** What a worker has and TypeScript's types of a page have not. */
+/** A worker's scope, absent from TypeScript's types of a page. */
 interface WorkerScope {
   postMessage(message: FromWorker): void;
   addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
   close(): void;
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this file only ever runs in a worker
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this file runs in a worker
 const scope = globalThis as unknown as WorkerScope;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
 const send = (message: FromWorker): void => scope.postMessage(message);
 const loads = new Map<number, AbortController>();
 let gpu: WasmGpu | undefined;
 let engine: WasmEngine | undefined;
-/** The call whose generation runs. */
+/** Id of the call whose generation runs. */
 let generating: number | undefined;
 
 type Handlers = {
@@ -111,14 +111,15 @@ function notLoaded(): KvscopeError {
 }
 
 /**
- * Waits for the news that the device is lost, unless it still computes: what runs on a lost device fails before the browser
- * says why, by seconds with a software GPU. The news, sent when it comes, ends the call by its right name.
+ * Waits for the news that the device is lost, unless it still computes. Work on a lost device fails
+ * before the browser says why, by seconds with a software GPU. The news, sent when it comes, ends
+ * the call by its right name.
  */
 async function lossNews(): Promise<void> {
   const row = Float32Array.of(1);
   const computes = async (): Promise<boolean> =>
     gpu === undefined || gpu.rms_norm(row, row, 1).then(() => true, () => false);
-  // The first answer may be an error of before that nobody has heard of yet.
+  // The first answer may be an earlier error, not yet reported.
   if ((await computes()) || (await computes())) {
     return;
   }

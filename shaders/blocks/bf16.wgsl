@@ -1,4 +1,4 @@
-// BF16: `quants` has the elements' bits, eight a vector, each the upper half of an f32.
+// BF16: `quants` has the elements' bits, eight per vector, each the upper half of an f32.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 

@@ -1,4 +1,4 @@
-// A group's product in integers where its elements are signed bytes, as Q8_0's.
+// A group's product in integers, for elements that are signed bytes, as Q8_0's.
 
 fn group_product(group: u32, x: Fixed) -> f32 {
     let d = unpack2x16float(scales[group / 2u])[group % 2u];

@@ -1,4 +1,5 @@
-// Q8_0's products with a group by in_place.wgsl: of a byte that is not the topmost the sign is turned, which adds 128.
+// Q8_0's products with a group by in_place.wgsl. Bytes below the topmost have their sign flipped,
+// which adds 128.
 
 struct Places {
     byte: vec4<u32>,
@@ -15,7 +16,7 @@ fn places_of(member: u32) -> Places {
     );
 }
 
-// `topmost` is how much of each half's total meets the topmost byte.
+// `topmost` is the part of each half's total that meets the topmost byte.
 fn quad_dot(
     group: u32,
     x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>,

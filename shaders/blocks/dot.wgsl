@@ -1,4 +1,4 @@
-// A group's products with its input, for the formats whose elements are not worth multiplying before they are whole.
+// A group's products with its input, for formats that need whole elements before multiplying.
 
 fn group_dot(
     group: u32,

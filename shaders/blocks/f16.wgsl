@@ -1,4 +1,4 @@
-// F16: `quants` has the elements' bits, eight a vector.
+// F16: `quants` has the elements' bits, eight per vector.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 

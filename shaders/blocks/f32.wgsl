@@ -1,4 +1,4 @@
-// F32: `quants` has the elements' bits, four a vector.
+// F32: `quants` has the elements' bits, four per vector.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 

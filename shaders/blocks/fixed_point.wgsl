@@ -1,10 +1,10 @@
-// A group's input in fixed point of 16 bits, in bytes that are multiplied four at once: an element is
-// scale * (256 * upper + lower), both signed. It is off by half of `scale` and some rounding in f32, less than a 64,000th
-// of the largest of the 32.
+// A group's input in fixed point of 16 bits, as bytes for products of four at once. An element is
+// scale * (256 * upper + lower), both signed. The error is half of `scale` and some rounding in
+// f32. It is less than a 64,000th of the largest of the 32.
 
 struct Fixed {
     scale: f32,
-    // Of all elements, without the scale: less than 2^24, so that f32 has it exactly.
+    // Sum of all elements, without the scale: less than 2^24, so exact in f32.
     total: f32,
     upper0: vec4<u32>,
     upper1: vec4<u32>,
@@ -12,7 +12,7 @@ struct Fixed {
     lower1: vec4<u32>,
 }
 
-// 127 * 256 + 127: what two signed bytes reach either way.
+// 127 * 256 + 127: the largest magnitude of two signed bytes.
 const REACH: f32 = 32639.0;
 
 fn fixed_point(
@@ -22,7 +22,7 @@ fn fixed_point(
     let early = max(max(abs(x0), abs(x1)), max(abs(x2), abs(x3)));
     let late = max(max(abs(x4), abs(x5)), max(abs(x6), abs(x7)));
     let most = max(early, late);
-    // Where all is nothing there is nothing to divide by.
+    // Avoids a division by zero for an input of zeros.
     let largest = max(max(max(most.x, most.y), max(most.z, most.w)), 1.0e-30);
     let by = REACH / largest;
     let i0 = vec4<i32>(round(x0 * by));
@@ -44,7 +44,7 @@ fn fixed_point(
     );
 }
 
-// The lower byte is packed as it is, and read as a signed one: the upper one makes up for it.
+// Upper bytes that make up for reading the packed lower ones as signed.
 fn upper(x: vec4<i32>) -> u32 {
     return pack4xI8((x + vec4<i32>(128)) >> vec4<u32>(8u));
 }
@@ -54,7 +54,7 @@ fn packed_dot(a: vec4<u32>, b: vec4<u32>) -> i32 {
     return (dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y)) + (dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w));
 }
 
-// All products of a group's bytes, exactly: each is less than 2^22, and there are 32.
+// Sum of all products of a group's bytes, exact: each is less than 2^22, and there are 32.
 fn packed_product(early: vec4<u32>, late: vec4<u32>, x: Fixed) -> f32 {
     let uppers = packed_dot(early, x.upper0) + packed_dot(late, x.upper1);
     let lowers = packed_dot(early, x.lower0) + packed_dot(late, x.lower1);

@@ -1,8 +1,9 @@
-// Products of bits that stay where they stand in their words, for lanes that have the input from their quad, each its own element
-// first (`from_quad`): a lane takes bytes in that order. Element by element, since adapters that run on a CPU keep in memory what
-// vector after vector leaves in between; and in place, since those adapters shift lane by lane.
+// Products of bits that stay in place in their words, for lanes that get the input from their quad.
+// A lane's own element comes first (`from_quad`), and it takes bytes in that order. Scalar, not
+// vector: adapters on a CPU spill vectors' intermediate results to memory. In place: those adapters
+// shift lane by lane.
 
-// Where the bytes begin, in a lane's order.
+// Bit offsets of the bytes, in a lane's order.
 fn shifts_of(member: u32) -> vec4<u32> {
     return 8u * (vec4<u32>(0u, 1u, 2u, 3u) ^ vec4<u32>(member % 4u));
 }
@@ -11,7 +12,7 @@ fn is_topmost(shift: vec4<u32>) -> vec4<bool> {
     return shift == vec4<u32>(24u);
 }
 
-// What to multiply by instead of shifting down.
+// Factors that replace shifting down.
 fn units_of(shift: vec4<u32>) -> vec4<f32> {
     return 1.0 / vec4<f32>(vec4<u32>(1u) << shift);
 }
@@ -21,7 +22,8 @@ fn turned_product(q: vec4<u32>, mask: u32, turned: u32, a: f32, b: f32, c: f32, 
         + f32(i32((q.z & mask) ^ turned)) * c + f32(i32((q.w & mask) ^ turned)) * d;
 }
 
-// Byte by byte, what four words' bits within `mask`, those of `turned` the other way round, make of an input of sixteen elements.
+// Products, byte by byte, of four words with an input of sixteen elements. Bits outside `mask` are
+// dropped, those of `turned` flipped.
 fn turned_products(
     q: vec4<u32>, mask: vec4<u32>, turned: vec4<u32>,
     a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,

@@ -1,6 +1,7 @@
-// The scales and minima of Q4_K and Q5_K. A block's first word of `scales` is d and dmin; of the 12 bytes in the next
-// three, the lower 6 bits of bytes 0 to 3 are scales 0 to 3, those of bytes 4 to 7 minima 0 to 3; bytes 8 to 11 hold the
-// lower four bits of scales (low nibble) and minima (high nibble) 4 to 7, whose upper two are the top bits of bytes 0 to 7.
+// The scales and minima of Q4_K and Q5_K. A block's first word of `scales` is d and dmin; the next
+// three are 12 bytes. The lower 6 bits of bytes 0 to 3 are scales 0 to 3; of bytes 4 to 7, minima 0
+// to 3. Bytes 8 to 11 hold the lower four bits of scales (low nibble) and minima (high nibble) 4 to
+// 7. Their upper two are the top bits of bytes 0 to 7.
 
 // d * scale and dmin * minimum of group `within` of block `block`.
 fn k_scale(block: u32, within: u32) -> vec2<f32> {

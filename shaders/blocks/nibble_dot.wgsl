@@ -1,7 +1,7 @@
-// A group's products where its elements are scale * nibble + offset. A nibble is left where it stands in its word and
-// counts as a multiple of a power of two, which is taken back exactly once a group: an addition less an element than
-// shifting it to its place. `group_nibbles` gives the group's words as if all of them were like those of Q4_0, and
-// `group_scale` scale and offset.
+// A group's products where elements are scale * nibble + offset. A nibble stays in place in its
+// word and counts as a multiple of a power of two. That is undone exactly once per group; shifting
+// would cost one more addition per element. `group_nibbles` gives the group's words in the layout
+// of Q4_0, `group_scale` scale and offset.
 
 const LOW: vec4<u32> = vec4<u32>(0x0000000fu, 0x00000f00u, 0x000f0000u, 0x0f000000u);
 const PLACES: vec4<f32> = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);

@@ -1,5 +1,5 @@
-// A group's product in integers where its elements are scale * nibble + offset. `group_nibbles` and `group_scale` as in
-// nibble_dot.wgsl.
+// A group's product in integers where elements are scale * nibble + offset. `group_nibbles` and
+// `group_scale` are as in nibble_dot.wgsl.
 
 fn group_product(group: u32, x: Fixed) -> f32 {
     let q = group_nibbles(group);

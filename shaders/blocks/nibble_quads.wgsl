@@ -1,10 +1,10 @@
-// As nibble_dot.wgsl, by in_place.wgsl.
+// The products of nibble_dot.wgsl, by in_place.wgsl.
 
 struct Places {
-    // The low nibble and the high one of each byte.
+    // Low and high nibble of each byte.
     low: vec4<u32>,
     high: vec4<u32>,
-    // The sign, in the topmost byte, whose high nibble less eight is a signed integer.
+    // Sign bit in the topmost byte, whose high nibble less eight is a signed integer.
     sign: vec4<u32>,
     unit: vec4<f32>,
 }
@@ -19,12 +19,12 @@ fn places_of(member: u32) -> Places {
     );
 }
 
-// As `turned_product`, of which every instruction counts, with nothing to turn.
+// `turned_product` without flipped bits: every instruction counts here.
 fn low_product(q: vec4<u32>, mask: u32, a: f32, b: f32, c: f32, d: f32) -> f32 {
     return f32(i32(q.x & mask)) * a + f32(i32(q.y & mask)) * b + f32(i32(q.z & mask)) * c + f32(i32(q.w & mask)) * d;
 }
 
-// `topmost` is how much of each half's total meets the topmost byte.
+// `topmost` is the part of each half's total that meets the topmost byte.
 fn quad_dot(
     group: u32,
     x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>,

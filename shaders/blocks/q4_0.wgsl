@@ -1,5 +1,5 @@
-// Q4_0: `quants` has one vector a block, the low nibbles elements 0 to 15, the high ones 16 to 31; `scales` two blocks'
-// scales a word. An element is d * (q - 8).
+// Q4_0: `quants` has one vector per block, the low nibbles elements 0 to 15, the high ones 16 to
+// 31. `scales` has two blocks' scales per word. An element is d * (q - 8).
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

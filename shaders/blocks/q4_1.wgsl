@@ -1,5 +1,5 @@
-// Q4_1: `quants` has one vector a block, the low nibbles elements 0 to 15, the high ones 16 to 31; `scales` a word a
-// block, the scale and the minimum. An element is d * q + m.
+// Q4_1: `quants` has one vector per block, the low nibbles elements 0 to 15, the high ones 16 to
+// 31. `scales` has one word per block, the scale and the minimum. An element is d * q + m.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

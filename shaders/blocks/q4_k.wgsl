@@ -1,6 +1,7 @@
-// Q4_K: `quants` has eight vectors a block of 256 elements, two of them a pair of groups of 32, the even group in the low
-// nibbles, the odd one in the high; `scales` four words a block, d and dmin, then the groups' scales and minima of 6 bits
-// (see k_scale.wgsl). An element is d * scale * q - dmin * minimum.
+// Q4_K: `quants` has eight vectors per block of 256 elements. Two vectors hold a pair of groups of
+// 32, even in the low nibbles, odd in the high. `scales` has four words per block: d and dmin, then
+// the groups' scales and minima of 6 bits (see k_scale.wgsl). An element is d * scale * q - dmin *
+// minimum.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
@@ -24,8 +25,8 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     );
 }
 
-// The order of a group's nibbles here is that of eight words of four; two of them, of the group and its neighbour, share
-// a word of Q4_0's.
+// A group's nibbles here are in the order of eight words of four. Two of these words, of the group
+// and its neighbour, share a word in Q4_0's layout.
 fn group_nibbles(group: u32) -> vec4<u32> {
     let block = group / 8u;
     let within = group % 8u;

@@ -1,11 +1,11 @@
-// Q5_1: `quants` has one vector a block with the lower four bits, the low nibbles elements 0 to 15, the high ones 16 to
-// 31; `scales` two words a block, scale and minimum, and then the fifth bits, bit i that of element i. An element is
-// d * q + m.
+// Q5_1: `quants` has one vector per block with the lower four bits. Low nibbles are elements 0 to
+// 15, high ones 16 to 31. `scales` has two words per block, scale and minimum, and then the fifth
+// bits, bit i that of element i. An element is d * q + m.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-// Four elements: their lower bits in the low nibbles of `word`, their fifth bits the lowest of `fifth`.
+// Four elements: lower bits in the low nibbles of `word`, fifth bits the lowest of `fifth`.
 fn fives(word: u32, fifth: u32) -> vec4<f32> {
     let lower = (vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(15u);
     let upper = ((vec4<u32>(fifth) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u);

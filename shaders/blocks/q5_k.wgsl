@@ -1,10 +1,11 @@
-// Q5_K: as Q4_K, with two vectors of fifth bits before the eight of the lower four: bit g of byte i is that of element i
-// of group g. An element is d * scale * q - dmin * minimum.
+// Q5_K: as Q4_K, with two vectors of fifth bits before the eight of the lower four. Bit g of byte i
+// is that of element i of group g. An element is d * scale * q - dmin * minimum.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-// Four elements: their lower bits in the low nibbles of `word`, their fifth bits the lowest bit of each byte of `fifth`.
+// Four elements: lower bits in the low nibbles of `word`, fifth bits the lowest bit of each byte of
+// `fifth`.
 fn fives(word: u32, fifth: u32) -> vec4<f32> {
     let bytes = vec4<u32>(0u, 8u, 16u, 24u);
     let lower = (vec4<u32>(word) >> bytes) & vec4<u32>(15u);

@@ -1,11 +1,13 @@
-// Q6_K: `quants` has twelve vectors a block of 256 elements, eight with the lower four bits and four with the upper two;
-// `scales` five words a block, sixteen signed bytes, each the scale of 16 elements, and then d. An element is
-// d * scale * (q - 32). How the bits lie is in src/formats/blocks/q6_k.rs.
+// Q6_K: `quants` has twelve vectors per block of 256 elements. Eight have the lower four bits, four
+// the upper two. `scales` has five words per block, sixteen signed bytes, each the scale of 16
+// elements, and then d. An element is d * scale * (q - 32). src/formats/blocks/q6_k.rs describes
+// the layout of the bits.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-// Four elements: their lower bits in the low nibbles of `word`, their upper ones the two lowest of each byte of `upper`.
+// Four elements: lower bits in the low nibbles of `word`, upper ones the two lowest of each byte of
+// `upper`.
 fn sixes(word: u32, upper: u32) -> vec4<f32> {
     let bytes = vec4<u32>(0u, 8u, 16u, 24u);
     let lower_bits = (vec4<u32>(word) >> bytes) & vec4<u32>(15u);

@@ -1,4 +1,5 @@
-// Q8_0: `quants` has two vectors a block of signed bytes, `scales` two blocks' scales a word. An element is d * q.
+// Q8_0: `quants` has two vectors per block of signed bytes, `scales` two blocks' scales per word.
+// An element is d * q.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
@@ -18,7 +19,7 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     );
 }
 
-// Four elements times 2²⁴: the upper byte of a word is what an f32 is made of with the fewest steps.
+// Four elements times 2²⁴: converting a word's upper byte to f32 takes the fewest steps.
 fn raised_bytes(word: u32) -> vec4<f32> {
     let upper = (vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) & vec4<u32>(0xff000000u);
     return vec4<f32>(vec4<i32>(upper));

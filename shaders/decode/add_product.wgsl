@@ -1,5 +1,5 @@
-// hidden += matrix · input, 32 rows a workgroup; and for the norm that comes next, the new hidden state multiplied by its
-// weight, and the sum of its squares.
+// hidden += matrix · input, 32 rows per workgroup. For the next norm it also stores the hidden
+// state times the norm's weight, and its sum of squares.
 
 @group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// The likeliest token, which the next step begins with, and what the host is told: the token, its probability (softmax
-// over all logits), and how many logits are no numbers.
+// Chooses the likeliest token, with which the next step begins. Reports to the host the token, its
+// probability (softmax over all logits), and the count of invalid logits.
 
 @group(0) @binding(0) var<storage, read> parts: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> token: array<u32>;

@@ -1,8 +1,8 @@
-// The largest of a part of the logits, the first of equal ones; the sum of exponentials over it; and whether any is no
-// number.
+// Per part of the logits: the largest (the first of equal ones), the sum of exponentials, the count
+// of invalid ones.
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
-// Largest, its token, sum, and how many are NaN or +infinity.
+// Largest, its token, sum, and the number of NaN or +infinity.
 @group(0) @binding(1) var<storage, read_write> parts: array<vec4<u32>>;
 
 const THREADS: u32 = {{ threads }}u;
@@ -23,7 +23,7 @@ fn main(
         let logit = logits[token];
         let bits = bitcast<u32>(logit);
         if (bits & 0x7f800000u) == 0x7f800000u {
-            // Minus infinity means never; anything else of that kind is an error.
+            // Minus infinity means never; other non-finite values are errors.
             best.w += select(1u, 0u, bits == 0xff800000u);
         } else if logit > largest || best.y == {{ nothing }}u {
             largest = logit;

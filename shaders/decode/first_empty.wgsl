@@ -1,4 +1,4 @@
-// The first empty slot of each KV head: where the first token after a prompt goes.
+// The first empty slot of each KV head: the place of the first token after a prompt.
 
 @group(0) @binding(0) var<storage, read> positions: array<i32>;
 @group(0) @binding(1) var<storage, read_write> next: array<u32>;

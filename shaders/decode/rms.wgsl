@@ -1,9 +1,10 @@
-// RMSNorm's divisor (Zhang and Sennrich 2019, eq. 4). Whoever wrote the hidden state left it multiplied by the norm's
-// weight, too, and a sum of squares for each 32 elements, so that no kernel has to go over it once more.
+// RMSNorm's divisor (Zhang and Sennrich 2019, eq. 4). The kernel that wrote the hidden state also
+// stored it times the norm's weight. It also stored sums of squares per 32 elements. The norm
+// therefore needs no pass of its own.
 fn rms_scale() -> f32 {
     var squares = 0.0;
     var part = 0u;
-    // As in product.wgsl, left at its end.
+    // Exits at its end, as in product.wgsl.
     loop {
         squares += activations[{{ at.squares }}u + part].x;
         continuing {

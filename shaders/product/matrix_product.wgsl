@@ -1,16 +1,16 @@
-// output[token, row] = sum over i of weight[row, i] * input[token, i], in tiles of 32 tokens and 64 rows: a workgroup
-// dequantises each group of weights once for all its tokens. `group_weights` comes from one of shaders/blocks, which
-// takes the bindings before these.
+// output[token, row] = sum over i of weight[row, i] * input[token, i], in tiles of 32 tokens and 64
+// rows. A workgroup dequantises each group of weights once for all its tokens. `group_weights`
+// comes from one of shaders/blocks, which takes the bindings before these.
 
 struct Shape {
     rows: u32,
-    // Groups of 32 elements a row.
+    // Groups of 32 elements per row.
     groups: u32,
     tokens: u32,
-    // Tiles of rows, and workgroups on a line of the grid.
+    // Tiles of rows, and workgroups per line of the grid.
     row_tiles: u32,
     line: u32,
-    // The group that the matrix begins with in its planes.
+    // First group of the matrix in its planes.
     first: u32,
 }
 
@@ -21,7 +21,8 @@ struct Shape {
 const ROWS: u32 = 64u;
 const TOKENS: u32 = 32u;
 
-// Part p of row r's or token t's group is at p * ROWS + r or p * TOKENS + t, so that neighbouring lanes read neighbours.
+// Part p of row r's or token t's group is at p * ROWS + r or p * TOKENS + t: neighbouring lanes
+// then read neighbours.
 var<workgroup> weights: array<vec4<f32>, 512>;
 var<workgroup> inputs: array<vec4<f32>, 256>;
 
@@ -37,7 +38,7 @@ fn main(
         return;
     }
 
-    // The row's group, and the half of a token's, that this lane brings in.
+    // The row's group, and the half of a token's, that this lane loads.
     let row = shape.first + min(first_row + lane, shape.rows - 1u) * shape.groups;
     let brought = lane % TOKENS;
     let token = min(first_token + brought, shape.tokens - 1u) * shape.groups;

@@ -1,14 +1,15 @@
-// output[n] = row tokens[n] of the weights in f32, or row n where all are wanted, one lane a group of 32 elements.
-// `group_weights` comes from one of shaders/blocks, which takes the bindings before these.
+// output[n] = row tokens[n] of the weights in f32, or row n if all are wanted. One lane per group
+// of 32 elements. `group_weights` comes from one of shaders/blocks, which takes the bindings before
+// these.
 
 struct Shape {
     rows: u32,
-    // Groups of 32 elements a row.
+    // Groups of 32 elements per row.
     groups: u32,
     tokens: u32,
-    // Workgroups on a line of the grid.
+    // Workgroups per line of the grid.
     line: u32,
-    // The group that the matrix begins with in its planes.
+    // First group of the matrix in its planes.
     first: u32,
 }
 

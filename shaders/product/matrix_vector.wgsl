@@ -1,14 +1,14 @@
-// output[row] = sum over i of weight[row, i] * input[i]. Eight lanes share four rows: neighbours read neighbouring groups,
-// and what a lane reads of the input serves all four. `group_weights` comes from one of shaders/blocks, which takes the
-// bindings before these.
+// output[row] = sum over i of weight[row, i] * input[i]. Eight lanes share four rows: neighbours
+// read neighbouring groups, and each load of the input serves all four. `group_weights` comes from
+// one of shaders/blocks, which takes the bindings before these.
 
 struct Shape {
     rows: u32,
-    // Groups of 32 elements a row.
+    // Groups of 32 elements per row.
     groups: u32,
-    // Workgroups on a line of the grid.
+    // Workgroups per line of the grid.
     line: u32,
-    // The group that the matrix begins with in its planes.
+    // First group of the matrix in its planes.
     first: u32,
 }
 
@@ -16,7 +16,7 @@ struct Shape {
 @group(0) @binding({{ output }}) var<storage, read_write> output: array<f32>;
 @group(0) @binding({{ shape }}) var<uniform> shape: Shape;
 
-// Rows of a workgroup, and of a lane.
+// Rows per workgroup, rows per lane, and lanes per row.
 const ROWS: u32 = 32u;
 const OWN: u32 = 4u;
 const LANES: u32 = 8u;
@@ -30,7 +30,7 @@ fn main(
 ) {
     let row = (workgroup.y * shape.line + workgroup.x) * ROWS + index / LANES * OWN;
     let lane = index % LANES;
-    // A row beyond the last is the last once more; nobody writes it.
+    // A row past the end repeats the last; its result is not written.
     let last = shape.rows - 1u;
     let first = shape.first + min(row, last) * shape.groups;
     let second = shape.first + min(row + 1u, last) * shape.groups;

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-/// Seconds since 1970; 0 where the clock is before that.
+/// Seconds since 1970; 0 if the clock is before that.
 pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
 
-/// The day, in UTC, of a time in seconds since 1970, as `2026-11-25`.
+/// The day of a time in seconds since 1970, in UTC, as `2026-11-25`.
 ///
 /// By H. Hinnant's `civil_from_days`: years that begin in March have their leap day last.
 pub fn day(seconds: u64) -> String {

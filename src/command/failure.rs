@@ -1,4 +1,4 @@
-//! Why the command failed, and how that is told.
+//! Failures of the command, and their reports.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::INTERRUPTED;
 
-/// What ends the command without success.
+/// Reason that the command ends without success.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The library's.
+    /// An error of the library.
     #[error(transparent)]
     Kvscope(#[from] Error),
     /// The prompt's file could not be read.
@@ -24,16 +24,16 @@ pub enum Failure {
         path: PathBuf,
         error: std::io::Error,
     },
-    /// There are no such programs.
+    /// No such programs exist.
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// The examples of an evaluation can't be used.
     #[error("{}: {reason}", path.display())]
     Data { path: PathBuf, reason: String },
-    /// Earlier results that are to be gone on from are none, or are of something else.
+    /// Earlier results can't be continued: not results, or of something else.
     #[error("{} can't be gone on from: {reason}; name another file, or remove it", path.display())]
     Resume { path: PathBuf, reason: String },
-    /// A Markdown file has no place for what was measured.
+    /// A Markdown file has no place for the results.
     #[error("{} can't be written to: {reason}", path.display())]
     Readme { path: PathBuf, reason: String },
     /// The standard output, or a file, could not be written.
@@ -55,7 +55,7 @@ impl Failure {
         }
     }
 
-    /// Tells it on the standard error, for people or machines.
+    /// Reports it on the standard error, for people or machines.
     pub fn report(&self, json: bool) {
         let (code, message) = (self.code(), self.to_string());
         if json {
@@ -68,8 +68,8 @@ impl Failure {
         }
     }
 
-    /// 2 for what the caller asked for and could not be, as for arguments that can't be read, 130 for a load that Ctrl-C
-    /// ended, and 1 for everything else.
+    /// 2 for arguments that can't be read or fulfilled, 130 for a load that Ctrl-C ended, 1 for
+    /// everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Trace(_)

@@ -1,4 +1,4 @@
-//! Files that are written as a whole: whatever happens meanwhile, there is the old one or the new one.
+//! Atomic writing of files: after any failure there is the old one or the new one.
 
 use std::path::Path;
 use std::{fs, io, process};
@@ -18,7 +18,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Writes `value` to the file at `path` as JSON, to be read by people too.
+/// Writes `value` to the file at `path` as JSON, indented for people.
 pub fn replace_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');

@@ -1,4 +1,4 @@
-//! Ctrl-C, and being asked to terminate.
+//! Ctrl-C and requests to terminate.
 
 use std::process::exit;
 
@@ -6,7 +6,8 @@ use kvscope::generate::Cancel;
 
 use super::INTERRUPTED;
 
-/// From now on the first signal asks the load or the generation to end; the next one ends the command.
+/// Installs a handler: the first signal cancels the load or the generation, the next one ends the
+/// command.
 pub fn cancel_on_interrupt() -> Cancel {
     let cancel = Cancel::new();
     let asked = cancel.clone();

@@ -1,9 +1,9 @@
-//! The command as it was given.
+//! The command line as given.
 
 use std::env::args;
 use std::path::Path;
 
-/// The command with its arguments, without the folders that are this machine's own.
+/// The command with its arguments, without this machine's own folders.
 pub fn invocation() -> String {
     let words = args()
         .skip(1)

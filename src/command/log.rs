@@ -6,7 +6,7 @@ struct Warnings;
 
 impl Log for Warnings {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What the crates below say is for their developers.
+        // Messages of the crates below are for their developers.
         metadata.target().starts_with("kvscope")
     }
 
@@ -19,7 +19,7 @@ impl Log for Warnings {
     fn flush(&self) {}
 }
 
-/// Begins to show them.
+/// Starts showing them.
 pub fn show_warnings() {
     log::set_max_level(LevelFilter::Warn);
     // Fails only if there is a logger already, which then shows them.

@@ -1,5 +1,5 @@
-//! The commands: `kvscope generate` for a model's text and what its cache came to, `kvscope eval` for what a cache costs in
-//! quality.
+//! The commands: `kvscope generate` for a model's text and its cache's memory, `kvscope eval` for a
+//! cache's cost in quality.
 
 mod arguments;
 mod day;
@@ -26,7 +26,8 @@ use clap::{Parser, Subcommand};
 use arguments::{EvalArguments, GenerateArguments, Measure};
 use generate::Ended;
 
-/// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv 2412.13649)
+/// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv
+/// 2412.13649)
 #[derive(Parser)]
 #[command(version)]
 struct Command {
@@ -36,15 +37,15 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Action {
-    // Larger than a boxed pointer, but there is one of it in a process.
+    // Larger than a boxed pointer, but a process has one.
     Generate(Box<GenerateArguments>),
     Eval(Box<EvalArguments>),
 }
 
-/// What a shell reports for a program that Ctrl-C ended.
+/// Exit code that a shell reports after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// Exit codes: 0, 1 for what failed, 2 for arguments that can't be, 130 for what Ctrl-C ended.
+/// Exit codes: 0, 1 for failures, 2 for invalid arguments, 130 after Ctrl-C.
 pub fn main() -> ExitCode {
     log::show_warnings();
     let (result, json) = match Command::parse().action {

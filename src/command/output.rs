@@ -1,4 +1,4 @@
-//! What goes to the standard output: the text itself, or a line of JSON a token.
+//! Standard output: the text itself, or a line of JSON per token.
 
 use std::io::{ErrorKind, Write};
 
@@ -23,7 +23,7 @@ enum Line<'a> {
 pub struct Output<W> {
     to: W,
     json: bool,
-    /// Whether nobody reads any more.
+    /// The reader has gone.
     closed: bool,
 }
 
@@ -36,7 +36,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Whether whoever read has gone: the generation may as well end.
+    /// Returns whether the reader has gone: the generation may as well end.
     pub fn closed(&self) -> bool {
         self.closed
     }
@@ -49,7 +49,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// The end: `rest` is what no step had.
+    /// Writes the end: `rest` is the text that no step had.
     pub fn end(&mut self, rest: &str, text: &str, summary: &Summary) -> Result<(), Failure> {
         if self.json {
             self.line(&Line::Summary { summary, text })

@@ -27,7 +27,7 @@ pub fn examples(tokens: u64) -> ProgressBar {
 }
 
 fn bar(template: &str) -> ProgressBar {
-    // indicatif draws nothing where there is no terminal.
+    // indicatif draws nothing without a terminal.
     let bar = ProgressBar::new(0);
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

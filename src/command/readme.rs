@@ -1,4 +1,4 @@
-//! Parts of a Markdown file that a command writes, so that no number in it is copied by hand.
+//! Parts of a Markdown file that a command writes, so that no number is copied by hand.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::path::Path;
 use super::failure::Failure;
 use super::file;
 
-/// Puts `text` between `<!-- name -->` and `<!-- /name -->` in the file at `path`, in place of what is there.
+/// Replaces the text between `<!-- name -->` and `<!-- /name -->` in the file at `path` by `text`.
 pub fn put(path: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let text = opened(path, name, text)?;
     file::replace(path, text.as_bytes()).map_err(Failure::Output)
 }
 
-/// The file with `text` in its place.
+/// The file's content with `text` in its place.
 fn opened(path: &Path, name: &str, text: &str) -> Result<String, Failure> {
     let unusable = |reason: String| Failure::Readme {
         path: path.to_owned(),
@@ -22,12 +22,12 @@ fn opened(path: &Path, name: &str, text: &str) -> Result<String, Failure> {
     replaced(&old, name, text).map_err(unusable)
 }
 
-/// Whether [`put`] would find its place, for those who work long for what they put there.
+/// Checks that [`put`] would find its place, before long work on its text.
 pub fn check(path: &Path, name: &str) -> Result<(), Failure> {
     opened(path, name, "").map(drop)
 }
 
-/// A name as a cell of a table, where a bar would end it.
+/// A name as a cell of a table, in which a bar would end it.
 pub fn cell(name: &str) -> String {
     name.replace('|', "\\|")
 }

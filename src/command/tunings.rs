@@ -1,6 +1,6 @@
-//! What was found to be the fastest way of computing, in a file of the user's cache: `tunings.json` in the folder that
-//! `KVSCOPE_CACHE` names, else in `.cache/kvscope` of the home folder. Without it the next run measures again, so that
-//! nothing that is wrong with it is a failure.
+//! Tunings of the kernels, in a file of the user's cache. It is `tunings.json` in the folder of
+//! `KVSCOPE_CACHE`, else in `.cache/kvscope` of the home folder. Without it the next run measures
+//! again, so that no fault of the file is a failure.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -11,20 +11,20 @@ use super::file;
 
 const FILE: &str = "tunings.json";
 
-/// The user's cache; none without a home folder.
+/// The folder of the user's cache; `None` without a home folder.
 pub fn folder() -> Option<PathBuf> {
     let named = env::var_os("KVSCOPE_CACHE").filter(|named| !named.is_empty());
     let of_home = || Some(env::home_dir()?.join(".cache").join("kvscope"));
     named.map(PathBuf::from).or_else(of_home)
 }
 
-/// What is kept in `folder`.
+/// Reads the tunings in `folder`.
 pub fn read(folder: &Path) -> KnownTunings {
     let text = fs::read_to_string(folder.join(FILE));
     KnownTunings::from_json(&text.unwrap_or_default())
 }
 
-/// Keeps `known` in `folder`, as a whole or not at all.
+/// Writes `known` to `folder`, atomically.
 pub fn write(folder: &Path, known: &KnownTunings) {
     let path = folder.join(FILE);
     let written =

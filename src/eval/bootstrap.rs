@@ -1,10 +1,11 @@
-//! The bootstrap (Efron 1979): how much a mean over few examples would differ with other examples like them.
+//! The bootstrap (Efron 1979): how much a mean over few examples would vary with other examples
+//! like them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
 
-/// A mean over one example, and how many positions it is a mean of.
+/// A mean over one example, with the number of positions behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weighted {
     /// The mean.
@@ -16,19 +17,20 @@ pub struct Weighted {
 /// A confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// Its lower end.
+    /// Lower end.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end.
     pub high: f64,
 }
 
-/// The mean over all positions of all examples; not a number if there are none.
+/// The mean over all positions of all examples; NaN if there are none.
 pub fn mean(examples: &[Weighted]) -> f64 {
     ratio(examples.iter())
 }
 
-/// The interval that holds `level` (such as 0.95) of the means over `resamples` samples of examples, drawn with
-/// replacement, as many as there are: the percentile method. `None` for fewer than two examples, or without resamples.
+/// The bootstrap interval that holds `level` (such as 0.95) of the means of `resamples` samples, by
+/// the percentile method. Each sample draws as many examples as there are, with replacement. `None`
+/// for fewer than two examples, or without resamples.
 pub fn interval(
     examples: &[Weighted],
     level: f64,
@@ -46,7 +48,7 @@ pub fn interval(
         })
         .collect();
     means.sort_by(f64::total_cmp);
-    // The nearest rank.
+    // Nearest rank.
     let at = |share: f64| {
         let rank = (share * resamples as f64).ceil() as usize;
         means[rank.clamp(1, resamples) - 1]
@@ -84,7 +86,7 @@ mod tests {
         assert!(mean(&[]).is_nan());
     }
 
-    /// All samples of three examples, by enumeration: their quantiles are what many random ones come to.
+    /// All samples of three examples, enumerated: many random samples approach their quantiles.
     #[test]
     fn the_interval_is_that_of_all_samples() {
         let examples = weighted(&[(0.0, 2.0), (1.0, 1.0), (10.0, 4.0)]);
@@ -97,7 +99,8 @@ mod tests {
             }
         }
         all.sort_by(f64::total_cmp);
-        // 0.6 of 27 leaves out 5.4 at each end: between the 5th and the 6th of the sorted the rank is clear.
+        // 0.6 of 27 leaves out 5.4 at each end. Between the 5th and the 6th of the sorted the rank
+        // is clear.
         let expected = (all[5], all[21]);
         let found = interval(&examples, 0.6, 20_000, 7).unwrap();
         assert_eq!((found.low, found.high), expected);

@@ -1,6 +1,6 @@
-//! How far one next-token distribution is from another.
+//! Divergence of one next-token distribution from another.
 
-/// What the model says under a full cache at one position, ready to be compared with.
+/// The distribution under a full cache at one position, prepared for comparison.
 #[derive(Debug, Clone)]
 pub struct Reference {
     logits: Vec<f32>,
@@ -10,19 +10,19 @@ pub struct Reference {
     likeliest: usize,
 }
 
-/// What the model says under a policy, compared.
+/// A policy's distribution, compared with the full cache's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Divergence {
     /// KL(full ‖ policy), in nats.
     pub kl: f64,
-    /// Whether the likeliest token is the same.
+    /// Both have the same likeliest token.
     pub agrees: bool,
     /// −ln of the gold token's probability under the policy.
     pub loss: f64,
 }
 
 impl Reference {
-    /// Of the logits of every token in the vocabulary.
+    /// Prepares the logits of every token in the vocabulary.
     pub fn new(logits: Vec<f32>) -> Self {
         let log_sum = log_sum(&logits);
         let shares = logits
@@ -36,11 +36,13 @@ impl Reference {
         }
     }
 
-    /// Compares it with a policy's `logits`, of as many tokens, at a position where `gold` comes next. The divergence is
-    /// not a number where a logit is not finite; tokens beyond the vocabulary have an infinite loss.
+    /// Compares it with as many `logits` of a policy, at a position followed by `gold`. The
+    /// divergence is NaN if a logit is not finite; tokens beyond the vocabulary have an infinite
+    /// loss.
     pub fn compare(&self, logits: &[f32], gold: u32) -> Divergence {
         let log_sum = log_sum(logits);
-        // Σ p (ln p − ln q), with ln p = x − log Σ exp x. Logits are subtracted first: where they are equal, nothing is left.
+        // Σ p (ln p − ln q), with ln p = x − log Σ exp x. Logits are subtracted first, so that
+        // equal ones cancel exactly.
         let apart: f64 = self
             .shares
             .iter()
@@ -50,7 +52,7 @@ impl Reference {
         let kl = apart + (log_sum - self.log_sum);
         let gold = logits.get(gold as usize).copied();
         Divergence {
-            // It is never below 0; its rounding may be.
+            // The divergence is never below 0; its rounding may be.
             kl: if kl < 0.0 { 0.0 } else { kl },
             agrees: likeliest(logits) == self.likeliest,
             loss: gold.map_or(f64::INFINITY, |gold| log_sum - f64::from(gold)),
@@ -66,7 +68,7 @@ fn log_sum(logits: &[f32]) -> f64 {
     most + sum.ln()
 }
 
-/// The first of the greatest.
+/// The first of the largest.
 fn likeliest(logits: &[f32]) -> usize {
     let mut best = 0;
     for (token, logit) in logits.iter().enumerate() {
@@ -81,10 +83,10 @@ fn likeliest(logits: &[f32]) -> usize {
 mod tests {
     use super::*;
 
-    /// Logits are f32: about 40 their roundings are 2·10⁻⁶.
+    /// Near 40 the rounding of f32 logits is 2·10⁻⁶.
     const CLOSE: f64 = 1e-5;
 
-    /// Logits whose softmax is this, shifted by something that must not matter.
+    /// Logits with this softmax, plus a shift that must not matter.
     fn logits(shares: &[f64], shift: f32) -> Vec<f32> {
         shares.iter().map(|p| p.ln() as f32 + shift).collect()
     }
@@ -97,7 +99,7 @@ mod tests {
         assert!((found.kl - 0.25 * 2f64.ln()).abs() < CLOSE, "{found:?}");
         assert!((found.loss - 2f64.ln()).abs() < CLOSE, "{found:?}");
         assert!(!found.agrees);
-        // One that is another number the other way round.
+        // A pair whose divergence differs the other way round.
         let full = Reference::new(logits(&[0.9, 0.1], 0.0));
         let found = full.compare(&logits(&[0.5, 0.5], 0.0), 0);
         let expected = 0.9 * (0.9f64 / 0.5).ln() + 0.1 * (0.1f64 / 0.5).ln();

@@ -1,8 +1,9 @@
-//! What a cache policy costs in quality.
+//! Quality cost of a cache policy.
 //!
-//! **Fidelity**: an [example](Example)'s prompt and its gold answer are fed under every policy (teacher forcing), and what
-//! the model says is [compared](Reference) with what it says under a full cache, at every position of the answer. Over
-//! examples, an [`interval`] by the bootstrap says how far the mean is to be trusted.
+//! **Fidelity** feeds an [example](Example)'s prompt and its gold answer under every policy
+//! (teacher forcing). At every position of the answer it [compares](Reference) the model's
+//! distribution with that under a full cache. Over examples, a bootstrap [`interval`] shows how far
+//! to trust the mean.
 
 mod bootstrap;
 mod divergence;

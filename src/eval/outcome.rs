@@ -1,36 +1,36 @@
-//! What one policy came to on one example.
+//! Result of one policy on one example.
 
 use serde::{Deserialize, Serialize};
 
 use super::divergence::Divergence;
 use crate::cache::MemoryReport;
 
-/// Equal parts of an answer over which the divergence is told, to see whether it grows.
+/// Equal parts of an answer for which the divergence is reported, to show its growth.
 pub const PARTS: usize = 8;
 
 /// One policy on one example: means over the positions of the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// Positions that were compared.
+    /// Positions compared.
     pub positions: usize,
     /// KL(full ‖ policy), in nats.
     pub kl: f64,
-    /// The same over the second half of the positions.
+    /// KL over the second half of the positions.
     pub kl_second_half: f64,
-    /// The same over each of [`PARTS`] equal parts.
+    /// KL over each of [`PARTS`] equal parts.
     pub kl_by_part: Vec<f64>,
-    /// The share of positions at which the likeliest token is the full cache's.
+    /// Share of positions with the full cache's likeliest token.
     pub agreement: f64,
-    /// The same over the second half of the positions.
+    /// Agreement over the second half of the positions.
     pub agreement_second_half: f64,
-    /// Nats a token of the gold answer.
+    /// Nats per token of the gold answer.
     pub loss: f64,
-    /// The most bytes that the cache held, from the end of the prefill on.
+    /// Most bytes that the cache held, from the end of the prefill on.
     pub most_bytes: u64,
-    /// The mean of the bytes that it held after each token.
+    /// Mean of the bytes that it held after each token.
     pub mean_bytes: u64,
-    /// The most bytes of a full cache.
+    /// Most bytes of a full cache.
     pub full_bytes: u64,
 }
 
@@ -44,20 +44,20 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Notes what a cache holds before it has taken a token of the answer.
+    /// Records the memory of a cache before the answer's first token.
     pub fn begin(&mut self, memory: MemoryReport) {
         self.most_bytes = self.most_bytes.max(memory.held_bytes);
         self.full_bytes = self.full_bytes.max(memory.full_bytes);
     }
 
-    /// Notes one position, and what the cache holds then.
+    /// Records one position, and the cache's memory at it.
     pub fn add(&mut self, divergence: Divergence, memory: MemoryReport) {
         self.begin(memory);
         self.sum_bytes += memory.held_bytes;
         self.all.push(divergence);
     }
 
-    /// The means; 0 where there was nothing.
+    /// The means; 0 without positions.
     pub fn outcome(&self) -> Outcome {
         let count = self.all.len();
         let (whole, half) = (&self.all[..], &self.all[count / 2..]);

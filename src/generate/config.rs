@@ -1,47 +1,48 @@
-//! How much is generated, and what ends it.
+//! Length and end of a generation.
 
 use serde::{Deserialize, Serialize};
 
 use super::setters::setters;
 use super::{GenerateError, SamplingConfig, stop};
 
-/// As many as a cache counts.
+/// Limit of a cache's counts, too.
 const MOST_NEW_TOKENS: usize = 1 << 24;
 const MOST_CHUNK: usize = 4096;
 const MOST_STOP_TOKENS: usize = 1024;
 
-/// A generation. Every field has a default.
+/// Options of a generation. Every field has a default.
 ///
 /// ```
 /// use kvscope::generate::{GenerateConfig, SamplingConfig};
 ///
+/// let sampling = SamplingConfig::default().with_temperature(0.7).with_min_p(0.05).with_seed(7);
 /// let config = GenerateConfig::default()
 ///     .with_max_new_tokens(4096)
 ///     .with_stop(vec!["\n\n".to_owned()])
-///     .with_sampling(SamplingConfig::default().with_temperature(0.7).with_min_p(0.05).with_seed(7));
+///     .with_sampling(sampling);
 /// assert!(config.validate().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct GenerateConfig {
-    /// At most so many tokens are generated. It is also T, by which the adaptive decode strategies pace their budget.
+    /// Most tokens to generate. Also T, by which the adaptive decode strategies pace their budget.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub max_new_tokens: usize,
-    /// Texts that end the generation; they and what follows them are not part of its text.
+    /// Texts that end the generation; neither they nor what follows is part of its text.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub stop: Vec<String>,
-    /// Tokens that end the generation, beside those by which the model itself ends a turn.
+    /// Tokens that end the generation, beside the model's own ends of a turn.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub stop_tokens: Vec<u32>,
-    /// Whether to go on past the tokens by which the model ends a turn.
+    /// Goes on past the tokens by which the model ends a turn.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub ignore_eos: bool,
-    /// How each token is chosen.
+    /// Choice of each token.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub sampling: SamplingConfig,
-    /// So many tokens of the prompt are given to the device at a time. Progress and cancellation come between chunks; the
-    /// result does not depend on it beyond the rounding of sums.
+    /// Prompt tokens per chunk given to the device. Progress and cancellation come between chunks.
+    /// The result depends on it only by the rounding of sums.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub prefill_chunk: usize,
 }
@@ -79,7 +80,7 @@ impl GenerateConfig {
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Config`] names the first field in question, its value and what would be allowed.
+    /// [`GenerateError::Config`] names the first invalid field, its value and the allowed ones.
     pub fn validate(&self) -> Result<(), GenerateError> {
         within("max_new_tokens", self.max_new_tokens, MOST_NEW_TOKENS)?;
         within("prefill_chunk", self.prefill_chunk, MOST_CHUNK)?;

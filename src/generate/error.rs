@@ -1,43 +1,43 @@
-//! What can go wrong with a generation beside its model and its cache, under stable codes.
+//! Errors of a generation beside its model's and its cache's, under stable codes.
 
 /// Any error of generating. No input makes it panic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenerateError {
-    /// A field of the configuration has a value it can't have.
+    /// A field of the configuration is out of range.
     #[error("{field} is {value}, but must be {allowed}")]
     Config {
-        /// The field's name, as in the configuration.
+        /// Name of the field, as in the configuration.
         field: &'static str,
-        /// The value that was given.
+        /// Value given.
         value: String,
-        /// What would have been allowed.
+        /// Values allowed.
         allowed: String,
     },
     /// Another generation has the engine.
     #[error("another generation is running on this engine: wait for its end, or cancel it")]
     Busy,
-    /// There is nothing to go on from.
+    /// The prompt has no token to go on from.
     #[error("the prompt is empty, at least one token is needed")]
     EmptyPrompt,
-    /// The prompt is longer than what the model was made for.
+    /// The prompt is longer than the model's context.
     #[error("the prompt has {tokens} tokens, the model's context holds {context}")]
     PromptTooLong {
-        /// The prompt's length in tokens.
+        /// Prompt length in tokens.
         tokens: usize,
-        /// The model's context length in tokens.
+        /// Context length of the model in tokens.
         context: usize,
     },
-    /// The model's logits are none that a token can be chosen by.
+    /// No token can be chosen by the model's logits.
     #[error("no token can be chosen by these logits: {detail}")]
     Logits {
-        /// What is wrong with them.
+        /// Fault of the logits.
         detail: String,
     },
     /// The device did not give the logits back.
     #[error("reading the logits back from the device failed: {detail}")]
     Read {
-        /// What the device or burn's runtime said.
+        /// Message of the device or burn's runtime.
         detail: String,
     },
 }

@@ -1,6 +1,6 @@
 //! The exponential function, the same to the last bit on every platform.
 //!
-//! Each platform's own differs from the others' in the last place, which could tip a draw. This one uses only operations
+//! Platforms' own differ in the last place, which could tip a draw. This one uses only operations
 //! whose result IEEE 754 fixes.
 
 use std::f64::consts::LOG2_E;
@@ -27,7 +27,7 @@ const TAYLOR: [f64; 14] = [
     1.0,
 ];
 
-/// e^x for x ≤ 0, within some 2 units in the last place. Results too small to be normal numbers are 0.
+/// e^x for x ≤ 0, within some 2 units in the last place. Subnormal results become 0.
 pub(super) fn exp(x: f64) -> f64 {
     if x < -708.0 {
         return 0.0;

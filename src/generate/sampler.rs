@@ -1,8 +1,8 @@
-//! Choosing a token by its logits.
+//! Choice of a token by its logits.
 //!
-//! All arithmetic is in f64, in the order of the tokens' ids, with the exponential function of [`super::exp`] and the
-//! random numbers of ChaCha8: whoever has the same seed and the same logits gets the same tokens, on any platform. (The
-//! same logits is what differs between adapters: their f32 sums round differently.)
+//! All arithmetic is in f64, in the order of the tokens' ids. The exponential function is that of
+//! [`super::exp`], the random numbers are ChaCha8's. The same seed and logits give the same tokens
+//! on any platform. Logits do differ between adapters: their f32 sums round differently.
 
 use std::cmp::Ordering;
 
@@ -10,16 +10,18 @@ use super::exp::exp;
 use super::{Draw, GenerateError, SamplingConfig};
 use crate::random::Random;
 
-/// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
+/// Likeliest tokens that top-p ranks first, and the factor by which it ranks more if they are too
+/// few.
 const RANKED_AT_FIRST: usize = 256;
 const RANKED_MORE: usize = 8;
 
-/// A token that was chosen.
+/// A chosen token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampled {
     /// The token.
     pub token: u32,
-    /// The model's own probability of it: the softmax of its logits as they are, before penalty, temperature and filters.
+    /// The model's own probability of it: the softmax of the raw logits, before penalty,
+    /// temperature and filters.
     pub probability: f32,
 }
 
@@ -28,7 +30,7 @@ pub struct Sampled {
 pub struct Sampler {
     config: SamplingConfig,
     random: Random,
-    /// Logits with their penalty, then weights: a number a token.
+    /// Logits with their penalty, later weights: one number per token.
     numbers: Vec<f64>,
     /// Tokens that may be chosen.
     candidates: Vec<u32>,
@@ -37,11 +39,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler at the beginning of its seed's random numbers.
+    /// Creates a sampler at the beginning of its seed's random numbers.
     ///
     /// # Errors
     ///
-    /// As [`SamplingConfig::validate`].
+    /// Those of [`SamplingConfig::validate`].
     pub fn new(config: SamplingConfig) -> Result<Self, GenerateError> {
         config.validate()?;
         Ok(Self {
@@ -53,20 +55,22 @@ impl Sampler {
         })
     }
 
-    /// Whether it always takes the first of the largest logits.
+    /// Returns whether it always takes the first of the largest logits.
     pub fn is_greedy(&self) -> bool {
         self.config.temperature == 0.0 && self.config.repetition_penalty == 1.0
     }
 
-    /// Chooses a token by `logits`, one a token of the vocabulary, where −∞ means never. `history` is all tokens so far,
-    /// the prompt's included; tokens beyond the vocabulary in it are passed over.
+    /// Chooses a token by `logits`, one per token of the vocabulary, where −∞ means never.
+    /// `history` is all tokens so far, the prompt's included; tokens beyond the vocabulary are
+    /// ignored.
     ///
-    /// A greedy choice takes the first of the largest and no random number. Any other takes one number u in [0, 1) and the
-    /// first token, in the order of ids, at which the cumulative probability of what the filters left passes u.
+    /// A greedy choice takes the first of the largest and no random number. Any other takes one
+    /// number u in [0, 1). It chooses the first token, in the order of ids, at which the cumulative
+    /// filtered probability passes u.
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Logits`] where one is NaN or +∞, or none is finite.
+    /// [`GenerateError::Logits`] if one is NaN or +∞, or none is finite.
     pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, GenerateError> {
         check(logits)?;
         self.penalise(logits, history);
@@ -84,11 +88,11 @@ impl Sampler {
         })
     }
 
-    /// The choice that [`sample`](Self::sample) would make next, for a device that makes it in f32 by the same rules: its
-    /// rounding may tip a draw that falls between two tokens. [`drawn`](Self::drawn) is to be called once it has been made.
+    /// The sampler's next draw, for a device to carry out in f32 by the same rules. Its rounding
+    /// may tip a draw that falls between two tokens. Call [`drawn`](Self::drawn) afterwards.
     pub fn draw(&mut self, history: &[u32]) -> Draw<'_> {
         self.find_occurred(history);
-        // The 24 bits that an f32 has, of the number that `sample` would take.
+        // The 24 bits that an f32 holds, of the number that `sample` would take.
         let part = (self.random.clone().bits() >> 40) as f32 / (1_u64 << 24) as f32;
         Draw {
             sampling: &self.config,
@@ -97,14 +101,14 @@ impl Sampler {
         }
     }
 
-    /// Goes on to the next random number, as [`sample`](Self::sample) would have, after somebody else's [`draw`](Self::draw).
+    /// Advances to the next random number, after a [`draw`](Self::draw) carried out elsewhere.
     pub fn drawn(&mut self) {
         if self.config.temperature > 0.0 {
             self.random.bits();
         }
     }
 
-    /// Finds the tokens to penalise; none where the penalty changes nothing.
+    /// Finds the tokens to penalise; none if the penalty changes nothing.
     fn find_occurred(&mut self, history: &[u32]) {
         self.occurred.clear();
         if self.config.repetition_penalty == 1.0 {
@@ -137,8 +141,8 @@ impl Sampler {
         }
     }
 
-    /// Keeps the top k, in the order of ids, and turns logits into weights: probabilities times one factor, by which the
-    /// likeliest token's, whose logit is `largest`, is 1.
+    /// Keeps the top k, in the order of ids, and turns logits into weights. A weight is the
+    /// probability relative to the likeliest token's, whose logit is `largest`.
     fn weigh(&mut self, largest: f64) {
         let numbers = &mut self.numbers;
         self.candidates.clear();
@@ -171,7 +175,8 @@ impl Sampler {
             .retain(|token| weights[*token as usize] >= least);
     }
 
-    /// Keeps the fewest likeliest candidates whose weights sum to `top_p` of all. Sorts no more of them than needed.
+    /// Keeps the fewest likeliest candidates whose weights sum to `top_p` of all. Sorts no more of
+    /// them than needed.
     fn keep_nucleus(&mut self) {
         let weights = &self.numbers;
         let candidates = &mut self.candidates;
@@ -200,12 +205,13 @@ impl Sampler {
         }
     }
 
-    /// The candidate at which the sum of weights passes a random part of their whole; `None` only if there is none.
+    /// The candidate at which the cumulative weight passes a random share of the total; `None` if
+    /// there is none.
     fn pick(&mut self) -> Option<u32> {
         let weights = &self.numbers;
         let weight = |token: u32| weights[token as usize];
         let total: f64 = self.candidates.iter().map(|token| weight(*token)).sum();
-        // The 53 bits that an f64 has.
+        // The 53 bits that an f64 holds.
         let part = (self.random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
         let mut sum = 0.0;
         let passed = self.candidates.iter().find(|token| {
@@ -242,10 +248,10 @@ fn first_largest(numbers: &[f64]) -> u32 {
     best as u32
 }
 
-/// Larger numbers before smaller ones, and of equal ones the smaller token first.
+/// Larger numbers before smaller ones; of equal ones, the smaller token first.
 fn likeliest_first(numbers: &[f64], a: u32, b: u32) -> Ordering {
     let (first, second) = (numbers[a as usize], numbers[b as usize]);
-    // Not `total_cmp`, to which 0 and -0 are not equal. No NaN comes this far.
+    // Not `total_cmp`, to which 0 and -0 differ. No NaN comes this far.
     let likeliest = second.partial_cmp(&first).unwrap_or(Ordering::Equal);
     likeliest.then(a.cmp(&b))
 }

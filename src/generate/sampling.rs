@@ -1,4 +1,4 @@
-//! By what rules the next token is chosen.
+//! Rules by which the next token is chosen.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,37 +8,38 @@ use super::setters::setters;
 const MOST_TEMPERATURE: f32 = 100.0;
 const MOST_PENALTY: f32 = 100.0;
 
-/// How a [`Sampler`](super::Sampler) chooses. The default is greedy: always the likeliest token.
+/// Options of a [`Sampler`](super::Sampler). The default is greedy: always the likeliest token.
 ///
-/// What the fields do, they do in this order, which is that of Hugging Face's transformers: repetition penalty,
-/// temperature, top-k, top-p, min-p. (llama.cpp's temperature comes last, so its top-p and min-p cut an untempered
-/// distribution.)
+/// The fields apply in the order of Hugging Face's transformers: repetition penalty, temperature,
+/// top-k, top-p, min-p. (llama.cpp's temperature comes last, so its top-p and min-p cut an
+/// untempered distribution.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct SamplingConfig {
-    /// Logits are divided by it; 0 chooses greedily.
+    /// Divisor of the logits; 0 chooses greedily.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub temperature: f32,
-    /// Only so many of the likeliest tokens stay; 0 for all. Of equally likely ones those with smaller ids.
+    /// Number of likeliest tokens to keep; 0 for all. Of equally likely ones those with smaller
+    /// ids.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub top_k: usize,
-    /// Of what top-k left, only the fewest likeliest tokens stay whose probabilities sum to this (Holtzman et al., arXiv
-    /// 1904.09751); 1 for all.
+    /// Probability that the kept tokens sum to: the fewest likeliest of top-k's (Holtzman et al.,
+    /// arXiv 1904.09751); 1 for all.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub top_p: f32,
-    /// Only tokens stay that are at least this times as likely as the likeliest (Nguyen et al., arXiv 2407.01082); 0 for
-    /// all.
+    /// Least probability of a kept token, relative to the likeliest's (Nguyen et al., arXiv
+    /// 2407.01082); 0 for all.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub min_p: f32,
-    /// What a token's logit is divided by if it is positive, and multiplied by if not, once the token has occurred (Keskar
-    /// et al., arXiv 1909.05858); 1 changes nothing. It applies to greedy choices too.
+    /// Divisor of a positive logit, factor of any other, for tokens that have occurred (Keskar et
+    /// al., arXiv 1909.05858). 1 changes nothing. It applies to greedy choices too.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub repetition_penalty: f32,
-    /// How many of the latest tokens, the prompt's included, count as having occurred; 0 for all.
+    /// Latest tokens, the prompt's included, that count as having occurred; 0 for all.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub repetition_window: usize,
-    /// What the draws follow from: the same seed and logits give the same tokens.
+    /// Seed of the draws: the same seed and logits give the same tokens.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub seed: u64,
 }
@@ -79,7 +80,7 @@ impl SamplingConfig {
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Config`] names the first field in question, its value and what would be allowed.
+    /// [`GenerateError::Config`] names the first invalid field, its value and the allowed ones.
     pub fn validate(&self) -> Result<(), GenerateError> {
         let number = |field, value: f32, fits: bool, allowed: String| {
             if fits {

@@ -1,6 +1,6 @@
 //! The `with_` methods of the configurations.
 
-/// One method a line, each of which sets one field.
+/// Defines one method per line, each of which sets one field.
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $field:ident, $type:ty;)*) => {
         $($(#[$doc])*

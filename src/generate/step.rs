@@ -1,4 +1,4 @@
-//! What a generation reports: at each step, and at its end.
+//! Reports of a generation: at each step, and at its end.
 
 use serde::Serialize;
 
@@ -9,43 +9,43 @@ use crate::cache::{MemoryReport, ScopeCache};
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Step {
-    /// Its number, from 0.
+    /// Number of the step, from 0.
     pub index: usize,
     /// The token.
     pub token: u32,
     /// The model's own probability of it, before penalty, temperature and filters.
     pub probability: f32,
-    /// The text that is certain now. It may be empty, where a character or perhaps a stop string is not complete yet, and
-    /// may then come with a later step: put together, the texts of all steps are the generation's.
+    /// Text that is certain now, empty while a character or perhaps a stop string is incomplete.
+    /// The texts of all steps, joined, are the generation's.
     pub text: String,
-    /// The token's position in the whole sequence, from 0.
+    /// Position of the token in the whole sequence, from 0.
     pub position: usize,
-    /// Milliseconds that the step took: the model on the token before this one (at step 0 that is the prompt's last and
-    /// counts there), the reading of its logits, and the choice.
+    /// Milliseconds of the step: the model on the previous token, the reading of its logits, and
+    /// the choice. At step 0 that token is the prompt's last and counts there.
     pub elapsed_ms: f64,
-    /// What the cache holds, before this token is in it.
+    /// Memory of the cache, before this token is in it.
     pub memory: MemoryReport,
-    /// The cache's slots.
+    /// Slots of the cache.
     pub slots: CacheSlots,
-    /// Whether the token's position is beyond what the model was made for.
+    /// The token's position is beyond the model's context.
     pub past_context: bool,
 }
 
-/// Slots that the cache has in use.
+/// Slots in use in a cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct CacheSlots {
-    /// P, what prefill kept, in the head where it is most.
+    /// P, the slots that prefill kept, of the head with the most.
     pub prefill: usize,
-    /// D, what is held beyond P, in the head where it is most.
+    /// D, the slots beyond P, of the head with the most.
     pub decode: usize,
     /// Slots of all heads in all layers together.
     pub held: usize,
 }
 
 impl CacheSlots {
-    /// What `cache` holds, without asking the device.
+    /// Counts the slots of `cache`, without a readback.
     pub fn of(cache: &ScopeCache) -> Self {
         let layers = (0..cache.config().layers).filter_map(|layer| cache.held(layer).ok());
         layers.flatten().fold(Self::default(), |slots, head| Self {
@@ -56,7 +56,7 @@ impl CacheSlots {
     }
 }
 
-/// What ended a generation.
+/// Reason that a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -65,9 +65,9 @@ pub enum FinishReason {
     StopToken,
     /// A stop string.
     StopString,
-    /// All the tokens that were asked for.
+    /// All tokens requested.
     Length,
-    /// The caller.
+    /// The caller's cancellation.
     Cancelled,
 }
 
@@ -76,29 +76,31 @@ pub enum FinishReason {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Summary {
-    /// Tokens of the prompt.
+    /// Prompt tokens.
     pub prompt_tokens: usize,
-    /// Tokens generated, with the one that ended the generation.
+    /// Tokens generated, including the one that ended the generation.
     pub new_tokens: usize,
-    /// Milliseconds from the prompt's first chunk to the first token's logits, compression of the cache included.
+    /// Milliseconds from the prompt's first chunk to the first token's logits, compression of the
+    /// cache included.
     pub prefill_ms: f64,
     /// Milliseconds of all steps.
     pub decode_ms: f64,
-    /// Tokens of the prompt a second; 0 while there is no prompt.
+    /// Prompt tokens per second; 0 while there is no prompt.
     pub prefill_tokens_per_second: f64,
-    /// New tokens a second, without the first, whose logits come with the prompt; 0 while there are none.
+    /// New tokens per second, without the first, whose logits come with the prompt; 0 while there
+    /// are none.
     pub decode_tokens_per_second: f64,
-    /// What the cache holds and held at most.
+    /// Memory that the cache holds, and held at most.
     pub memory: MemoryReport,
-    /// The cache's slots.
+    /// Slots of the cache.
     pub slots: CacheSlots,
-    /// Whether a position was beyond what the model was made for.
+    /// A position was beyond the model's context.
     pub past_context: bool,
-    /// What ended it; `None` while it goes on, and where an error did.
+    /// Reason of the end; `None` while it goes on, and after an error.
     pub finish: Option<FinishReason>,
 }
 
-/// `count` in `milliseconds`, a second.
+/// `count` per second, over `milliseconds`.
 pub(super) fn rate(count: usize, milliseconds: f64) -> f64 {
     if milliseconds > 0.0 {
         count as f64 * 1000.0 / milliseconds

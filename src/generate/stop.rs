@@ -2,28 +2,28 @@
 
 use super::GenerateError;
 
-/// How many stop strings there may be, and how many bytes each may have: what is looked at for every piece of text.
+/// Limits on the stop strings' number and bytes: every piece of text is searched for all of them.
 const MOST_STRINGS: usize = 64;
 const MOST_BYTES: usize = 1024;
 
-/// Lets text through up to a stop string, and holds back what may still turn out to begin one.
+/// Lets text through up to a stop string, and holds back text that may begin one.
 ///
-/// The first stop string to be complete ends the text, which is cut where that begins; of several that are complete at the
-/// same character, where the longest begins. In whatever pieces the text comes, the same text is let through.
+/// The first stop string to be complete ends the text, which is cut at its beginning. Of several
+/// complete at the same character, the longest counts. The result does not depend on the pieces.
 #[derive(Debug, Clone, Default)]
 pub struct StopStrings {
     strings: Vec<String>,
-    /// The end of the text so far that begins a stop string.
+    /// End of the text so far that begins a stop string.
     held: String,
     stopped: bool,
 }
 
 impl StopStrings {
-    /// With none, everything passes at once.
+    /// Checks `strings`. With none, everything passes at once.
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Config`] for a string that is empty or too long, or for too many of them.
+    /// [`GenerateError::Config`] for an empty or too long string, or for too many strings.
     pub fn new(strings: Vec<String>) -> Result<Self, GenerateError> {
         validate(&strings)?;
         Ok(Self {
@@ -32,7 +32,8 @@ impl StopStrings {
         })
     }
 
-    /// Takes the next piece of text and returns what can be let through now. After a stop string nothing is.
+    /// Takes the next piece of text and returns what can be let through now; nothing after a stop
+    /// string.
     pub fn push(&mut self, piece: &str) -> String {
         if self.stopped {
             return String::new();
@@ -54,29 +55,29 @@ impl StopStrings {
         std::mem::replace(&mut self.held, rest)
     }
 
-    /// Whether a stop string has ended the text.
+    /// Returns whether a stop string has ended the text.
     pub fn stopped(&self) -> bool {
         self.stopped
     }
 
-    /// What is held back at the moment.
+    /// Text held back at the moment.
     pub fn held(&self) -> &str {
         &self.held
     }
 
-    /// Ends the text: what was held back began no stop string after all.
+    /// Ends the text and returns the rest: it began no stop string after all.
     pub fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 
-    /// Where the longest stop string begins that ends at `end`.
+    /// Beginning of the longest stop string that ends at `end`.
     fn begins(&self, end: usize) -> Option<usize> {
         let text = &self.held[..end];
         let complete = self.strings.iter().filter(|stop| text.ends_with(*stop));
         complete.map(|stop| end - stop.len()).min()
     }
 
-    /// How much of what is held can't be part of a stop string any more.
+    /// Bytes of the held text that can't be part of a stop string any more.
     fn safe(&self) -> usize {
         let longest = self.strings.iter().map(String::len).max().unwrap_or(0);
         let first = (self.held.len() + 1).saturating_sub(longest);

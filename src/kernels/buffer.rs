@@ -1,4 +1,4 @@
-//! The WebGPU buffer in which a tensor lies, for kernels that are not launched through burn.
+//! The WebGPU buffer of a tensor, for kernels that are not launched through burn.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use super::error::{KernelError, expect_wgpu};
 
 const NAME: &str = "buffer";
 
-/// A part of a buffer, as it is bound.
+/// A part of a buffer, ready to bind.
 #[derive(Debug, Clone)]
 pub struct BoundBuffer {
     buffer: wgpu::Buffer,
@@ -21,7 +21,7 @@ pub struct BoundBuffer {
 }
 
 impl BoundBuffer {
-    /// All of a buffer of our own.
+    /// All of a buffer that kvscope allocated.
     pub fn whole(buffer: wgpu::Buffer) -> Self {
         let size = buffer.size();
         Self {
@@ -31,7 +31,7 @@ impl BoundBuffer {
         }
     }
 
-    /// `size` bytes from `offset` on; both as WebGPU wants bindings to be.
+    /// `size` bytes from `offset` on, both aligned as WebGPU requires of bindings.
     #[must_use]
     pub fn part(&self, offset: u64, size: u64) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl BoundBuffer {
         }
     }
 
-    /// What a bind group takes.
+    /// The resource for a bind group.
     pub fn resource(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer,
@@ -50,34 +50,34 @@ impl BoundBuffer {
         })
     }
 
-    /// The buffer, of which this may be a part.
+    /// The whole buffer.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 }
 
-/// Where an extension leaves the buffer that it found.
+/// A place for the buffer that an extension finds.
 #[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Found(Arc<Mutex<Option<BoundBuffer>>>);
 
-/// The operations as burn's extension point takes them; call [`buffer_of`] and [`int_buffer_of`] instead.
+/// The operations for burn's extension point; call [`buffer_of`] and [`int_buffer_of`] instead.
 #[backend_extension(Cube)]
 pub trait BufferExtension: burn::backend::Backend {
-    /// Leaves the buffer of `tensor` in `found` and returns the tensor.
+    /// Puts the buffer of `tensor` into `found` and returns the tensor.
     fn find_float(tensor: FloatTensor<Self>, found: Found) -> FloatTensor<Self>;
-    /// Leaves the buffer of `tensor` in `found` and returns the tensor.
+    /// Puts the buffer of `tensor` into `found` and returns the tensor.
     fn find_int(tensor: IntTensor<Self>, found: Found) -> IntTensor<Self>;
 }
 
-/// The buffer of a tensor whose elements lie one after the other. What burn has been asked to do to it is submitted to the
-/// queue before this returns.
+/// The buffer of a tensor with contiguous elements. burn's pending operations on it are submitted
+/// to the queue first.
 ///
 /// The buffer stays the tensor's only as long as the tensor lives and burn does not write to it.
 ///
 /// # Errors
 ///
-/// [`KernelError::Device`] for a tensor elsewhere than on a WebGPU device that works.
+/// [`KernelError::Device`] for a tensor that is not on a working WebGPU device.
 pub fn buffer_of<const D: usize>(tensor: &Tensor<D>) -> Result<BoundBuffer, KernelError> {
     expect_wgpu(NAME, &tensor.device())?;
     let found = Found::default();
@@ -88,11 +88,11 @@ pub fn buffer_of<const D: usize>(tensor: &Tensor<D>) -> Result<BoundBuffer, Kern
     found.take(&tensor.device())
 }
 
-/// As [`buffer_of`].
+/// The buffer of an integer tensor, as [`buffer_of`].
 ///
 /// # Errors
 ///
-/// As [`buffer_of`].
+/// Those of [`buffer_of`].
 pub fn int_buffer_of<const D: usize>(tensor: &Tensor<D, Int>) -> Result<BoundBuffer, KernelError> {
     expect_wgpu(NAME, &tensor.device())?;
     let found = Found::default();

@@ -1,42 +1,42 @@
-//! What a launcher refuses.
+//! Errors of the launchers.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};
 
-/// A kernel was given tensors it can't work on; nothing was launched.
+/// A kernel can't work on the tensors that it was given; nothing was launched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KernelError {
     /// Shapes that don't fit each other or the kernel.
     #[error("{kernel}: `{argument}` has shape {shape:?}, {expected} is expected")]
     Shape {
-        /// The kernel's name.
+        /// Name of the kernel.
         kernel: &'static str,
-        /// Which tensor.
+        /// Name of the tensor.
         argument: &'static str,
-        /// Its shape.
+        /// Shape of the tensor.
         shape: Vec<usize>,
-        /// What would do.
+        /// Shape that the kernel takes.
         expected: String,
     },
-    /// A number type the kernel has no code for.
+    /// A number type that the kernel has no code for.
     #[error("{kernel}: `{argument}` is {dtype}, {expected} is expected")]
     Type {
-        /// The kernel's name.
+        /// Name of the kernel.
         kernel: &'static str,
-        /// Which tensor.
+        /// Name of the tensor.
         argument: &'static str,
-        /// Its number type.
+        /// Number type of the tensor.
         dtype: String,
-        /// What would do.
+        /// Number type that the kernel takes.
         expected: &'static str,
     },
     /// A tensor on a device that doesn't run WGSL.
     #[error("{kernel}: runs on a WebGPU device only, the tensors are on {device}")]
     Device {
-        /// The kernel's name.
+        /// Name of the kernel.
         kernel: &'static str,
-        /// Where the tensors are.
+        /// Device of the tensors.
         device: String,
     },
 }

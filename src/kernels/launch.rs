@@ -1,4 +1,4 @@
-//! From a shader's text to a dispatch on burn's queue.
+//! Launch of a shader: from its text to a dispatch on burn's queue.
 
 use burn::cubecl::prelude::*;
 use burn::cubecl::server::{KernelArguments, MetadataBindingInfo};
@@ -27,10 +27,11 @@ macro_rules! wgsl_kernel {
 }
 pub(super) use wgsl_kernel;
 
-/// The most workgroups along one side of a grid (WebGPU's guaranteed `maxComputeWorkgroupsPerDimension`).
+/// Most workgroups along one side of a grid (WebGPU's guaranteed
+/// `maxComputeWorkgroupsPerDimension`).
 const GRID_SIDE: u32 = 65_535;
 
-/// A grid of at least `count` workgroups and the number of workgroups on each of its lines.
+/// A grid of at least `count` workgroups, and the number of workgroups per line.
 pub(super) fn grid(count: u32) -> (CubeCount, u32) {
     let line = count.clamp(1, GRID_SIDE);
     (
@@ -39,9 +40,11 @@ pub(super) fn grid(count: u32) -> (CubeCount, u32) {
     )
 }
 
-/// Puts `kernel` on the queue, with `tensors` bound in their order from binding 0 and `words` as the uniform after them.
+/// Dispatches `kernel` with `tensors` bound in order from binding 0, and `words` as the uniform
+/// after them.
 ///
-/// `words` are 32-bit values in the order of the shader's struct, padded here to the 16 bytes that uniforms come in.
+/// `words` are 32-bit values in the order of the shader's struct, padded here to the 16 bytes of
+/// uniforms.
 pub(super) fn launch(
     kernel: impl KernelSource,
     count: CubeCount,
@@ -63,7 +66,7 @@ pub(super) fn launch(
                 .collect(),
         )
         .with_info(MetadataBindingInfo::custom(info));
-    // The workgroup's size stands in the shader; burn reads this one for nothing but its checks.
+    // The shader sets the workgroup's size; burn uses this one only for its checks.
     client.launch(
         Box::new(SourceKernel::new(kernel, CubeDim::new_single())),
         count,
@@ -71,7 +74,7 @@ pub(super) fn launch(
     );
 }
 
-/// Uninitialised memory for a result of `shape` and `dtype`, on `like`'s device.
+/// Allocates uninitialised memory for a result of `shape` and `dtype`, on `like`'s device.
 pub(super) fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
     let bytes = shape.num_elements() * dtype.size();
     CubeTensor::new_contiguous(

@@ -10,7 +10,7 @@ use super::launch::{empty, grid, launch, wgsl_kernel};
 
 const NAME: &str = "rms_norm";
 
-/// The operation as burn's extension point takes it; call [`rms_norm`] instead, which checks its arguments.
+/// The operation for burn's extension point; call [`rms_norm`] instead, which checks its arguments.
 #[backend_extension(Cube)]
 pub trait RmsNormExtension: burn::backend::Backend {
     /// `input` `[rows, width]`, `weight` `[width]`, both f32, gives `[rows, width]`.

@@ -10,7 +10,7 @@ use super::launch::{empty, grid, launch, wgsl_kernel};
 
 const NAME: &str = "rope";
 
-/// The operation as burn's extension point takes it; call [`rope`] instead.
+/// The operation for burn's extension point; call [`rope`] instead.
 #[backend_extension(Cube)]
 pub trait RopeExtension: burn::backend::Backend {
     /// `input` `[tokens, heads, dim]`, `angles` `[tokens, pairs, 2]`, gives `[heads, tokens, dim]`.
@@ -21,8 +21,9 @@ pub trait RopeExtension: burn::backend::Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Turns the first 2 · pairs elements of every head by their token's angles, and brings the heads before the tokens.
-/// Pairs are `neighbours`, elements 2i and 2i + 1, or else elements i and i + pairs.
+/// Rotates the first 2 · pairs elements of every head by their token's angles. The result has heads
+/// before tokens. A pair is elements 2i and 2i + 1 with `neighbours`, else elements i and i +
+/// pairs.
 ///
 /// # Shapes
 ///

@@ -1,22 +1,23 @@
-//! Tokens that are not pieces of text but were added to a vocabulary whole, and finding them in a text.
+//! Tokens that were added to a vocabulary whole instead of merged, and the search for them in a
+//! text.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A piece of text, which the merges put together.
+    /// A piece of text, built by merges.
     Normal,
-    /// A mark for the model, such as the end of a turn: never what a text means.
+    /// A mark for the model, such as the end of a turn; no text means it.
     Control,
     /// Text that is always one token.
     UserDefined,
-    /// Stands for what the vocabulary can't say.
+    /// Stands for text outside the vocabulary.
     Unknown,
     /// A place in the vocabulary that no text leads to.
     Unused,
-    /// A single byte, for characters that the vocabulary does not have.
+    /// A single byte, for characters without a token.
     Byte,
 }
 
@@ -25,9 +26,9 @@ pub(super) enum Kind {
 pub(super) struct Added {
     pub(super) text: String,
     pub(super) kind: Kind,
-    /// Whether it takes the white space before it with it.
+    /// Takes the white space before it along.
     pub(super) strips_before: bool,
-    /// Whether it takes the white space behind it with it.
+    /// Takes the white space after it along.
     pub(super) strips_behind: bool,
 }
 
@@ -42,7 +43,7 @@ impl Added {
     }
 }
 
-/// Where in a text which token was found.
+/// Byte range in a text, and the token found there.
 pub(super) type Found = (Range<usize>, u32);
 
 /// All tokens of a vocabulary that were added whole.
@@ -50,12 +51,12 @@ pub(super) type Found = (Range<usize>, u32);
 pub(super) struct AddedTokens {
     by_id: BTreeMap<u32, Added>,
     by_text: HashMap<String, u32>,
-    /// For each first byte the lengths of the texts that begin with it, longest first.
+    /// Lengths of the texts that begin with each byte, longest first.
     lengths: HashMap<u8, Vec<usize>>,
 }
 
 impl AddedTokens {
-    /// Adds a token. `false` if there is one of this id or this text already.
+    /// Adds a token. Returns `false` if its id or its text is taken.
     #[must_use]
     pub(super) fn insert(&mut self, id: u32, added: Added) -> bool {
         if self.by_id.contains_key(&id) || self.by_text.contains_key(&added.text) {
@@ -85,8 +86,8 @@ impl AddedTokens {
         self.by_id.iter().map(|(&id, added)| (id, added))
     }
 
-    /// The tokens in `text` within `range`, of those kinds that `wanted` says: at each place the longest, from left to
-    /// right, as all tokenizers do.
+    /// Finds the tokens within `range` of `text` whose kind passes `wanted`. Left to right, the
+    /// longest at each place, as all tokenizers do.
     pub(super) fn find(
         &self,
         text: &str,
@@ -122,7 +123,7 @@ impl AddedTokens {
     ) -> Option<(u32, &Added)> {
         let lengths = self.lengths.get(text.as_bytes().get(at)?)?;
         lengths.iter().find_map(|length| {
-            // No text where a character would be split: then no token begins or ends there.
+            // `None` within a character: no token begins or ends there.
             let here = text.get(at..at + length)?;
             let id = *self.by_text.get(here)?;
             let added = self.by_id.get(&id)?;

@@ -6,26 +6,28 @@ use super::tokenizer::Tokenizer;
 use crate::generate;
 use std::ops::Deref;
 
-/// Turns tokens into text one by one, and never splits a character: what a token leaves incomplete comes with a later one.
+/// Turns tokens into text one by one. A character is never split: its beginning waits for the token
+/// that completes it.
 ///
-/// Put together, what [`push`](Self::push) and [`finish`](Self::finish) return is what [`String::from_utf8_lossy`] makes of
-/// the bytes of all tokens, bytes that are no text as U+FFFD. Control tokens are left out unless
-/// [`with_controls`](Self::with_controls) asks for them, and so is the space that SentencePiece puts before a text.
-/// Numbers that the vocabulary does not have, which models with padded output can choose, add nothing.
+/// Joined, the results of [`push`](Self::push) and [`finish`](Self::finish) equal
+/// [`String::from_utf8_lossy`] of all tokens' bytes: bytes that are no text become U+FFFD. Control
+/// tokens are left out unless [`with_controls`](Self::with_controls) asks for them. The space that
+/// SentencePiece puts before a text is left out too. Numbers outside the vocabulary, which models
+/// with padded output can choose, add nothing.
 ///
-/// It holds the tokenizer as anything that leads to it: `&Tokenizer`, an `Rc`, an `Arc`.
+/// It holds the tokenizer as anything that dereferences to it: `&Tokenizer`, an `Rc`, an `Arc`.
 #[derive(Debug, Clone)]
 pub struct Detokenizer<T> {
     tokenizer: T,
     controls: bool,
     /// Bytes that begin a character.
     pending: Vec<u8>,
-    /// Whether there has been no text yet.
+    /// No text has been returned yet.
     fresh: bool,
 }
 
 impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
-    /// At the beginning of a text.
+    /// Creates one at the beginning of a text.
     pub fn new(tokenizer: T) -> Self {
         Self {
             tokenizer,
@@ -35,13 +37,13 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
         }
     }
 
-    /// Whether control tokens are written as their text.
+    /// Sets whether control tokens are written as their text.
     pub fn with_controls(mut self, controls: bool) -> Self {
         self.controls = controls;
         self
     }
 
-    /// The text that is certain after `id`.
+    /// Adds a token and returns the text that is certain after it.
     pub fn push(&mut self, id: u32) -> String {
         let hidden = matches!(
             self.tokenizer.kind(id),
@@ -63,14 +65,15 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
         self.complete()
     }
 
-    /// What was left over: nothing, or a character that was never completed, as U+FFFD. Then it is at the beginning again.
+    /// Ends the text: returns U+FFFD for a character that was never completed, else nothing. The
+    /// next token begins a new text.
     pub fn finish(&mut self) -> String {
         self.fresh = true;
         let rest = std::mem::take(&mut self.pending);
         String::from_utf8_lossy(&rest).into_owned()
     }
 
-    /// Takes what is certain out of the pending bytes.
+    /// Takes the complete characters out of the pending bytes.
     fn complete(&mut self) -> String {
         let mut text = String::new();
         let mut rest = self.pending.as_slice();

@@ -1,4 +1,4 @@
-//! What can go wrong with text on its way to tokens, under stable codes.
+//! Errors between text and tokens, under stable codes.
 
 use crate::formats::WeightsError;
 
@@ -12,41 +12,41 @@ pub enum TextError {
     /// A `tokenizer.json` or `tokenizer_config.json` contradicts its format or itself.
     #[error("malformed tokenizer: {what} is {found}, expected {expected}")]
     Malformed {
-        /// What is wrong, such as `merge 12`.
+        /// Place of the fault, such as `merge 12`.
         what: String,
-        /// What the file has there.
+        /// Value in the file.
         found: String,
-        /// What would have been right.
+        /// Value that would be right.
         expected: String,
     },
-    /// The tokenizer may be right, but is of a kind that kvscope does not know.
+    /// The tokenizer may be right, but kvscope does not know its kind.
     #[error("unsupported tokenizer: {what} is {found}, kvscope knows {supported}")]
     Unsupported {
-        /// What is not known, such as `tokenizer.ggml.pre`.
+        /// Unknown part, such as `tokenizer.ggml.pre`.
         what: String,
-        /// What the file has there.
+        /// Value in the file.
         found: String,
-        /// What would have worked.
+        /// Values that kvscope knows.
         supported: String,
     },
     /// There is no chat template, or it can't be used, or it refused the messages.
     #[error("chat template: {detail}")]
     ChatTemplate {
-        /// What is wrong.
+        /// Description of the fault.
         detail: String,
     },
     /// The text is longer than any prompt.
     #[error("the text has {bytes} bytes, at most {most} can be tokenized at once")]
     TooLong {
-        /// How many bytes were given.
+        /// Bytes given.
         bytes: usize,
-        /// How many are allowed.
+        /// Bytes allowed.
         most: usize,
     },
     /// The tokenizer's own rules failed on the text, such as a regular expression that gave up.
     #[error("the text could not be tokenized: {detail}")]
     Encode {
-        /// What failed.
+        /// Description of the failure.
         detail: String,
     },
 }
@@ -87,13 +87,13 @@ impl TextError {
         }
     }
 
-    /// A template's failure. What a template says may be as long as it likes and is cut.
+    /// A template's failure, its message cut: a template may say as much as it likes.
     pub(super) fn template(detail: &str) -> Self {
         let detail = cut(detail);
         Self::ChatTemplate { detail }
     }
 
-    /// What a parser says of a file, which may quote it.
+    /// A parser's message on a file, cut because it may quote the file.
     pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
         Self::malformed(what, cut(&error.to_string()), "as Hugging Face writes it")
     }

@@ -1,16 +1,17 @@
-//! The most that files and texts may ask for. All are several times what real models and prompts need.
+//! Limits on files and texts. All are several times what real models and prompts need.
 
-/// The most tokens in a vocabulary; the largest have 262,144.
+/// Most tokens in a vocabulary; the largest have 262,144.
 pub const MAX_TOKENS: usize = 1 << 20;
-/// The most merges; the largest vocabularies have about 600,000.
+/// Most merges; the largest vocabularies have about 600,000.
 pub const MAX_MERGES: usize = 1 << 20;
-/// The most bytes in a piece of a SentencePiece vocabulary, whose merges take time with the square of it. Trainers allow
-/// 16 characters unless told otherwise.
+/// Most bytes in a piece of a SentencePiece vocabulary: its merges take quadratic time. Trainers
+/// allow 16 characters unless told otherwise.
 pub const MAX_PIECE_BYTES: usize = 256;
-/// The most bytes of text to be tokenized at once, a chat with what its template adds included: a quarter of a million
-/// tokens. On the way a text takes 50 to 150 times its bytes (on 64-bit machines, words of five bytes and of two).
+/// Most bytes of text to tokenize at once, a chat's template included: a quarter of a million
+/// tokens. On the way a text takes 50 times its bytes for words of five bytes, 150 times for words
+/// of two, on 64-bit machines.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
-/// The most bytes in a chat template; the longest known have about 30,000.
+/// Most bytes in a chat template; the longest known have about 30,000.
 pub const MAX_TEMPLATE_BYTES: usize = 256 << 10;
-/// The most bytes in a `tokenizer.json` or `tokenizer_config.json`.
+/// Most bytes in a `tokenizer.json` or `tokenizer_config.json`.
 pub const MAX_JSON_BYTES: usize = 64 << 20;

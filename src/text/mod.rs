@@ -1,20 +1,22 @@
-//! From text to tokens and back: tokenizers, chat templates, text from tokens as they come.
+//! From text to tokens and back: tokenizers, chat templates, and streaming detokenization.
 //!
-//! [`Tokenizer`] is read from a GGUF file's metadata or from Hugging Face's `tokenizer.json`. [`Tokenizer::encode`] takes a
-//! text, [`Tokenizer::encode_chat`] a conversation, and [`Detokenizer`] gives the text of a generation token by token.
+//! [`Tokenizer`] reads a GGUF file's metadata or Hugging Face's `tokenizer.json`.
+//! [`Tokenizer::encode`] takes a text, [`Tokenizer::encode_chat`] a conversation. [`Detokenizer`]
+//! gives the text of a generation token by token.
 //!
-//! # What users write
+//! # User text
 //!
-//! Control tokens, such as the one that ends a turn, are marks for the model. A text that a user wrote never becomes one,
-//! even if it holds the very characters that a control token is shown as:
+//! Control tokens, such as the end of a turn, are marks for the model. A user's text never becomes
+//! one, even if it holds the very characters that a control token is shown as:
 //!
-//! - The vocabulary that merges lead to has no control tokens. A text becomes one only where it was looked for as a whole,
-//!   and with [`Controls::AsText`] it is not.
-//! - In a chat template the control tokens that the template itself writes are replaced, before it is compiled, by marks
-//!   that no message can hold. After rendering, these marks alone become control tokens: it does not matter what the
-//!   template does with a message on the way, be it to trim it, to cut it or to put it together with others.
+//! - The vocabulary of the merges has no control tokens. Text becomes one only in a search for
+//!   whole tokens, which [`Controls::AsText`] turns off.
+//! - In a chat template's source, control tokens become marks that no message can hold. After
+//!   rendering, these marks alone become control tokens. A template may therefore trim, cut and
+//!   join messages as it likes.
 //!
-//! Tokens that were added as text (such as `<think>`, where a model declares it so) are text, and found in what users write.
+//! Tokens that were added as text (such as `<think>`, where a model declares it so) are text, and
+//! found in user text.
 
 mod added;
 mod chat;

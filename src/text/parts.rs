@@ -1,4 +1,4 @@
-//! What a tokenizer is put together from, whichever file it came from.
+//! The parts of a tokenizer, from either kind of file.
 
 use super::TextError;
 use super::added::{Added, AddedTokens, Kind};
@@ -24,33 +24,34 @@ const ENDS: [&str; 12] = [
     "<EOT>",
 ];
 
-/// Whether a token of this text ends a turn, and so is none that a text may contain, even where a file says otherwise.
+/// Returns whether a token of this text ends a turn. Text never becomes such a token, even where a
+/// file says otherwise.
 pub(super) fn ends_a_turn(text: &str) -> bool {
     ENDS.contains(&text)
 }
 
-/// The rules by which a text without control tokens becomes tokens.
+/// The rules that turn a text without control tokens into tokens.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     pub(super) normalizer: Option<NormalizerWrapper>,
     pub(super) pre_tokenizer: Option<PreTokenizerWrapper>,
-    /// Whether a piece that is a token as it is needs no merges.
+    /// A piece that is a token needs no merges.
     pub(super) ignore_merges: bool,
-    /// Whether characters without a token become tokens of bytes.
+    /// Characters without a token become tokens of bytes.
     pub(super) byte_fallback: bool,
-    /// The token for characters that have none, and whether several of these in a row become one.
+    /// The token for characters that have none; `fuse_unknown` makes one of several in a row.
     pub(super) unknown: Option<String>,
     pub(super) fuse_unknown: bool,
 }
 
-/// The tokens that have a meaning of their own.
+/// The tokens with a meaning of their own.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
     pub(super) bos: Option<u32>,
     pub(super) eos: Option<u32>,
     /// Tokens that end a turn beside `eos`.
     pub(super) ends: Vec<u32>,
-    /// Whether a prompt begins with `bos`.
+    /// Prompts begin with `bos`.
     pub(super) add_bos: bool,
 }
 
@@ -72,11 +73,11 @@ impl Marks {
 
 /// Everything a tokenizer is built from.
 pub(super) struct Parts {
-    /// The tokens that merges lead to. No control token is among them, so that no text ever becomes one.
+    /// Tokens that merges lead to. It has no control tokens, so that no text ever becomes one.
     pub(super) vocab: Vocab,
     pub(super) merges: Merges,
     pub(super) added: AddedTokens,
-    /// The highest token's number and one.
+    /// One more than the highest token number.
     pub(super) vocabulary: usize,
     pub(super) spelling: Spelling,
     pub(super) rules: Rules,
@@ -85,15 +86,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Puts a token where its kind says: what text may lead to into the vocabulary, what was added whole among the added
-    /// tokens. `false` if there is a token of this text already.
+    /// Inserts a token by its kind: text into the vocabulary, tokens added whole among the added
+    /// ones. Returns `false` if this text is taken.
     #[must_use]
     pub(super) fn insert(&mut self, id: u32, token: Added) -> bool {
         let kind = token.kind;
         let mergeable = match kind {
             Kind::Normal | Kind::Byte => true,
             Kind::Unknown => self.rules.unknown.as_ref() == Some(&token.text),
-            // Where a vocabulary is byte-level, merges may lead on through it.
+            // In a byte-level vocabulary, merges may lead on through it.
             Kind::UserDefined => self.spelling == Spelling::ByteLevel,
             Kind::Control | Kind::Unused => false,
         };
@@ -107,18 +108,18 @@ impl Parts {
         !whole || self.added.insert(id, token)
     }
 
-    /// Whether merges may start from or lead to a token of this text.
+    /// Returns whether merges may start from or lead to a token of this text.
     pub(super) fn merges_through(&self, text: &str) -> bool {
         let unknown = self.rules.unknown.as_deref() == Some(text);
         self.vocab.contains_key(text) && !unknown
     }
 
-    /// The model of the vocabulary and its merges, which are taken out of these parts.
+    /// Takes the vocabulary and its merges out of these parts, as a model.
     pub(super) fn take_model(&mut self) -> Result<BPE, TextError> {
         let (vocab, merges) = (take(&mut self.vocab), take(&mut self.merges));
         let rules = &self.rules;
-        // The crate's own cache of words is shared by all tokenizers of a thread, and nothing is ever taken out of it
-        // again: it would grow with each model that is loaded.
+        // The crate's own cache of words is shared by all tokenizers of a thread and never emptied.
+        // It would grow with each model loaded.
         let mut builder = BpeBuilder::new()
             .cache_capacity(0)
             .vocab_and_merges(vocab, merges)

@@ -1,10 +1,15 @@
-//! The pre-tokenizers that GGUF files name: how a text is cut into the words within which merges happen.
+//! The pre-tokenizers that GGUF files name: the rules that cut a text into words, within which
+//! merges happen.
 //!
-//! The names are llama.cpp's (<https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp>), the rules those that
-//! `transformers` has for them (`integrations/gguf/gguf_tokenizer_mapping.py`), or else those of the models' own
-//! `tokenizer.json`. The two differ for `smollm`: `transformers`, and so kvscope and its recorded reference, cut a text as
-//! GPT-2 does, where SmolLM2's own file and llama.cpp cut off every digit first. No merge of SmolLM2's has a digit, so that
-//! only white space of two characters or more before a digit, and numerals other than 0 to 9, give other tokens.
+//! The names are llama.cpp's
+//! (<https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp>). The rules are those
+//! of `transformers` (`integrations/gguf/gguf_tokenizer_mapping.py`), or else of the models' own
+//! `tokenizer.json`.
+//!
+//! The two differ for `smollm`. `transformers`, and so kvscope and its recorded reference, cut a
+//! text as GPT-2 does; SmolLM2's own file and llama.cpp cut off every digit first. No merge of
+//! SmolLM2's has a digit. Only two or more white space characters before a digit, and numerals
+//! other than 0 to 9, give other tokens.
 
 use super::TextError;
 use super::parts::Rules;
@@ -17,16 +22,16 @@ use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 
-/// A way to cut text into words.
+/// A set of rules that cut text into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PreTokenizer {
     /// GPT-2's: letters, digits, others, each with a space before; contractions.
     Gpt2,
-    /// GPT-2's after every digit has been cut off by itself.
+    /// GPT-2's, after cutting off every digit by itself.
     Digits,
     /// Llama 3's: up to three digits, contractions in either case, line breaks by themselves.
     Llama3,
-    /// Llama 3's words, which merges alone make tokens of.
+    /// Llama 3's words, made tokens by merges alone.
     Smaug,
     /// Llama 3's with every digit by itself, on composed characters.
     Qwen2,
@@ -34,7 +39,7 @@ pub(super) enum PreTokenizer {
     Tekken,
 }
 
-/// Every name that files have for them.
+/// All names in use, with their rules.
 const NAMES: [(&str, PreTokenizer); 14] = [
     ("default", PreTokenizer::Gpt2),
     ("gpt-2", PreTokenizer::Gpt2),
@@ -67,7 +72,7 @@ const TEKKEN: &str = concat!(
 );
 
 impl PreTokenizer {
-    /// The one that `tokenizer.ggml.pre` calls so.
+    /// The pre-tokenizer of a `tokenizer.ggml.pre` name.
     pub(super) fn named(name: &str) -> Result<Self, TextError> {
         let found = NAMES.iter().find(|(known, _)| *known == name);
         found.map(|&(_, found)| found).ok_or_else(|| {
@@ -76,7 +81,7 @@ impl PreTokenizer {
         })
     }
 
-    /// Whether prompts begin with the BOS token in a file that does not say.
+    /// Returns whether prompts begin with the BOS token if the file does not say.
     pub(super) fn adds_bos(self) -> bool {
         matches!(self, Self::Llama3 | Self::Tekken)
     }

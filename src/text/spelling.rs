@@ -1,4 +1,4 @@
-//! How a token's text in a vocabulary stands for bytes.
+//! The spelling of bytes in a vocabulary's tokens.
 
 /// The way a vocabulary writes bytes down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(super) enum Spelling {
     ByteLevel,
     /// SentencePiece's: text, with `▁` for a space and `<0xNN>` for a byte.
     SentencePiece {
-        /// Whether the space that a text was given in front is taken away again.
+        /// The space put before a text is removed again.
         strip_space: bool,
     },
 }
@@ -16,7 +16,7 @@ impl Spelling {
     /// The bytes that a token of this text stands for.
     pub(super) fn bytes(self, text: &str) -> Vec<u8> {
         match self {
-            // A token with a character that is no byte's was added as plain text.
+            // A token with a character outside the alphabet was added as plain text.
             Self::ByteLevel => text
                 .chars()
                 .map(byte)
@@ -30,8 +30,9 @@ impl Spelling {
     }
 }
 
-/// The byte that GPT-2's alphabet writes as `character`: printable Latin-1 stands for itself, the other 68 bytes follow
-/// from U+0100 in their order (`bytes_to_unicode` in <https://github.com/openai/gpt-2/blob/master/src/encoder.py>).
+/// The byte that GPT-2's alphabet writes as `character`. Printable Latin-1 stands for itself; the
+/// other 68 bytes follow from U+0100 in their order (`bytes_to_unicode` in
+/// <https://github.com/openai/gpt-2/blob/master/src/encoder.py>).
 fn byte(character: char) -> Option<u8> {
     let code = u32::from(character);
     match code {
@@ -54,7 +55,7 @@ pub(super) fn fallback_byte(text: &str) -> Option<u8> {
 mod tests {
     use super::*;
 
-    /// Against the published loop, which numbers the bytes that are not printable as it meets them.
+    /// Against the published loop, which numbers unprintable bytes as it meets them.
     #[test]
     fn the_alphabet_is_gpt_2s() {
         let mut next = 0x100;

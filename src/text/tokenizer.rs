@@ -14,7 +14,7 @@ use tokenizers::{
     Model, NormalizedString, Normalizer, OffsetType, PreTokenizedString, PreTokenizer, Token,
 };
 
-/// What the texts of control tokens in a text are.
+/// Meaning of a control token's text within a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Controls {
     /// Control tokens: for prompts that a program writes.
@@ -25,8 +25,9 @@ pub enum Controls {
 
 /// A model's vocabulary, the rules by which text becomes its tokens, and its chat template.
 ///
-/// Characters that the vocabulary has no token for, not even of bytes, become its unknown token or, as in SmolLM2's for some
-/// control characters, nothing: as in other implementations.
+/// Characters without a token, not even of bytes, become the unknown token. Without an unknown
+/// token they become nothing, as some control characters in SmolLM2's. Other implementations do the
+/// same.
 #[derive(Debug)]
 pub struct Tokenizer {
     model: BPE,
@@ -40,22 +41,23 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// The tokenizer in a GGUF file's metadata: `gpt2` (byte-level BPE, by the pre-tokenizer that the file names; without
-    /// a name, or called `default`, GPT-2's) or `llama` (SentencePiece's BPE).
+    /// Reads the tokenizer of a GGUF file's metadata: `gpt2` or `llama`.
     ///
-    /// A chat template that can't be used is reported by [`encode_chat`](Self::encode_chat), not here.
+    /// `gpt2` is byte-level BPE with the pre-tokenizer that the file names; `default` and no name
+    /// mean GPT-2's. `llama` is SentencePiece's BPE. An unusable chat template is reported by
+    /// [`encode_chat`](Self::encode_chat), not here.
     ///
     /// # Errors
     ///
-    /// [`TextError::Metadata`] with the key, its place and what was expected; [`TextError::Unsupported`] with what would
-    /// have worked.
+    /// [`TextError::Metadata`] with the key, its place and the expected value;
+    /// [`TextError::Unsupported`] with the values that kvscope knows.
     pub fn from_gguf(metadata: &Metadata) -> Result<Self, TextError> {
         Self::from_parts(gguf::parts(metadata)?)
     }
 
-    /// The tokenizer in Hugging Face's files: BPE, byte-level or as SentencePiece's.
+    /// Reads the tokenizer of Hugging Face's files: BPE, byte-level or as SentencePiece's.
     ///
-    /// Tokens that were added whole are found in a text as it is, before normalization, whatever they say of it.
+    /// Tokens added whole are found in a text before normalization, whatever the file says of them.
     ///
     /// # Errors
     ///
@@ -85,23 +87,23 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// The same with another chat template, for models that come without one or with it in a file of its own.
+    /// Replaces the chat template, for models without one or with it in a separate file.
     ///
     /// # Errors
     ///
-    /// [`TextError::ChatTemplate`] for one that can't be used.
+    /// [`TextError::ChatTemplate`] for an unusable one.
     pub fn with_chat_template(mut self, source: &str) -> Result<Self, TextError> {
         self.template = Some(Ok(ChatTemplate::new(source, &self)?));
         Ok(self)
     }
 
-    /// The same, with chat templates told that today is `date`.
+    /// Sets the date that chat templates see as today.
     pub fn with_date(mut self, date: Date) -> Self {
         self.date = date;
         self
     }
 
-    /// The tokens of `text` alone: no BOS token comes before them.
+    /// Encodes `text` alone, without a BOS token before it.
     ///
     /// # Errors
     ///
@@ -115,26 +117,27 @@ impl Tokenizer {
         self.encode_around(text, &found)
     }
 
-    /// The tokens of a whole prompt that a program wrote: control tokens are read, and the BOS token comes first if the
-    /// model wants it and the prompt does not begin with it.
+    /// Encodes a whole prompt that a program wrote. Control tokens are read, and the BOS token
+    /// comes first if the model wants it and the prompt lacks it.
     ///
     /// # Errors
     ///
-    /// As [`encode`](Self::encode).
+    /// Those of [`encode`](Self::encode).
     pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>, TextError> {
         Ok(self.begun(self.encode(prompt, Controls::Read)?))
     }
 
-    /// The tokens of a conversation by the model's chat template, and of what begins the answer if
-    /// `add_generation_prompt`. The BOS token comes first if template or model want it, and never twice.
+    /// Encodes a conversation by the model's chat template. `add_generation_prompt` adds the
+    /// beginning of the answer. The BOS token comes first if template or model want it, and never
+    /// twice.
     ///
-    /// Control tokens come from the template alone: whatever the messages hold, and whatever the template does with it,
-    /// none of it becomes one.
+    /// Control tokens come from the template alone. Messages never become one, whatever they hold
+    /// and whatever the template does with them.
     ///
     /// # Errors
     ///
-    /// [`TextError::ChatTemplate`] if there is none, if it can't be used, refuses the messages or works too long;
-    /// otherwise as [`encode`](Self::encode).
+    /// [`TextError::ChatTemplate`] if there is no template, or it is unusable, refuses the messages
+    /// or works too long; otherwise those of [`encode`](Self::encode).
     pub fn encode_chat(
         &self,
         messages: &[Message],
@@ -158,7 +161,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`TextError::ChatTemplate`] if there is none or if it can't be used.
+    /// [`TextError::ChatTemplate`] if there is none or it is unusable.
     pub fn chat_template(&self) -> Result<&ChatTemplate, TextError> {
         match &self.template {
             Some(Ok(template)) => Ok(template),
@@ -169,7 +172,7 @@ impl Tokenizer {
         }
     }
 
-    /// How many numbers of tokens there are; a model's logits may be more.
+    /// Number of token ids; a model may have more logits.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary
     }
@@ -184,19 +187,20 @@ impl Tokenizer {
         self.marks.eos
     }
 
-    /// Whether prompts begin with the BOS token.
+    /// Returns whether prompts begin with the BOS token.
     pub fn adds_bos(&self) -> bool {
         self.marks.add_bos
     }
 
-    /// All tokens that end a turn, in order: those that the file names (EOS, end of turn, end of message) and those of the
-    /// vocabulary that are known to, such as `<|im_end|>`.
+    /// All tokens that end a turn, in order. They are those that the file names (EOS, end of turn,
+    /// end of message) and known ones of the vocabulary, such as `<|im_end|>`.
     pub fn stop_tokens(&self) -> Vec<u32> {
         self.marks.stops(&self.added)
     }
 
-    /// The bytes that a token adds to a text; `None` beyond the vocabulary. They need not be whole characters: see
-    /// [`Detokenizer`](super::Detokenizer). Of a control token it is the text that is written for it.
+    /// The bytes that a token adds to a text; `None` beyond the vocabulary. They need not be whole
+    /// characters: see [`Detokenizer`](super::Detokenizer). A control token gives the text written
+    /// for it.
     pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
         match self.added.get(id) {
             Some(added) => Some(added.text.clone().into_bytes()),
@@ -204,7 +208,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether a token is a mark for the model and not text.
+    /// Returns whether a token is a mark for the model and not text.
     pub fn is_control(&self, id: u32) -> bool {
         self.kind(id) == Some(Kind::Control)
     }
@@ -214,7 +218,7 @@ impl Tokenizer {
         self.added.get(id).map(|added| added.text.as_str())
     }
 
-    /// What a token is; `None` for one that the vocabulary does not have.
+    /// A token's kind; `None` outside the vocabulary.
     pub(super) fn kind(&self, id: u32) -> Option<Kind> {
         match self.added.get(id) {
             Some(added) => Some(added.kind),
@@ -237,7 +241,7 @@ impl Tokenizer {
         ids
     }
 
-    /// The tokens of `text`, in which those that were `found` are certain.
+    /// Encodes `text` around the tokens in `found`, which are certain.
     fn encode_around(&self, text: &str, found: &[Found]) -> Result<Vec<u32>, TextError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(TextError::TooLong {
@@ -264,7 +268,7 @@ impl Tokenizer {
     }
 }
 
-/// A text cut before and behind each token that was found in it.
+/// A text cut before and after each token found in it.
 fn pieces(
     whole: &NormalizedString,
     found: &[Found],

@@ -1,14 +1,14 @@
-import { chartSvg } from "../../www/src/chart-svg.ts";
-import { compare } from "../../www/src/comparison.ts";
-import { bytes, count, duration, percent, rate, roughly } from "../../www/src/format.ts";
-import { readModelSource } from "../../www/src/model-source.ts";
-import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/retained-history.ts";
-import { estimateMs, paceOf } from "../../www/src/pace.ts";
-import { planned } from "../../www/src/planned-slots.ts";
-import { Run } from "../../www/src/run.ts";
-import { fromFragment, toFragment } from "../../www/src/setting-link.ts";
-import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/setting.ts";
-import { policiesOf, type Policy } from "../../www/src/policy.ts";
+import { chartSvg } from "../../www/src/views/prompt/memory-chart-svg.ts";
+import { compare } from "../../www/src/views/prompt/output-comparison.ts";
+import { bytes, count, duration, percent, rate, roughly } from "../../www/src/ui/format.ts";
+import { readModelSource } from "../../www/src/model/model-source.ts";
+import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/views/prompt/retained-history.ts";
+import { estimateMs, paceOf } from "../../www/src/views/prompt/pace.ts";
+import { planned } from "../../www/src/settings/planned-slots.ts";
+import { Run } from "../../www/src/views/prompt/run.ts";
+import { fromFragment, toFragment } from "../../www/src/settings/setting-link.ts";
+import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/settings/setting.ts";
+import { policiesOf, type Policy } from "../../www/src/settings/policy.ts";
 import { expect, test } from "./test.ts";
 
 test("figures are written as people write them", () => {

@@ -11,7 +11,7 @@ import {
   type StoredModel,
   type TraceProgram,
 } from "kvscope";
-import { bytes, count } from "./format.ts";
+import { bytes, count } from "./ui/format.ts";
 
 // What the page knows of the package: all of it comes through this file.
 export type {
@@ -26,17 +26,17 @@ export type {
   TraceProgram,
 } from "kvscope";
 export { requireWebGpu };
-/** Where a reader's model is: an address, a file on the hub, or files at hand. */
+/** Source of a model: an address, a file on the hub, or files at hand. */
 export type ModelSource = string | HubFile | readonly File[];
 export type FinishReason = ChatFinishReason;
 
-/** What one KV head holds. */
+/** Positions that one KV head holds. */
 export interface RetainedHead {
   readonly positions: readonly number[];
   readonly scores: readonly number[];
 }
 
-/** What to generate. */
+/** Text to generate: its prompt, its cache and its sampling. */
 export interface GenerateWish {
   readonly prompt: string;
   readonly cache: CacheOptions;
@@ -44,7 +44,7 @@ export interface GenerateWish {
   readonly temperature: number;
   readonly topP: number;
   readonly seed: number;
-  /** At every how many steps to tell what is retained; never, if nothing is said. */
+  /** Steps from one report of what is retained to the next; `undefined` for none. */
   readonly observeEvery: number | undefined;
 }
 
@@ -52,7 +52,7 @@ export interface GenerateWish {
 export interface GeneratedToken {
   readonly text: string;
   readonly kv: KvReport;
-  /** What each layer's heads hold, at the steps at which that was asked for. */
+  /** Positions that each layer's heads hold, at the steps that report them. */
   readonly retained?: readonly (readonly RetainedHead[])[];
 }
 
@@ -69,7 +69,7 @@ export interface RunUsage {
   readonly decodeTokensPerSecond: number;
 }
 
-/** How a run ended. */
+/** End of a run. */
 export interface Ended {
   readonly finish: FinishReason;
   /** Text that no token could be sure of before the end. */
@@ -102,27 +102,35 @@ export interface Answer {
   readonly full: number;
 }
 
-/** Fewer tokens than this are single characters: programs can be written with them, and no prose. */
+/** Least size of a vocabulary for prose: a smaller one spells single characters. */
 const LEAST_FOR_PROSE = 128;
 
 /** Adapters that compute on the processor, by what they call themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
+/** Says whether this browser kept the model, or will. */
+function keptBy(fromStore: boolean, stored: boolean): string {
+  if (fromStore) {
+    return "; it was kept here, nothing was fetched";
+  }
+  return stored ? "; kept for your next visit" : "";
+}
+
 /** A model, ready to run. */
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
   readonly lost: Promise<DeviceLoss>;
-  /** What was loaded and where it runs, in a line. */
+  /** Shape of the model and where it runs, in a line. */
   readonly summary: string;
-  /** How large it is, and where it came from. */
+  /** Size of the model, and where it came from. */
   readonly origin: string;
   /** The adapter, as it calls itself. */
   readonly device: string;
-  /** Whether the processor stands in for a GPU. */
+  /** True if a CPU stands in for the GPU. */
   readonly slow: boolean;
   /** Its layers. */
   readonly layers: number;
-  /** Whether it was made for programs of the trace task, and for nothing else. */
+  /** True if it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
   readonly #engine: Engine;
 
@@ -134,10 +142,9 @@ export class LoadedModel {
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
     this.layers = layers;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
-    const where = this.slow ? "; no real GPU, so slow" : "";
-    this.summary = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}${where}`;
-    const kept = fromStore ? "; it was kept here, nothing was fetched" : stored ? "; kept for your next visit" : "";
-    this.origin = `${bytes(engine.model.bytes)}${kept}`;
+    const shape = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+    this.summary = `${shape}${this.slow ? "; no real GPU, so slow" : ""}`;
+    this.origin = `${bytes(engine.model.bytes)}${keptBy(fromStore, stored)}`;
   }
 
   /** @throws {KvscopeError} as `Engine.load` does */
@@ -145,7 +152,7 @@ export class LoadedModel {
     return new LoadedModel(await Engine.load(source, handlers));
   }
 
-  /** The text of each token that the prompt becomes, the chat template's own included, if the model has one. */
+  /** Text of each of the prompt's tokens, with those of the chat template, if there is one. */
   async promptTokens(prompt: string): Promise<readonly string[]> {
     const chat = this.#engine.model.chatTemplate;
     return (await this.#engine.tokens(chat ? [{ role: "user", content: prompt }] : prompt)).texts;
@@ -156,7 +163,7 @@ export class LoadedModel {
     return this.#engine.trace.program(lines, seed);
   }
 
-  /** Whether each line of an answer to `program` is right. */
+  /** Grades each line of an answer to `program`. */
   grade(program: TraceProgram, answer: string): Promise<readonly boolean[]> {
     return this.#engine.trace.grade(program, answer);
   }
@@ -166,18 +173,31 @@ export class LoadedModel {
    *
    * @throws {KvscopeError} as `completions.create` does
    */
-  async complete(prompt: string, tokens: number, cache: CacheOptions, signal: AbortSignal): Promise<Answer> {
+  async complete(
+    prompt: string,
+    tokens: number,
+    cache: CacheOptions,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const { choices } = await this.#engine.completions.create(
       { prompt, max_tokens: tokens, temperature: 0, cache },
       { signal },
     );
     const { heldHighWater, fullHighWater } = await this.#engine.memory();
     const [choice] = choices;
-    return { text: choice?.text ?? "", finish: choice?.finish_reason ?? "abort", held: heldHighWater, full: fullHighWater };
+    return {
+      text: choice?.text ?? "",
+      finish: choice?.finish_reason ?? "abort",
+      held: heldHighWater,
+      full: fullHighWater,
+    };
   }
 
   /** @throws {KvscopeError} as `chat.completions.create` does */
-  async generate(wish: GenerateWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
+  async generate(
+    wish: GenerateWish,
+    { signal, onPrefill, onToken }: GenerateHandlers,
+  ): Promise<Ended> {
     const { prompt, tokens, temperature, topP, seed, cache, observeEvery } = wish;
     const wanted = {
       stream: true,
@@ -191,14 +211,18 @@ export class LoadedModel {
     } as const;
     const { chat, completions, model } = this.#engine;
     const stream = model.chatTemplate
-      ? await chat.completions.create({ ...wanted, messages: [{ role: "user", content: prompt }] }, { signal, onPrefill })
+      ? await chat.completions.create(
+          { ...wanted, messages: [{ role: "user", content: prompt }] },
+          { signal, onPrefill },
+        )
       : await completions.create({ ...wanted, prompt }, { signal, onPrefill });
     let finish: FinishReason = "abort";
     let rest = "";
     let usage: RunUsage | undefined;
     for await (const { choices, step, kv, retained, usage: told } of stream) {
       const [choice] = choices;
-      const text = (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
+      const text =
+        (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
       finish = choice?.finish_reason ?? finish;
       if (step === undefined) {
         rest += text;

@@ -1,4 +1,4 @@
-//! The programs this one starts. None of them outlives it.
+//! Programs started by this one. None of them outlives it.
 
 use std::env;
 use std::io::Read;
@@ -11,10 +11,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::descendants;
 
-/// What a shell reports for a program that Ctrl-C ended.
+/// Exit code that a shell reports after Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// The children that run now. Held while one is started, so that none slips in while all are being
+/// Children that run now. Held while one is started, so that none slips in while all are being
 /// ended.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
@@ -22,7 +22,7 @@ fn running() -> MutexGuard<'static, Vec<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on Ctrl-C, or being asked to terminate, ends this program and everything it has
+/// Installs a handler: Ctrl-C, or a request to terminate, ends this program and everything it has
 /// started.
 pub fn end_with_children() -> Result<()> {
     descendants::adopt_orphans();
@@ -42,8 +42,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     ended(command, finish(&mut child)?)
 }
 
-/// Like [`run`], with nothing shown: for attempts whose failure is expected. Returns what it
-/// printed, or says why not.
+/// Runs `command` with nothing shown, for attempts whose failure is expected. Returns its output,
+/// or the reason of the failure.
 pub fn output(command: &mut Command) -> Result<String> {
     let mut child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let errors = child.stderr.take().map(|mut stream| {
@@ -88,7 +88,7 @@ fn start(command: &mut Command) -> Result<Child> {
 
 fn finish(child: &mut Child) -> Result<ExitStatus> {
     let status = child.wait();
-    // Waits here for ever if everything is being ended: then the children's failures are not news.
+    // Waits here for ever if everything is being ended: the children's failures are then no news.
     running().retain(|&id| id != child.id());
     Ok(status?)
 }
@@ -100,7 +100,7 @@ fn ended(command: &Command, status: ExitStatus) -> Result<()> {
     Ok(())
 }
 
-/// The command as one would type it.
+/// The command as a user would type it.
 fn shown(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program
@@ -117,8 +117,8 @@ fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// `cargo run` tells a program about its own package. Handed on, that would differ from what a
-/// shell gives the same command, and cargo would build again what it has built already.
+/// Removes what `cargo run` adds to a program's environment. Otherwise it would differ from a
+/// shell's, and cargo would build everything again.
 fn without_cargos_own(command: &mut Command) {
     const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
     for (name, _) in env::vars_os() {
@@ -143,8 +143,8 @@ fn without_cargos_own(command: &mut Command) {
     }
 }
 
-/// Whether `cargo run` put `folder` on the library path: the folder that this program was `built`
-/// in and those in it, or the toolchain's.
+/// Returns whether `cargo run` put `folder` on the library path. Such folders are in the one that
+/// this program was `built` in, or are the toolchain's.
 fn added_by_cargo(folder: &Path, built: Option<&Path>) -> bool {
     built.is_some_and(|built| folder.starts_with(built))
         || folder

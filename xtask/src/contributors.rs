@@ -1,4 +1,4 @@
-//! What a WebAssembly module is made of, by the names it holds.
+//! Contributors to a WebAssembly module's size, by the names it holds.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,12 +15,12 @@ pub struct Share {
 
 /// The parts of a module, the largest first.
 pub struct Contributors {
-    /// Functions added up by the crate that wrote them; generic code counts for its author, not
-    /// for its user.
+    /// Functions summed by the crate that wrote them; generic code counts for its author, not for
+    /// its user.
     pub crates: Vec<Share>,
     /// Functions, and the constant data as one.
     pub functions: Vec<Share>,
-    /// The module's size in bytes without the sections that only tools read.
+    /// Size of the module in bytes, without the sections that only tools read.
     pub total: usize,
 }
 
@@ -98,7 +98,7 @@ fn largest_first(shares: HashMap<String, usize>) -> Vec<Share> {
     shares
 }
 
-/// A symbol as its author wrote it, without the hash that tells instances apart.
+/// A symbol as its author wrote it, without the hash that distinguishes instances.
 fn plain(symbol: &str) -> String {
     let name = format!("{:#}", rustc_demangle::demangle(symbol));
     match name.rsplit_once("::h") {
@@ -111,7 +111,7 @@ fn plain(symbol: &str) -> String {
     }
 }
 
-/// The crate that a function's code comes from, as far as its name tells.
+/// The crate that a function's code comes from, as far as its name shows.
 fn crate_of(name: &str) -> Option<&str> {
     if let Some(dropped) = name.strip_prefix("core::ptr::drop_in_place<") {
         return crate_of(dropped).or(Some("core"));
@@ -132,7 +132,7 @@ fn crate_of(name: &str) -> Option<&str> {
     if rest[end..].starts_with("::") {
         return Some(&rest[..end]);
     }
-    // The type belongs to the language: then the trait tells.
+    // The type belongs to the language: the trait decides.
     let (_, of_trait) = rest.split_once(" as ")?;
     crate_of(of_trait)
 }

@@ -24,7 +24,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     module::build(kit, Profile::Quick, |_| Ok(()))?;
     child::run(&mut kit.npm_script("build")?)?;
     if let Err(error) = offer_model(kit) {
-        // The page goes without: it has a small model of its own.
+        // The page works without: it has a small model of its own.
         eprintln!("kvscope: no larger model beside the page: {error:#}");
     }
     let mut server = kit.npm_script("preview")?;
@@ -36,7 +36,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     child::run(&mut server)
 }
 
-/// Puts the model that the tests run beside the page, and names it after those that the page has of its own.
+/// Puts the tests' model beside the page, and lists it after the page's own.
 fn offer_model(kit: &Kit) -> Result<()> {
     let model = &kit.model()?.file;
     let name = model.file_name().context("the model has no name")?;
@@ -57,7 +57,7 @@ fn offer_model(kit: &Kit) -> Result<()> {
     Ok(())
 }
 
-/// What a page offers with another model at the end of its list: the first one is its default.
+/// Appends a model to a page's offer: the first one is its default.
 fn with_model(offer: &Value, model: Value) -> Value {
     let mut models = offer["models"].as_array().cloned().unwrap_or_default();
     models.push(model);

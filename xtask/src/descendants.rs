@@ -1,9 +1,8 @@
-//! Ending every process that came from this one.
+//! Termination of every process that came from this one.
 //!
-//! Ending the process group of each child is not enough: a browser's driver and Playwright put the
-//! browser into a group of its own, and a process whose parent has ended belongs to nobody's tree.
-//! So on Linux orphans are adopted, and on every Unix the whole tree is looked up and ended from
-//! its parents down.
+//! Ending the process group of each child is not enough. A browser's driver and Playwright put the
+//! browser into a group of its own. A process whose parent has ended belongs to nobody's tree.
+//! Linux therefore adopts orphans, and every Unix ends the whole tree from its parents down.
 
 #[cfg(unix)]
 pub use unix::{adopt_orphans, end};
@@ -19,20 +18,20 @@ mod unix {
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     use nix::unistd::Pid;
 
-    /// How long they may take to end by themselves.
+    /// Time that processes have to end by themselves.
     const GRACE: Duration = Duration::from_secs(5);
     const POLL: Duration = Duration::from_millis(50);
 
-    /// Processes whose parent ends become children of this one.
+    /// Makes processes whose parent ends children of this one.
     pub fn adopt_orphans() {
         #[cfg(target_os = "linux")]
-        // A kernel that refuses leaves orphans to init: then only those whose parents live are
+        // A kernel that refuses leaves orphans to init: only those whose parents live are then
         // found.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
 
-    /// Asks all that came from this process to end, and ends those that don't. `_children` is part
-    /// of that tree.
+    /// Asks all descendants of this process to end, and kills those that don't. `_children` are
+    /// among them.
     pub fn end(_children: &[u32]) {
         let start = Instant::now();
         let mut asked = Vec::new();
@@ -61,7 +60,7 @@ mod unix {
         }
     }
 
-    /// Lets go of those that have ended: where nobody does after this process, they would stay listed.
+    /// Reaps ended processes: if nobody does so later, they would stay listed.
     fn collect() {
         let anyone = Pid::from_raw(-1);
         while waitpid(anyone, Some(WaitPidFlag::WNOHANG))

@@ -9,20 +9,22 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 
 use crate::child;
+use crate::lint;
 use crate::missing::Missing;
 use crate::setup::Kit;
 use crate::workspace::{Workspace, in_path, remove_folder, set};
 
-/// The targets' package, from the checkout.
+/// Manifest of the targets' package, from the checkout.
 pub const MANIFEST: &str = "fuzz/Cargo.toml";
-/// What tells libFuzzer which branches a run took and what it compared: the flags of `cargo fuzz` that the stable compiler
-/// has. The readers have no unsafe code, so no sanitizer is missed.
+/// Instrumentation that shows libFuzzer a run's branches and comparisons: those flags of
+/// `cargo fuzz` that the stable compiler has. The readers have no unsafe code, so no sanitizer is
+/// missed.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
-/// The longest input, in bytes: several times the seeds.
+/// Longest input in bytes: several times the seeds.
 const LONGEST: &str = "-max_len=8192";
-/// No input of that length needs as many seconds, or megabytes.
+/// No input of that length needs that many seconds or megabytes.
 const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=1024"];
 
 #[derive(Args)]
@@ -39,7 +41,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// As part of the tests: long enough to see that the targets work.
+    /// Options as part of the tests: long enough to see that the targets work.
     pub fn short() -> Self {
         Self {
             seconds: 5,
@@ -56,7 +58,7 @@ enum Reader {
 }
 
 impl Reader {
-    /// The name of its target in `fuzz`.
+    /// Name of its target in `fuzz`.
     fn name(self) -> &'static str {
         match self {
             Self::Gguf => "gguf",
@@ -79,7 +81,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the targets and gives the folder that they are in.
+/// Builds the targets, with lints, and gives the folder that they are in.
 fn build(kit: &Kit) -> Result<PathBuf> {
     let compiler = set("CXX").or_else(|| ["c++", "g++", "clang++"].into_iter().find_map(in_path));
     if !cfg!(windows) && compiler.is_none() {
@@ -93,36 +95,25 @@ fn build(kit: &Kit) -> Result<PathBuf> {
         .into());
     }
     let host = host()?;
-    let mut cargo = cargo(kit, "build", &host);
+    let mut cargo = kit.cargo();
+    lint::add(&mut cargo);
     cargo
+        .args(["build", "--locked", "--release", "--bins"])
+        .args(["--manifest-path", MANIFEST])
+        // With a target named, build scripts and macros are built without the flags.
+        .args(["--target", &host])
+        .env("CARGO_TARGET_DIR", target(kit))
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", COVERAGE);
     child::run(&mut cargo)?;
     Ok(target(kit).join(host).join("release"))
 }
 
-/// Lints the targets, and the readers as they are without the rest of kvscope.
-pub fn clippy(kit: &Kit) -> Result<()> {
-    let mut cargo = cargo(kit, "clippy", &host()?);
-    child::run(cargo.args(["--", "-D", "warnings"]))
-}
-
-fn cargo(kit: &Kit, command: &str, host: &str) -> Command {
-    let mut cargo = kit.cargo();
-    cargo
-        .args([command, "--locked", "--release", "--bins"])
-        .args(["--manifest-path", MANIFEST])
-        // With a target named, build scripts and macros are built without the flags.
-        .args(["--target", host])
-        .env("CARGO_TARGET_DIR", target(kit));
-    cargo
-}
-
 fn target(kit: &Kit) -> PathBuf {
     kit.workspace.target.join("fuzz")
 }
 
-/// The name of this machine's target.
+/// Name of this machine's target.
 fn host() -> Result<String> {
     let printed = child::output(Command::new("rustc").arg("-vV"))?;
     let host = printed.lines().find_map(|line| line.strip_prefix("host: "));
@@ -130,7 +121,7 @@ fn host() -> Result<String> {
     Ok(host.to_owned())
 }
 
-/// Lets libFuzzer look for an input that fails. What it has learnt stays in the cache for the next time.
+/// Searches for a failing input with libFuzzer. Its corpus stays in the cache for the next time.
 fn search(workspace: &Workspace, reader: Reader, program: &Path, seconds: u32) -> Result<()> {
     let folder = workspace.cache.join("fuzz").join(reader.name());
     let [corpus, seeds, found] = ["corpus", "seeds", "found"].map(|name| folder.join(name));
@@ -146,7 +137,7 @@ fn search(workspace: &Workspace, reader: Reader, program: &Path, seconds: u32) -
         .args([LONGEST, "-print_final_stats=1"])
         .args(LIMITS)
         .arg(format!("-max_total_time={seconds}"))
-        // The empty name leaves a separator at the end: the names of files are appended to it.
+        // The empty name adds a separator at the end: libFuzzer appends file names.
         .arg(option("-artifact_prefix=", &found.join("")))
         .arg(option("-dict=", &workspace.root.join(dictionary)))
         .args([&corpus, &seeds]);
@@ -159,7 +150,7 @@ fn search(workspace: &Workspace, reader: Reader, program: &Path, seconds: u32) -
     })
 }
 
-/// An option that has a path, in whatever encoding, for its value.
+/// An option whose value is a path, in any encoding.
 fn option(name: &str, path: &Path) -> OsString {
     let mut option = OsString::from(name);
     option.push(path);

@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything that is done to this repository is one of these commands.
+//! `cargo xtask`: all work on this repository is one of these commands.
 
 mod bench;
 mod child;
@@ -6,6 +6,7 @@ mod contributors;
 mod demo;
 mod descendants;
 mod fuzz;
+mod lint;
 mod missing;
 mod module;
 mod setup;

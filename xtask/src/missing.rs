@@ -1,13 +1,13 @@
-//! What this machine lacks and setup could not get, said in one line.
+//! Requirements that this machine lacks and setup could not get, reported in one line.
 
 use std::fmt;
 
-/// Something that has to be got by hand.
+/// A requirement to be installed by hand.
 #[derive(Debug)]
 pub struct Missing {
-    /// What is missing, and what was found instead if anything.
+    /// The missing part, and the part found instead, if any.
     pub what: String,
-    /// What it is for.
+    /// Purpose of it.
     pub why: &'static str,
     pub linux: &'static str,
     pub macos: &'static str,

@@ -11,12 +11,12 @@ use crate::setup::{Kit, TARGET};
 use crate::versions::WASM_BINDGEN;
 use crate::workspace::remove_folder;
 
-/// How the module is compiled, by the name of cargo's profile.
+/// Compilation of the module, by the name of cargo's profile.
 #[derive(Clone, Copy)]
 pub enum Profile {
-    /// Quick to build: what tests, benches and the demo run.
+    /// Quick to build, for tests, benches and the demo.
     Quick,
-    /// Small: what is published.
+    /// Small, for publication.
     Ship,
 }
 
@@ -29,12 +29,27 @@ impl Profile {
     }
 }
 
-/// Builds `pkg/wasm`. `finish` is given the folder before it is put in its place.
+/// Builds `pkg/wasm`. `finish` receives the folder before it is moved into place.
 pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let cargo = kit.wasm()?.cargo(&kit.workspace, &[])?;
+    build_by(cargo, kit, profile, finish)
+}
+
+/// Builds `pkg/wasm` for tests, with lints.
+pub fn build_linted(kit: &Kit) -> Result<()> {
+    let cargo = kit.wasm()?.linted(&kit.workspace, &[])?;
+    build_by(cargo, kit, Profile::Quick, |_| Ok(()))
+}
+
+fn build_by(
+    mut cargo: Command,
+    kit: &Kit,
+    profile: Profile,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     let workspace = &kit.workspace;
     let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
     drop_another_checkouts(kit, profile)?;
-    let mut cargo = kit.wasm()?.cargo(workspace)?;
     cargo.args([
         "build",
         "--locked",
@@ -61,18 +76,18 @@ pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<(
     fs::rename(&part, &place).with_context(|| format!("{} can't be put in place", place.display()))
 }
 
-/// The name of the module in `pkg/wasm`.
+/// Name of the module in `pkg/wasm`.
 pub const FILE: &str = "kvscope_bg.wasm";
 
 /// Checkouts share the target folder, where a module's name has no hash in it: another checkout's would be taken for this
 /// one's, because cargo looks only whether it has ever built this one.
-fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
+pub fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
     let owner = built(kit, profile).join("kvscope.checkout");
     let own = kit.workspace.root.display().to_string();
     if fs::read_to_string(&owner).is_ok_and(|owner| owner == own) {
         return Ok(());
     }
-    let mut clean = kit.wasm()?.cargo(&kit.workspace)?;
+    let mut clean = kit.wasm()?.cargo(&kit.workspace, &[])?;
     clean.args(["clean", "--quiet", "--locked", "--package", "kvscope"]);
     clean.args(["--target", TARGET, "--profile", profile.name()]);
     child::run(&mut clean)?;
@@ -80,7 +95,7 @@ fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
     fs::write(&owner, own).with_context(|| format!("{} can't be written", owner.display()))
 }
 
-/// The folder that cargo leaves the module in.
+/// Folder that cargo leaves the module in.
 pub fn built(kit: &Kit, profile: Profile) -> PathBuf {
     kit.workspace.target.join(TARGET).join(profile.name())
 }

@@ -10,8 +10,8 @@ use crate::child;
 use crate::module::{self, Profile};
 use crate::setup::Kit;
 
-/// What the compiler uses of WebAssembly beyond its first version: no more than that may wasm-opt
-/// bring in.
+/// WebAssembly features that the compiler uses beyond the first version: wasm-opt may use no
+/// others.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -21,8 +21,8 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Builds `pkg` and `www/dist`. Returns the published module as it was before its names were taken
-/// out.
+/// Builds `pkg` and `www/dist`. Returns the published module as it was before its names were
+/// stripped.
 pub fn run(kit: &Kit) -> Result<PathBuf> {
     kit.npm()?;
     let named = module::built(kit, Profile::Ship).join("kvscope.named.wasm");
@@ -35,8 +35,7 @@ pub fn run(kit: &Kit) -> Result<PathBuf> {
     Ok(named)
 }
 
-/// Makes `shipped` small, in two steps: the first keeps the names, in `named`, for `cargo xtask
-/// size`.
+/// Shrinks `shipped` in two steps: the first keeps the names, in `named`, for `cargo xtask size`.
 fn optimise(kit: &Kit, shipped: &Path, named: &Path) -> Result<()> {
     let wasm_opt = |from: &Path, to: &Path, what: &[&str]| {
         let mut command = Command::new(kit.workspace.npm_program("wasm-opt"));

@@ -1,4 +1,4 @@
-//! `cargo xtask size`: what the published module weighs, and what makes it up.
+//! `cargo xtask size`: the published module's size, and its contributors.
 
 use std::fs;
 use std::io::Write;
@@ -13,13 +13,13 @@ use crate::module;
 use crate::setup::Kit;
 use crate::ship;
 
-/// What is shown of each list.
+/// Entries shown of each list.
 const LARGEST: usize = 20;
 
-/// llama.cpp's module in wllama, raw and gzipped, in bytes: what a page pays elsewhere.
+/// llama.cpp's module in wllama, raw and gzipped, in bytes: the cost to a page elsewhere.
 const LLAMA_CPP: [usize; 2] = [8_800_000, 2_400_000];
 
-/// Looks at what `cargo xtask build` publishes, or at `module` as it is.
+/// Examines what `cargo xtask build` publishes, or `module` as it is.
 pub fn run(kit: &Kit, module: Option<&Path>) -> Result<()> {
     let (shipped, named) = match module {
         Some(module) => (module.to_path_buf(), module.to_path_buf()),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How a stage ended.
+/// Outcome of a stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
     Passed,
@@ -12,14 +12,14 @@ enum End {
     NotRun,
 }
 
-/// What has been run so far.
+/// Stages run so far.
 pub struct Stages {
     keep_going: bool,
     done: Vec<(&'static str, Duration, End)>,
 }
 
 impl Stages {
-    /// With `keep_going`, a failed stage does not stop those after it.
+    /// Creates an empty list. With `keep_going`, a failed stage does not stop those after it.
     pub fn new(keep_going: bool) -> Self {
         Self {
             keep_going,
@@ -51,7 +51,7 @@ impl Stages {
         self.done.iter().any(|(_, _, end)| *end == End::Failed)
     }
 
-    /// Prints how long each stage took; an error if one failed.
+    /// Prints the time of each stage; an error if one failed.
     pub fn finish(self) -> Result<()> {
         let widest = self
             .done

@@ -11,14 +11,15 @@ use serde_json::Value;
 
 use crate::child;
 use crate::fuzz;
+use crate::lint;
 use crate::module::{self, Profile};
 use crate::setup::{Browser, Kit, TARGET};
 use crate::stage::Stages;
 use crate::train;
-use crate::versions::{CARGO_DENY, WASM_BINDGEN, WASM_PACK};
+use crate::versions::{CARGO_DENY, WASM_BINDGEN};
 use crate::workspace::in_path;
 
-/// How long the tests of one file may take in the browser, in seconds; its GPU may be a CPU.
+/// How long the tests in the browser may take, in seconds; its GPU may be a CPU.
 const BROWSER_TIMEOUT: &str = "1800";
 
 #[derive(Args)]
@@ -37,9 +38,9 @@ enum Stage {
     Setup,
     /// Formatting
     Fmt,
-    /// Lints of the code for this machine
+    /// Lints of the code for this machine, which builds it
     Clippy,
-    /// Lints of the code for the browser
+    /// Lints of the code for the browser, which builds it
     ClippyWasm,
     /// Licences, sources and advisories of the dependencies
     Deny,
@@ -47,7 +48,7 @@ enum Stage {
     Native,
     /// The examples in the documentation
     Doc,
-    /// The readers of model files on inputs of a fuzzer, for some seconds
+    /// The readers of model files, linted, on inputs of a fuzzer, for some seconds
     Fuzz,
     /// The module and its JavaScript
     Wasm,
@@ -90,7 +91,7 @@ impl Stage {
             Self::Native => native(kit),
             Self::Doc => doc(kit),
             Self::Fuzz => fuzz::run(kit, &fuzz::Options::short()),
-            Self::Wasm => module::build(kit, Profile::Quick, |_| Ok(())),
+            Self::Wasm => module::build_linted(kit),
             Self::Browser => browser(kit),
             Self::NpmCheck => child::run(&mut kit.npm_script("check")?),
             Self::NpmBuild => child::run(&mut kit.npm_script("build")?),
@@ -109,9 +110,11 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     stages.finish()
 }
 
+const LIBRARY: &str = "kvscope";
+const XTASK: &str = "xtask";
 // Each package by itself: together, cargo would give their common dependencies the features of
 // both, and build burn twice.
-const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
+const PACKAGES: [&str; 2] = [LIBRARY, XTASK];
 
 fn fmt(kit: &Kit) -> Result<()> {
     for manifest in ["Cargo.toml", fuzz::MANIFEST, train::MANIFEST] {
@@ -143,7 +146,7 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn clippy(kit: &Kit) -> Result<()> {
     for package in PACKAGES {
-        let mut cargo = linted(kit);
+        let mut cargo = linted(kit, package);
         cargo.args([
             "test",
             "--no-run",
@@ -154,40 +157,32 @@ fn clippy(kit: &Kit) -> Result<()> {
         ]);
         child::run(&mut cargo)?;
     }
-    fuzz::clippy(kit)
+    Ok(())
 }
 
-/// `-D warnings`, as `cargo clippy` hands on what comes after its `--`. No compiler says if clippy stops to understand it, but a
-/// test here.
-const DENY_WARNINGS: &str = "-D__CLIPPY_HACKERY__warnings";
-
-/// Cargo with clippy as the compiler of the workspace's own packages, so that lints and tests are one build: `cargo clippy`
-/// checks all dependencies, for the tests to compile them once more.
-fn linted(kit: &Kit) -> Command {
+/// Cargo for `package`, with clippy as the compiler of the workspace's own packages.
+fn linted(kit: &Kit, package: &str) -> Command {
     let mut cargo = kit.cargo();
+    if package == XTASK {
+        cargo.env("CARGO_TARGET_DIR", &kit.workspace.own_target);
+    }
+    lint::add(&mut cargo);
     cargo
-        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
-        .env("CLIPPY_ARGS", DENY_WARNINGS);
+}
+
+/// The tests in the browser, built by `cargo` with all that the module is built from.
+fn browser_tests(cargo: &mut Command) -> &mut Command {
     cargo
+        .args(["test", "--locked", "--profile", Profile::Quick.name()])
+        // Without the command, whose program would have the module's name.
+        .args(["--package", LIBRARY, "--no-default-features"])
+        .args(["--target", TARGET, "--test", "browser"])
 }
 
 fn clippy_wasm(kit: &Kit) -> Result<()> {
-    let mut clippy = kit.wasm()?.clippy(&kit.workspace)?;
-    // The profile that the tests are built with: build scripts and macros are then shared with
-    // them.
-    clippy.args([
-        "--locked",
-        "--profile",
-        Profile::Quick.name(),
-        "--package",
-        "kvscope",
-        "--no-default-features",
-        "--target",
-        TARGET,
-        "--lib",
-        "--tests",
-    ]);
-    child::run(clippy.args(["--", "-D", "warnings"]))
+    module::drop_another_checkouts(kit, Profile::Quick)?;
+    let mut cargo = kit.wasm()?.linted(&kit.workspace, &[])?;
+    child::run(browser_tests(&mut cargo).arg("--no-run"))
 }
 
 fn deny(kit: &Kit) -> Result<()> {
@@ -222,7 +217,7 @@ fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
     for package in PACKAGES {
-        let mut cargo = linted(kit);
+        let mut cargo = linted(kit, package);
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
@@ -236,50 +231,40 @@ fn native(kit: &Kit) -> Result<()> {
 }
 
 fn doc(kit: &Kit) -> Result<()> {
-    let mut cargo = linted(kit);
-    cargo.args(["test", "--locked", "--doc", "--package", "kvscope"]);
+    let mut cargo = linted(kit, LIBRARY);
+    cargo.args(["test", "--locked", "--doc", "--package", LIBRARY]);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)
 }
 
 fn browser(kit: &Kit) -> Result<()> {
     let browser = kit.browser()?;
-    let wasm_pack = kit.tool(&WASM_PACK)?;
+    // The program that runs tests in a browser comes with it.
     let wasm_bindgen = kit.tool(&WASM_BINDGEN)?;
-    let programs = [wasm_pack.clone(), wasm_bindgen];
-    let mut command = kit
-        .wasm()?
-        .ready(Command::new(wasm_pack), &kit.workspace, &programs)?;
-    command.args([
-        "test",
-        "--mode",
-        "no-install",
-        "--headless",
-        "--chrome",
-        "--chromedriver",
-    ]);
-    command.arg(&browser.driver);
-    // Without the command, whose program would have the module's name.
-    command.args([".", "--locked", "--no-default-features"]);
-    command.args(["--profile", Profile::Quick.name()]);
-    command.args(["--test", "web*"]);
-    kit.model()?.name_to(&mut command);
-    command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT);
-    command.env(
-        "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
-        capabilities(kit, browser)?,
-    );
-    child::run(&mut command)
+    let mut cargo = kit.wasm()?.linted(&kit.workspace, &[wasm_bindgen])?;
+    browser_tests(&mut cargo)
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            "wasm-bindgen-test-runner",
+        )
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT)
+        .env(
+            "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+            capabilities(kit, browser)?,
+        );
+    kit.model()?.name_to(&mut cargo);
+    child::run(&mut cargo)
 }
 
 /// The page and the package; the browser's text is compared with the native command's on the same kind of adapter.
 fn npm_test(kit: &Kit) -> Result<()> {
-    let mut cargo = linted(kit);
+    let mut cargo = linted(kit, LIBRARY);
     cargo.args([
         "build",
         "--locked",
         "--package",
-        "kvscope",
+        LIBRARY,
         "--bin",
         "kvscope",
     ]);
@@ -308,40 +293,4 @@ fn capabilities(kit: &Kit, browser: &Browser) -> Result<PathBuf> {
     let written = kit.workspace.cache_made()?.join("webdriver.json");
     fs::write(&written, capabilities.to_string())?;
     Ok(written)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What clippy says of a comparison with `true`, which is its lint and not the compiler's.
-    fn linted_comparison(arguments: &str) -> Result<String> {
-        let name = format!("kvscope-lint-{}-{}.rs", std::process::id(), arguments.len());
-        let source = std::env::temp_dir().join(name);
-        fs::write(&source, "pub fn same(it: bool) -> bool { it == true }\n")?;
-        let mut clippy = Command::new("clippy-driver");
-        clippy
-            .args(["--crate-type", "lib", "--crate-name", "comparison"])
-            .args(["--emit", "metadata", "-o"])
-            .arg(source.with_extension("rmeta"))
-            .arg(&source)
-            .env("CLIPPY_ARGS", arguments);
-        let said = child::output(&mut clippy);
-        for file in [source.with_extension("rmeta"), source] {
-            // A failed compilation leaves none of the first.
-            let _ = fs::remove_file(file);
-        }
-        said
-    }
-
-    #[test]
-    fn a_lint_s_warning_fails_the_build() {
-        linted_comparison("").expect("a warning is no error");
-        let error = linted_comparison(DENY_WARNINGS).expect_err("warnings are denied");
-        let said = format!("{error:#}");
-        assert!(
-            said.contains("bool_comparison") || said.contains("bool-comparison"),
-            "{said}"
-        );
-    }
 }

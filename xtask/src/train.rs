@@ -9,16 +9,17 @@ use clap::Args;
 use crate::child;
 use crate::setup::Kit;
 
-/// The crate's manifest, from the checkout.
+/// Manifest of the crate, from the checkout.
 pub const MANIFEST: &str = "xtask/train/Cargo.toml";
 
 #[derive(Args)]
 pub struct Options {
-    /// Where checkpoints, the curve and the model go [default: `train` in kvscope's cache]; training goes on from the
-    /// checkpoint that is there
+    /// Where checkpoints, the curve and the model go [default: `train` in kvscope's cache];
+    /// training goes on from the checkpoint that is there
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Lint the crate and run its tests instead: `cargo xtask test` does not, since burn has to be built once more for it
+    /// Lint the crate and run its tests instead: `cargo xtask test` does not, since burn has to be
+    /// built once more for it
     #[arg(long, conflicts_with = "folder")]
     check: bool,
     /// Further options: `cargo xtask train -- --help` has them
@@ -36,7 +37,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     };
     let mut cargo = cargo(kit, "run");
     cargo.arg("--release").arg("--").arg("--folder").arg(folder);
-    // Each half of a batch has a thread; within it, sums in one order give the same weights again.
+    // Each half of a batch has a thread. Within it, sums in one order reproduce the weights.
     cargo.env("RAYON_NUM_THREADS", "1");
     child::run(cargo.args(&options.rest))
 }
@@ -51,7 +52,7 @@ fn cargo(kit: &Kit, command: &str) -> Command {
     let mut cargo = kit.cargo();
     cargo
         .args([command, "--locked", "--manifest-path", MANIFEST])
-        // Its features of burn are others than kvscope's.
+        // It uses other features of burn than kvscope does.
         .env("CARGO_TARGET_DIR", kit.workspace.target.join("train"));
     cargo
 }

@@ -2,39 +2,29 @@
 
 /// A command-line tool that cargo can build and install.
 pub struct Tool {
-    /// Its crate, on crates.io.
+    /// Name of its crate, on crates.io.
     pub package: &'static str,
-    /// The program that says `NAME VERSION` to `--version`.
+    /// Program that prints `NAME VERSION` for `--version`.
     pub program: &'static str,
     pub version: &'static str,
-    /// What it is for, as the end of "needed because ...".
+    /// Purpose of it, as the end of "needed because ...".
     pub why: &'static str,
-    /// Left out of the tool's own features: what they bring is not used here and takes long to
-    /// build.
+    /// Keeps the tool's default features; left out if unused here and slow to build.
     pub default_features: bool,
-    /// Of rustc, for it and all that it is built from.
+    /// rustc's optimisation level, for it and its dependencies.
     pub opt_level: &'static str,
 }
 
-/// Reads and writes the glue between WebAssembly and JavaScript. The crate's `wasm-bindgen`
-/// dependency must be this very release.
+/// Reads and writes the glue between WebAssembly and JavaScript, and runs tests in a browser. The
+/// crate's `wasm-bindgen` dependency must be this very release.
 pub const WASM_BINDGEN: Tool = Tool {
     package: "wasm-bindgen-cli",
     program: "wasm-bindgen",
     version: "0.2.130",
     why: "it writes the JavaScript and the types around the WebAssembly module",
     default_features: true,
-    // It goes over a module of many megabytes each time.
+    // It processes a module of many megabytes each time.
     opt_level: "1",
-};
-
-pub const WASM_PACK: Tool = Tool {
-    package: "wasm-pack",
-    program: "wasm-pack",
-    version: "0.15.1",
-    why: "it runs the crate's own tests inside a browser",
-    default_features: true,
-    opt_level: "0",
 };
 
 pub const CARGO_DENY: Tool = Tool {

@@ -1,4 +1,4 @@
-//! Where things are: the checkout, and the cache that outlives it.
+//! Paths of the checkout, and of the cache that outlives it.
 
 use std::env;
 use std::io::ErrorKind;
@@ -10,10 +10,13 @@ use anyhow::{Context, Result};
 pub struct Workspace {
     /// The checkout.
     pub root: PathBuf,
-    /// What is built once a machine: `KVSCOPE_CACHE`, else `.cache/kvscope` in the user's home.
+    /// Folder of builds shared per machine: `KVSCOPE_CACHE`, else `.cache/kvscope` in the user's
+    /// home.
     pub cache: PathBuf,
     /// Cargo's build folder, outside the checkout so that a fresh clone does not build burn again.
     pub target: PathBuf,
+    /// The build folder that this program lies in, where what it is built from is built already.
+    pub own_target: PathBuf,
 }
 
 impl Workspace {
@@ -30,20 +33,21 @@ impl Workspace {
                 .join("kvscope"),
         };
         let target = set("CARGO_TARGET_DIR").unwrap_or_else(|| cache.join("target"));
-        let from_root = |path: PathBuf| root.join(path);
+        let target = root.join(target);
         Ok(Self {
-            cache: from_root(cache),
-            target: from_root(target),
+            cache: root.join(cache),
+            own_target: own_target().unwrap_or_else(|| target.clone()),
+            target,
             root,
         })
     }
 
-    /// Where `cargo install` puts the tools.
+    /// Folder that `cargo install` puts the tools into.
     pub fn tools(&self) -> PathBuf {
         self.cache.join("tools")
     }
 
-    /// The cache's folder, made if it was not there.
+    /// The cache's folder, created if missing.
     pub fn cache_made(&self) -> Result<&Path> {
         std::fs::create_dir_all(&self.cache)
             .with_context(|| format!("{} can't be made", self.cache.display()))?;
@@ -71,6 +75,16 @@ impl Workspace {
     }
 }
 
+/// The folder above `debug`, which cargo has built this program into. None on Windows, where a
+/// program that runs can't be built anew.
+fn own_target() -> Option<PathBuf> {
+    let program = env::current_exe().ok().filter(|_| !cfg!(windows))?;
+    let debug = program.parent()?;
+    debug
+        .ends_with("debug")
+        .then(|| debug.parent().map(Path::to_path_buf))?
+}
+
 /// A path named by the environment; an empty value is none.
 pub fn set(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
@@ -78,7 +92,7 @@ pub fn set(variable: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// The program called `name` that a shell would start.
+/// The program `name` that a shell would start.
 pub fn in_path(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?)

@@ -4,12 +4,12 @@ use half::f16;
 
 pub const ROWS: usize = 3072;
 pub const WIDTH: usize = 576;
-/// Elements of a block.
+/// Elements per block.
 pub const BLOCK: usize = 32;
 pub const BLOCKS: usize = WIDTH / BLOCK;
 
 pub struct Data {
-    /// Four words a block: the low nibbles its elements 0 to 15, the high ones 16 to 31.
+    /// Four words per block: its low nibbles are elements 0 to 15, the high ones 16 to 31.
     pub quants: Vec<u32>,
     /// Scale and minimum of each block, f16.
     pub scales: Vec<u32>,
@@ -21,7 +21,7 @@ pub struct Data {
 /// The input in 8 bits.
 pub struct Quantised {
     pub elements: Vec<i8>,
-    /// The scale of each block, and the sum of its elements.
+    /// Scale of each block, and sum of its elements.
     pub blocks: Vec<[f32; 2]>,
 }
 
@@ -81,7 +81,7 @@ impl Data {
     }
 }
 
-/// Marsaglia's xorshift: what is wanted is any numbers, the same ones each time.
+/// Marsaglia's xorshift: any numbers will do, if they are the same each time.
 pub struct Numbers(pub u32);
 
 impl Numbers {
@@ -92,7 +92,7 @@ impl Numbers {
         self.0
     }
 
-    /// From -1 to 1.
+    /// A number from -1 to 1.
     pub fn part(&mut self) -> f32 {
         self.word() as f32 / (u32::MAX / 2) as f32 - 1.0
     }

@@ -1,5 +1,6 @@
-// Eight rows a thread, a block of the matrix at a time, in f32, the input read once a quad: as the decode step's `serial` in
-// quads, but for the matrix, of which a texel is what a block has of nibbles. `nibbles` gives four elements of a word.
+// Eight rows per thread, a block of the matrix at a time, in f32. Each input element is read once
+// per quad. As the decode step's `serial` in quads, but with the matrix in a texture: a texel is a
+// block's nibbles. `nibbles` gives four elements of a word.
 
 @group(0) @binding(0) var quants: texture_2d<u32>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

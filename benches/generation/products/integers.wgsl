@@ -1,10 +1,11 @@
-// Two rows a thread, a block of the matrix at a time, by integer products with an input that was quantised to 8 bits before.
+// Two rows per thread, a block of the matrix at a time, by integer products. The input is quantised
+// to 8 bits before.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 @group(0) @binding(2) var<storage, read> input: array<vec4<i32>>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-// The scale of a block's input, and the sum of its elements.
+// Scale of a block's input, and sum of its elements.
 @group(0) @binding(4) var<storage, read> blocks: array<vec2<f32>>;
 
 fn nibbles(word: u32) -> vec4<i32> {

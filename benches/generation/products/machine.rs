@@ -1,5 +1,6 @@
-//! Kernels as one would write them down for a start: the four by which the first figures for the software adapter were found
-//! (issue 6), written again, and the fastest of several others. Their input may have been quantised before, and they neither norm it nor hand their results on.
+//! Naive kernels: the four behind the software adapter's first figures (issue 6), written again,
+//! and the fastest of several others. Their input may already be quantised. They neither norm it
+//! nor hand results on.
 
 use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
 use kvscope::kernels::BoundBuffer;
@@ -7,16 +8,16 @@ use kvscope::kernels::BoundBuffer;
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, ours};
 
-/// Threads of a workgroup.
+/// Threads per workgroup.
 const THREADS: usize = 64;
 
-/// What a kernel's input is.
+/// Format of a kernel's input.
 #[derive(Clone, Copy)]
 enum Input {
     Floats,
-    /// In bytes, four a word.
+    /// Bytes, four per word.
     Bytes,
-    /// In bytes, each in a word of its own.
+    /// Bytes, one per word.
     Words,
 }
 
@@ -28,7 +29,7 @@ struct Variant {
 }
 
 const SHIFTED: &str = include_str!("shifted.wgsl");
-/// Four elements of a word, with no shifts.
+/// Four elements of a word, without shifts.
 pub const MASKED: &str = include_str!("masked.wgsl");
 const TWO_ROWS: &str = include_str!("two_rows.wgsl");
 
@@ -65,7 +66,7 @@ const VARIANTS: [Variant; 5] = [
     },
 ];
 
-/// All of them, on `data`.
+/// All kernels, on `data`.
 pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job> {
     let storage = wgpu::BufferUsages::STORAGE;
     let quants = filled(device, queue, &data.quants, storage);

@@ -1,5 +1,5 @@
-//! Matrix-vector products and a step's attention by themselves: the kernels of a decode step in every way of sharing out
-//! their work, beside kernels that are used only here.
+//! Matrix-vector products and a step's attention alone: the decode step's kernels in every tuning,
+//! and kernels only for comparison.
 
 mod data;
 mod machine;
@@ -19,19 +19,19 @@ use serde::Serialize;
 use crate::Outcome;
 use data::Data;
 
-/// Dispatches that are timed at once.
+/// Dispatches timed together.
 const DISPATCHES: usize = 2;
 
-/// How far, in units of the largest, a result may be off: some of the kernels have their input in 8 bits.
+/// Tolerance of a result, relative to the largest: some kernels have their input in 8 bits.
 const CLOSE: f64 = 0.02;
 
-/// A kernel, and how long one dispatch of it took in each round.
+/// A kernel, with the duration of one dispatch in each round.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timed {
     kind: Kind,
     name: String,
-    /// Whether this is what the model's decode steps do on this adapter.
+    /// The model's decode steps use this on this adapter.
     chosen: bool,
     multiply_adds: usize,
     ms: Vec<f64>,
@@ -42,16 +42,16 @@ pub struct Timed {
 enum Kind {
     /// A kernel that is used nowhere else.
     Bench,
-    /// The same, with its matrix in a texture.
+    /// One with its matrix in a texture.
     Texture,
-    /// The decode step's, with its norm and its SiLU.
+    /// The decode step's product, with its norm and its SiLU.
     Product,
-    /// The decode step's.
+    /// The decode step's attention.
     Attention,
 }
 
 impl Timed {
-    /// One that has not been timed yet, and that no step does.
+    /// A kernel not yet timed, and not chosen by any step.
     fn new(kind: Kind, name: impl Into<String>, multiply_adds: usize) -> Self {
         Self {
             kind,
@@ -68,14 +68,14 @@ struct Job {
     timed: Timed,
     kernel: BoundKernel,
     grid: [u32; 2],
-    /// Where its results lie, and what they are, where that is looked at.
+    /// Buffer of the results, and their expected values, if they are checked.
     output: BoundBuffer,
     expected: Vec<f64>,
-    /// The first of them, in f32 of the output.
+    /// Index of the first result, in f32 of the output.
     first: usize,
 }
 
-/// Every kernel in each of `rounds`.
+/// Times every kernel in each of `rounds`.
 pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     if rounds == 0 {
         return Ok(Vec::new());
@@ -93,7 +93,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     jobs.extend(ours::attention(gpu, chosen));
     for job in &mut jobs {
         eprintln!("native: {}, once", job.timed.name);
-        // The first time compiles.
+        // The first run compiles.
         job.once(gpu)?;
         job.check(gpu)?;
     }
@@ -108,7 +108,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
 }
 
 impl Job {
-    /// Milliseconds of a dispatch, in the middle of others.
+    /// Milliseconds per dispatch, among others.
     fn once(&self, gpu: &Gpu) -> Outcome<f64> {
         let (device, queue) = gpu.wgpu();
         let start = Instant::now();
@@ -124,7 +124,7 @@ impl Job {
         Ok(start.elapsed().as_secs_f64() * 1000.0 / DISPATCHES as f64)
     }
 
-    /// Fails where it does not compute what it is timed for.
+    /// Fails if the kernel does not compute the expected results.
     fn check(&self, gpu: &Gpu) -> Outcome<()> {
         let (device, queue) = gpu.wgpu();
         let bytes = self.output.buffer().size();

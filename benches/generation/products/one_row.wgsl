@@ -1,4 +1,5 @@
-// One row a thread, a word of the matrix at a time, in f32. `nibbles` gives four elements of a word.
+// One row per thread, a word of the matrix at a time, in f32. `nibbles` gives four elements of a
+// word.
 
 @group(0) @binding(0) var<storage, read> quants: array<u32>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

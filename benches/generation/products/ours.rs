@@ -1,4 +1,4 @@
-//! The kernels of a decode step: gate and up, which is the largest product of a layer, and the attention.
+//! The kernels of a decode step: gate and up, the largest product of a layer, and the attention.
 
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
@@ -11,7 +11,7 @@ use kvscope::kernels::BoundBuffer;
 use super::data::{BLOCKS, Data, Numbers, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled};
 
-/// Of a layer of SmolLM2-135M.
+/// Sizes of a layer of SmolLM2-135M.
 pub const SIZES: DecodeSizes = DecodeSizes {
     layers: 1,
     width: WIDTH,
@@ -20,7 +20,7 @@ pub const SIZES: DecodeSizes = DecodeSizes {
     kv_heads: 3,
     dim: 64,
     vocabulary: 32,
-    // With no squares to sum, the norm then divides by 1.
+    // Without squares to sum, the norm then divides by 1.
     epsilon: 1.0,
     scale: 0.125,
     rotated: 64,
@@ -30,10 +30,10 @@ pub const SIZES: DecodeSizes = DecodeSizes {
     packed: true,
 };
 
-/// Slots that are attended to.
+/// Slots attended to.
 const SLOTS: usize = 1024;
 
-/// Rows of a workgroup of gate and up.
+/// Rows per workgroup of gate and up.
 const TILE: usize = 32;
 
 macro_rules! shader {
@@ -44,7 +44,7 @@ macro_rules! shader {
 
 const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
 
-/// Gate and up, in every way that the device can do.
+/// Gate and up, in every tuning that the device supports.
 pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
     let (device, queue) = gpu.wgpu();
     let at = SIZES.activations();
@@ -100,7 +100,7 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
     ways.into_iter().map(job).collect()
 }
 
-/// Attention, in every way.
+/// Attention, in every tuning.
 pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
     let (device, queue) = gpu.wgpu();
     let mut numbers = Numbers(0x1234_5678);
@@ -157,13 +157,13 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
             kernel: pipeline.bind(device, &bound),
             grid: [splits as u32, SIZES.kv_heads as u32],
             output: partials.clone(),
-            // Tests of whole steps look at this.
+            // Tests of whole steps check the results.
             expected: Vec::new(),
             first: 0,
         }
     };
     let mut ways = Tuning::PLAIN.to_vec();
-    // Those that differ in their products only.
+    // Tunings that differ only in their products.
     ways.dedup_by_key(|it| (it.attending, it.slots));
     let quads = Tuning::SERIAL.in_quads(gpu.shader_abilities());
     if !ways.contains(&quads) {

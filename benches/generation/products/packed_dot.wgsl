@@ -1,11 +1,11 @@
-// One row a thread, by products of four bytes at once with an input that was quantised to 8 bits before.
+// One row per thread, by products of four bytes at once with an input quantised to 8 bits.
 
 @group(0) @binding(0) var<storage, read> quants: array<u32>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
-// Eight words of four elements a block.
+// Eight words of four elements per block.
 @group(0) @binding(2) var<storage, read> input: array<u32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-// The scale of a block's input, and the sum of its elements.
+// Scale of a block's input, and sum of its elements.
 @group(0) @binding(4) var<storage, read> blocks: array<vec2<f32>>;
 
 @compute @workgroup_size(64)

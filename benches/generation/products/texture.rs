@@ -1,5 +1,5 @@
-//! What a decode step's product would take with its matrix in a texture, which it is not: on an adapter that runs on a CPU, a
-//! texel is loaded as one vector, and of a buffer each of its words by itself.
+//! A decode step's product with its matrix in a texture, for comparison; the decode step does not
+//! use one. An adapter on a CPU loads a texel as one vector, but a buffer word by word.
 
 use kvscope::device::Gpu;
 use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
@@ -8,10 +8,10 @@ use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, machine, ours};
 
 const NAME: &str = "eight rows a thread in quads, texels";
-/// Rows of a workgroup: its threads are one quad.
+/// Rows per workgroup: its threads are one quad.
 const TILE: usize = 32;
 
-/// None where a device has no quads.
+/// The kernel to time; `None` on a device without quads.
 pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
     if !gpu.shader_abilities().has_quads() {
         return None;
@@ -53,7 +53,7 @@ pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
     })
 }
 
-/// A texel a block, a line a row.
+/// A texture of one texel per block and one line per row.
 fn texture(device: &wgpu::Device, queue: &wgpu::Queue, quants: &[u32]) -> wgpu::TextureView {
     let size = wgpu::Extent3d {
         width: BLOCKS as u32,

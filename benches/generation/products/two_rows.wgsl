@@ -1,4 +1,5 @@
-// Two rows a thread, a block of the matrix at a time, in f32. `nibbles` gives four elements of a word.
+// Two rows per thread, a block of the matrix at a time, in f32. `nibbles` gives four elements of a
+// word.
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;

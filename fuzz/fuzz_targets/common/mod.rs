@@ -1,6 +1,6 @@
-//! What the targets have in common: an input's parts, the seeds, and the bound on memory.
+//! Common parts of the targets: an input's pieces, the seeds, and the bound on memory.
 
-#[path = "../../../tests/counting/mod.rs"]
+#[path = "../../../tests/support/counting.rs"]
 pub mod counting;
 
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use std::path::PathBuf;
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
 
-/// How many bytes of an input say in which pieces the rest comes.
+/// Bytes of an input that set the lengths of the pieces.
 const CONTROL: usize = 4;
 
-/// An input: the lengths of the pieces, over and over, and the file.
+/// An input: the lengths of the pieces, in a cycle, and the file.
 pub struct Input<'a> {
     pub pieces: [usize; CONTROL],
     pub file: &'a [u8],
@@ -37,14 +37,15 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Panics if `read`, which reads a file of that length, takes memory out of proportion to it.
+/// Panics if `read`, which reads a file of `length` bytes, takes memory out of proportion to it.
 pub fn frugal(length: usize, read: impl FnOnce()) {
     let peak = counting::peak(read);
     let most = 24 * length + (128 << 10);
     assert!(peak <= most, "{peak} bytes held for {length} delivered");
 }
 
-/// Writes right files, each cut into several kinds of pieces, to the folder that `KVSCOPE_FUZZ_SEEDS` names.
+/// Writes valid files, each cut into several kinds of pieces, to the folder of
+/// `KVSCOPE_FUZZ_SEEDS`.
 pub fn write_seeds(files: impl IntoIterator<Item = Vec<u8>>) {
     let Some(folder) = std::env::var_os("KVSCOPE_FUZZ_SEEDS").map(PathBuf::from) else {
         return;

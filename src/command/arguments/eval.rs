@@ -1,4 +1,4 @@
-//! What `kvscope eval` is told.
+//! Arguments of `kvscope eval`.
 
 use std::path::PathBuf;
 
@@ -21,8 +21,8 @@ pub enum Measure {
 
 /// Accuracy on the trace task: programs that the model executes line by line, graded by exact match
 ///
-/// Tokens are chosen greedily, so that a rerun on the same adapter gives the same numbers. Programs are made from
-/// --seed; those of `cargo xtask train` have other seeds.
+/// Tokens are chosen greedily, so that a rerun on the same adapter gives the same numbers. Programs
+/// are made from --seed; those of `cargo xtask train` have other seeds.
 #[derive(Args)]
 pub struct TraceArguments {
     /// A GGUF file that has learnt the task, such as `cargo xtask train` makes

@@ -1,4 +1,4 @@
-//! What `kvscope eval fidelity` is told.
+//! Arguments of `kvscope eval fidelity`.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,28 @@ use super::{Place, PoliciesArguments, ReadmeArguments};
 
 /// Fidelity: how far what a model says under a cache policy is from what it says under a full cache
 ///
-/// Each example's prompt and gold answer are fed under every policy (teacher forcing). At every position of the answer
-/// the next token's distribution is compared with the full cache's: KL(full || policy) in nats, whether the likeliest
-/// token is the same, and the loss on the gold answer; and the bytes that the cache holds, counted from the end of
-/// the prefill on. Intervals are 95 % by the bootstrap over examples.
+/// Each example's prompt and gold answer are fed under every policy (teacher forcing). At every
+/// position of the answer the next token's distribution is compared with the full cache's: KL(full
+/// || policy) in nats, whether the likeliest token is the same, and the loss on the gold answer;
+/// and the bytes that the cache holds, counted from the end of the prefill on. Intervals are 95 %
+/// by the bootstrap over examples.
 ///
-/// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the running step; the examples
-/// that were done are kept, the one that was not is begun anew.
+/// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the
+/// running step; the examples that were done are kept, the one that was not is begun anew.
 #[derive(Args)]
 pub struct FidelityArguments {
-    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
+    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and
+    /// safetensors
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Where the model runs. The CPU is the default as there the matrices are gone through once for all policies; an
-    /// emulated GPU is far slower
+    /// Where the model runs. The CPU is the default as there the matrices are gone through once for
+    /// all policies; an emulated GPU is far slower
     #[arg(long, value_enum, default_value_t = Place::Cpu)]
     pub device: Place,
-    /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A line has a `prompt` and
-    /// either its `answer` or, as LongGenBench has them, `questions` and `answers`, of which the gold answer is put
-    /// together in the format of the prompt's own examples
+    /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A
+    /// line has a `prompt` and either its `answer` or, as LongGenBench has them, `questions` and
+    /// `answers`, of which the gold answer is put together in the format of the prompt's own
+    /// examples
     #[arg(long, value_name = "PATH", required = true)]
     pub data: Vec<PathBuf>,
     /// Take the first of each file only
@@ -46,7 +49,8 @@ pub struct FidelityArguments {
     /// The seed of the bootstrap
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// Write everything that was measured to this file, after each example, and go on from what is there
+    /// Write everything that was measured to this file, after each example, and go on from what is
+    /// there
     #[arg(long = "json", value_name = "PATH")]
     pub output: Option<PathBuf>,
     #[command(flatten)]

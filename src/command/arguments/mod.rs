@@ -1,4 +1,4 @@
-//! What the commands are told, and the library's configurations that it makes of it.
+//! Arguments of the commands, and the library's configurations made from them.
 
 mod cache;
 mod eval;
@@ -29,7 +29,8 @@ pub use sampling::SamplingArguments;
 #[derive(Args)]
 #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
 pub struct GenerateArguments {
-    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and safetensors
+    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and
+    /// safetensors
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
     /// Where the model runs
@@ -55,7 +56,7 @@ Exit codes:
   2    the arguments can't be
   130  ended by Ctrl-C";
 
-/// Where a model can run.
+/// Device to run a model on.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Place {
     /// The graphics API's adapter, which may be a software one

@@ -22,7 +22,8 @@ pub struct PromptArguments {
     /// What the system says first, in place of the chat template's own
     #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
     system: Option<String>,
-    /// Continue the text itself, without the model's chat template; where it spells a control token, it means it
+    /// Continue the text itself, without the model's chat template; where it spells a control
+    /// token, it means it
     #[arg(long)]
     raw: bool,
 }

@@ -1,4 +1,4 @@
-//! Where in a Markdown file results go.
+//! The place of results in a Markdown file.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,12 @@ use clap::Args;
 
 #[derive(Args)]
 pub struct ReadmeArguments {
-    /// Write what came out into this Markdown file, between <!-- NAME --> and <!-- /NAME -->, NAME being --section; a plot of
-    /// it, where there is one, goes to docs/NAME.svg beside the file
+    /// Markdown file for the tables, such as docs/quality.md; they replace the text between <!--
+    /// NAME --> and <!-- /NAME -->, where NAME is --section. `eval fidelity` also writes its plot,
+    /// NAME.svg, beside the file
     #[arg(long, value_name = "PATH")]
     readme: Option<PathBuf>,
-    /// Which section of --readme; `trace` or `fidelity` if nothing is said
+    /// Section of --readme; `trace` or `fidelity` by default
     #[arg(long, value_name = "NAME", value_parser = section)]
     section: Option<String>,
 }
@@ -23,7 +24,7 @@ impl ReadmeArguments {
     }
 }
 
-/// A word, of which a file's name can be made too.
+/// A word that can also be part of a file name.
 fn section(text: &str) -> Result<String, String> {
     let plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
     if text.is_empty() || !text.chars().all(plain) {

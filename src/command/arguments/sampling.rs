@@ -1,4 +1,4 @@
-//! How each token is chosen.
+//! Arguments for the choice of each token.
 
 use clap::Args;
 use kvscope::generate::SamplingConfig;

@@ -13,7 +13,7 @@ use crate::command::failure::Failure;
 /// A file's examples.
 pub struct DataFile {
     pub path: PathBuf,
-    /// Its name without folders.
+    /// Name without folders.
     pub name: String,
     pub checksum: u32,
     pub lines: Vec<Line>,
@@ -25,14 +25,14 @@ pub struct Line {
     prompt: String,
     /// The gold answer.
     answer: Option<String>,
-    /// What the prompt asks, and the gold answer to each, as LongGenBench has them.
+    /// Questions of the prompt, with a gold answer to each, as LongGenBench has them.
     #[serde(default)]
     questions: Vec<String>,
     #[serde(default)]
     answers: Vec<String>,
 }
 
-/// The files that `paths` name, and those in folders that they name, by name.
+/// The files in `paths`, and those of the folders in it, by name.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<DataFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
@@ -57,7 +57,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<DataFile>, Failure> {
     Ok(files)
 }
 
-/// What is in a folder, by name.
+/// Entries of a folder, by name.
 pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(folder).and_then(|entries| {
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));
@@ -100,7 +100,7 @@ pub fn unusable(path: &Path, reason: impl ToString) -> Failure {
 }
 
 impl Line {
-    /// Its tokens; the answer's at most `most`.
+    /// The example's tokens; the answer's at most `most`.
     pub fn example(
         &self,
         engine: &Engine,
@@ -113,7 +113,7 @@ impl Line {
             Prompt::Chat(vec![Message::new("user", self.prompt.clone())])
         };
         let prompt = engine.encode(&prompt)?;
-        // It was read before.
+        // `gold` succeeded when the file was read.
         let gold = self.gold().unwrap_or_default();
         let answer = engine.tokenizer().encode(&gold, Controls::AsText);
         let mut answer = answer.map_err(kvscope::Error::from)?;
@@ -121,11 +121,11 @@ impl Line {
         Ok(Example { prompt, answer })
     }
 
-    /// The gold answer, or what is missing for it.
+    /// The gold answer, or the reason that there is none.
     ///
-    /// LongGenBench's prompts show some questions with their answers, go on with the others and number all of them
-    /// through. The gold answer answers those, in the way of the first: `Answer_9:`, the solution without GSM8K's marks of
-    /// its calculator, `The answer is 18.`
+    /// LongGenBench's prompts show some questions with their answers, go on with the others and
+    /// number all of them. The gold answer answers the others in the way of the first: `Answer_9:`,
+    /// the solution without GSM8K's calculator marks, `The answer is 18.`
     fn gold(&self) -> Result<String, String> {
         if let Some(answer) = &self.answer {
             return Ok(answer.clone());
@@ -144,7 +144,7 @@ impl Line {
     }
 }
 
-/// `<<2*9=18>>` left out, `#### 18` spelt out, and a letter alone as the choice that it is.
+/// Removes `<<2*9=18>>`, spells out `#### 18`, and turns a letter alone into a choice.
 fn solution(answer: &str) -> String {
     if let [letter] = answer.as_bytes()
         && letter.is_ascii_uppercase()

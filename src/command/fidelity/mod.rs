@@ -1,4 +1,5 @@
-//! `kvscope eval fidelity`: how far a model under a cache policy is from the same model under a full cache.
+//! `kvscope eval fidelity`: divergence of a model under a cache policy from itself under a full
+//! cache.
 
 mod data;
 mod plot;
@@ -6,7 +7,6 @@ mod record;
 mod summary;
 mod table;
 
-use std::fs::create_dir_all;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread::available_parallelism;
@@ -81,7 +81,7 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
             });
             record.finished = now();
             record.summary = summary::summary(&record, arguments.bootstrap, arguments.seed);
-            // At once, so that what has been measured is there even if the rest is not.
+            // After each example, so that a failure loses no results.
             record.write(arguments.output.as_deref())?;
         }
         bar.finish_and_clear();
@@ -95,21 +95,18 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     Ok(Ended::Whole)
 }
 
-/// Writes tables and plot.
+/// Writes tables into the Markdown file, and the plot beside it.
 fn show(path: &Path, section: &str, record: &Record) -> Result<(), Failure> {
-    let command = invocation();
-    let plot = format!("docs/{section}.svg");
-    let file = path.with_file_name(&plot);
-    if let Some(folder) = file.parent() {
-        create_dir_all(folder).map_err(Failure::Output)?;
-    }
-    file::replace(&file, plot::svg(&record.summary).as_bytes()).map_err(Failure::Output)?;
-    let text = table::markdown(record, &command, &plot);
+    // A link without a folder works wherever the file is.
+    let plot = format!("{section}.svg");
+    let svg = plot::svg(&record.summary);
+    file::replace(&path.with_file_name(&plot), svg.as_bytes()).map_err(Failure::Output)?;
+    let text = table::markdown(record, &invocation(), &plot);
     readme::put(path, section, &text)
 }
 
-/// File and line of the examples that are not in `record`. The first of each file come first, so that a run that is ended
-/// has something of each.
+/// File and line of the examples that are not in `record`. The first of each file come first, so
+/// that an interrupted run has something of each.
 fn todo(arguments: &FidelityArguments, data: &[DataFile], record: &Record) -> Vec<(usize, usize)> {
     let most = data.iter().map(|file| file.lines.len()).max().unwrap_or(0);
     let lines = 0..most.min(arguments.examples.unwrap_or(most));
@@ -145,7 +142,7 @@ fn configs(
     let (prompt, answer) = (example.prompt.len(), example.answer.len());
     let configs = policies.iter().map(|policy| {
         let model = engine.model().config().cache();
-        // What is compared is the rules, not the rounding of what is kept.
+        // The comparison is of rules, not of the rounding of stored rows.
         let config = policy.config(model, prompt, answer)?;
         Ok::<_, CacheError>(config.with_cache_type(CacheType::F32))
     });

@@ -7,14 +7,14 @@ use super::summary::{ALL, Row};
 use crate::command::policies::{BuiltIn, named};
 
 const WIDTH: f64 = 760.0;
-/// Of one panel, and what is around its axes.
+/// Of one panel, and the margins around its axes.
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
-/// Decode strategies and a colour each that stands out on either ground.
+/// Decode strategies with their colours, which stand out on either ground.
 const STRATEGIES: [(&str, &str); 8] = [
     ("slide", "#2f81f7"),
     ("adaptive", "#d9730d"),
@@ -26,10 +26,10 @@ const STRATEGIES: [(&str, &str); 8] = [
     ("decayed-h2o", "#b5533c"),
 ];
 
-/// The colour of all others.
+/// Colour of all others.
 const QUIET: &str = "#7d8590";
 
-/// Prefill methods and the shape of their marks.
+/// Prefill methods with the shapes of their marks.
 const SHAPES: [(&str, Shape); 5] = [
     ("full", Shape::Circle),
     ("h2o", Shape::Square),
@@ -47,8 +47,9 @@ enum Shape {
     Cross,
 }
 
-/// A panel for each file of examples, one below the other: KL on a logarithmic scale against the bytes held as a share of
-/// the full cache's. A policy that is no different from the full cache has no place on that scale and is left out.
+/// Draws a panel per file of examples, one below the other: KL on a logarithmic scale against bytes
+/// held, as a share of the full cache's. A policy without divergence has no place on that scale and
+/// is left out.
 pub fn svg(summary: &BTreeMap<String, Vec<Row>>) -> String {
     let panels: Vec<_> = summary.iter().filter(|(name, _)| *name != ALL).collect();
     let height = HEIGHT * panels.len() as f64;
@@ -95,7 +96,7 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
         (-1.0, 0.0)
     };
     let shares = rows.iter().map(|row| row.share());
-    // Adaptive strategies may come to a little more than the full cache's blocks; the axis goes on for them.
+    // Adaptive strategies may slightly exceed the full cache's blocks; the axis extends to them.
     let widest = shares.fold(1.0, f64::max);
     let x = |share: f64| LEFT + share / widest * (WIDTH - LEFT - RIGHT);
     let y = |kl: f64| {
@@ -195,7 +196,7 @@ fn legend(svg: &mut String) {
     );
 }
 
-/// Prefill method, decode strategy and whether the mark is hollow, of a policy's name.
+/// Prefill method and decode strategy of a policy's name, and whether its mark is hollow.
 fn kind(policy: &str) -> (&str, &str, bool) {
     let mut words = policy.split(' ');
     let name = words.next().unwrap_or_default();

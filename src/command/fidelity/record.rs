@@ -1,4 +1,4 @@
-//! What was measured, in a file that a later run goes on from.
+//! Results in a file that a later run continues.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,15 +14,15 @@ use crate::command::failure::Failure;
 use crate::command::file;
 use crate::command::policies::Compared;
 
-/// What the numbers depend on: results of another identity are not to be put together with these.
+/// Inputs that the numbers depend on: results of different identities must not be combined.
 #[derive(Serialize, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
-    /// The model's files: name, bytes, CRC-32.
+    /// Files of the model: name, bytes, CRC-32.
     pub model: Vec<(String, u64, u32)>,
-    /// The files of examples: name, CRC-32.
+    /// Files of examples: name, CRC-32.
     pub data: Vec<(String, u32)>,
-    /// Names of the policies; they say their budgets, but for the shares below.
+    /// Names of the policies, which include their budgets, except the shares below.
     pub policies: Vec<String>,
     pub prefill_share: f32,
     pub recent_share: Vec<f32>,
@@ -36,13 +36,13 @@ pub struct Identity {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Measured {
-    /// The name of its file.
+    /// Name of its file.
     pub data: String,
-    /// Which it is in the file, from 0.
+    /// Index in the file, from 0.
     pub example: usize,
     pub prompt_tokens: usize,
     pub answer_tokens: usize,
-    /// How long it took.
+    /// Duration.
     pub seconds: f64,
     pub outcomes: Vec<Outcome>,
 }
@@ -52,12 +52,13 @@ pub struct Measured {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Record {
     pub identity: Identity,
-    /// The adapter that ran it, or that the CPU did.
+    /// The adapter that ran it, or a note that the CPU did.
     pub adapter: String,
-    /// When the last example was done, in seconds since 1970.
+    /// Time of the last example, in seconds since 1970.
     pub finished: u64,
     pub examples: Vec<Measured>,
-    /// For reading: by file of examples, and over `all` of them. Made anew from `examples` each time.
+    /// For reading: by file of examples, and over `all` of them. Computed anew from `examples` each
+    /// time.
     pub summary: BTreeMap<String, Vec<super::summary::Row>>,
 }
 
@@ -89,7 +90,7 @@ impl Identity {
         })
     }
 
-    /// What of `other` is not as here.
+    /// First field in which `other` differs.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let fields = [
             ("another model", self.model == other.model),
@@ -112,7 +113,7 @@ impl Identity {
     }
 }
 
-/// The file that `path` is, or all files of the folder that it is.
+/// The file at `path`, or all files of the folder there.
 fn model(path: &Path) -> Result<Vec<(String, u64, u32)>, Failure> {
     let mut paths = vec![path.to_owned()];
     if path.is_dir() {
@@ -128,7 +129,7 @@ fn model(path: &Path) -> Result<Vec<(String, u64, u32)>, Failure> {
     Ok(files)
 }
 
-/// A file's bytes and CRC-32, read a piece at a time: it may be larger than the memory.
+/// A file's bytes and CRC-32, read a piece at a time: it may be larger than memory.
 fn checksum(path: &Path) -> std::io::Result<(u64, u32)> {
     let mut file = fs::File::open(path)?;
     let mut hasher = crc32fast::Hasher::new();
@@ -145,7 +146,7 @@ fn checksum(path: &Path) -> std::io::Result<(u64, u32)> {
 }
 
 impl Record {
-    /// What is in the file at `path`, if there is one, for a run of `identity`.
+    /// Reads the record at `path`, if there is one, for a run of `identity`.
     pub fn open(path: Option<&Path>, identity: Identity) -> Result<Self, Failure> {
         let new = |identity| Self {
             identity,
@@ -186,7 +187,7 @@ impl Record {
         examples.any(|it| it.data == data && it.example == example)
     }
 
-    /// Writes it: whatever happens meanwhile, there is the old file or the new one.
+    /// Writes it atomically: after any failure there is the old file or the new one.
     pub fn write(&self, path: Option<&Path>) -> Result<(), Failure> {
         let Some(path) = path else {
             return Ok(());

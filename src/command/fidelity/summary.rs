@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Measured, Record};
 
-/// The key of what is over all files.
+/// Key of the rows over all files.
 pub const ALL: &str = "all";
 
 /// One policy over several examples.
@@ -21,20 +21,20 @@ pub struct Row {
     pub positions: usize,
     pub kl: Mean,
     pub kl_second_half: Mean,
-    /// By equal parts of the answer, from its beginning.
+    /// Per equal part of the answer, from its beginning.
     pub kl_by_part: Vec<f64>,
     pub agreement: Mean,
     pub agreement_second_half: Mean,
     pub loss: Mean,
-    /// The mean over examples of the most bytes held.
+    /// Mean over examples of the most bytes held.
     pub most_bytes: f64,
-    /// The mean over positions of the bytes held.
+    /// Mean over positions of the bytes held.
     pub mean_bytes: f64,
-    /// The mean over examples of the most bytes of a full cache.
+    /// Mean over examples of the most bytes of a full cache.
     pub full_bytes: f64,
 }
 
-/// A mean over positions and its 95 % interval over examples, where there are several.
+/// A mean over positions, and its 95 % interval over examples if there are several.
 #[derive(Serialize, Deserialize, Clone, Copy)]
 #[serde(deny_unknown_fields)]
 pub struct Mean {
@@ -43,7 +43,7 @@ pub struct Mean {
 }
 
 impl Row {
-    /// The most bytes held, as a share of a full cache's.
+    /// Most bytes held, as a share of a full cache's.
     pub fn share(&self) -> f64 {
         self.most_bytes / self.full_bytes.max(1.0)
     }

@@ -7,7 +7,8 @@ use super::summary::{ALL, Row};
 use crate::command::day::day;
 use crate::command::readme::{cell, percent};
 
-/// What was measured and how, the plot, and a table over all examples; where there are several files, one for each too.
+/// Describes the measurement and links the plot. A table over all examples follows; of several
+/// files, one per file too.
 pub fn markdown(record: &Record, command: &str, plot: &str) -> String {
     let mut text = String::new();
     let Some(all) = record.summary.get(ALL) else {

@@ -20,14 +20,14 @@ use super::open::{adapter, open};
 use super::policies::{Compared, compared};
 use super::{file, interrupt, progress, readme};
 
-/// What was measured.
+/// Results.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     model: &'a Path,
-    /// What ran it.
+    /// Adapter that ran it.
     adapter: String,
-    /// The seed of the first program of each length.
+    /// Seed of the first program of each length.
     seed: u64,
     results: Vec<Measured<'a>>,
 }
@@ -39,19 +39,19 @@ struct Measured<'a> {
     policy: &'a str,
     lines: usize,
     programs: u64,
-    /// The share of right lines.
+    /// Share of right lines.
     exact: f64,
-    /// The same, for each line from the first on.
+    /// Share for each line, from the first on.
     exact_by_line: Vec<f64>,
-    /// The most bytes that the cache held, the mean over programs.
+    /// Most bytes that the cache held, averaged over programs.
     held_bytes: u64,
-    /// The same of a full cache.
+    /// Most bytes of a full cache, averaged too.
     full_bytes: u64,
 }
 
 pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
     for &lines in &arguments.lines {
-        // Before a model is loaded for it.
+        // Checked before a model is loaded.
         Program::random(lines, arguments.seed)?;
     }
     let policies = compared(&arguments.policies)?;
@@ -79,7 +79,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
                 measured.exact, measured.held_bytes, measured.full_bytes, measured.policy
             );
             report.results.push(measured);
-            // At once, so that what has been measured is there even if the rest is not.
+            // After each row, so that a failure loses no results.
             if let Some(path) = &arguments.output {
                 file::replace_json(path, &report).map_err(Failure::Output)?;
             }
@@ -92,7 +92,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
     Ok(Ended::Whole)
 }
 
-/// `None` if it was cancelled.
+/// Measures a policy; `None` if cancelled.
 fn measure<'a>(
     engine: &Engine,
     policy: &'a Compared,
@@ -106,7 +106,7 @@ fn measure<'a>(
     for number in 0..arguments.programs {
         let program = Program::random(lines, arguments.seed.wrapping_add(number))?;
         let prompt = engine.encode(&Prompt::Text(program.prompt()))?;
-        // A token a character, and the end: what comes later can't be right.
+        // A token per character, and the end: anything later can't be right.
         let tokens = program.answer().len() + 1;
         let model = engine.model().config().cache();
         let cache = policy.config(model, prompt.len(), tokens);
@@ -120,7 +120,7 @@ fn measure<'a>(
             while generation.next().await?.is_some() {}
             Ok::<(), Error>(())
         })?;
-        // What a detokenizer still holds belongs to the text.
+        // Text that the detokenizer still holds.
         generation.rest();
         let summary = generation.summary();
         if summary.finish == Some(FinishReason::Cancelled) {

@@ -1,4 +1,4 @@
-//! What was measured, in Markdown.
+//! Results in Markdown.
 
 use std::fmt::Write;
 
@@ -7,8 +7,9 @@ use crate::command::day::{day, now};
 use crate::command::invocation::invocation;
 use crate::command::readme::{cell, percent};
 
-/// How it was measured, and a row a policy: the share of right lines for each length of programs, for the longest also by
-/// where in the output a line is, and what the cache held then.
+/// Describes the measurement, then a row per policy. A row has the share of right lines for each
+/// length of programs. For the longest it also has the share by place in the output, and the
+/// cache's memory.
 pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
     let mut text = String::new();
     let mut lengths: Vec<usize> = report.results.iter().map(|it| it.lines).collect();
@@ -40,7 +41,7 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
         " ---: |".repeat(lengths.len())
     );
     let rows = || report.results.iter().filter(|it| it.lines == longest);
-    // Where a text ends early, so would its own full cache.
+    // A text that ends early would have a smaller full cache, too.
     let full = rows().map(|it| it.full_bytes).max().unwrap_or(0).max(1);
     for row in rows() {
         let same = |lines| {
@@ -68,7 +69,7 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
     text
 }
 
-/// The share of right lines in each third of the output.
+/// Share of right lines in each third of the output.
 fn thirds(row: &Measured<'_>) -> String {
     let lines = &row.exact_by_line;
     let thirds = lines.chunks(lines.len().div_ceil(3).max(1));

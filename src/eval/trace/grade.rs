@@ -3,9 +3,9 @@
 use super::program::Program;
 
 impl Program {
-    /// Whether each line of `answer` is right, by position: as many as the program has lines. A line is right if it is, to
-    /// the character and with its `;`, what executing the program gives there. So one that is left out makes those after it
-    /// wrong, and nothing that follows the last line counts.
+    /// Grades each line of `answer`, by position: as many as the program has lines. A right line
+    /// equals the executed one to the character, with its `;`. A missing line therefore makes those
+    /// after it wrong, and nothing after the last line counts.
     pub fn grade(&self, answer: &str) -> Vec<bool> {
         let mut given = answer.split_inclusive(';');
         (0..self.lines())

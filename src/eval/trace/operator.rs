@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What joins two operands.
+/// Operator between two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `+`
@@ -14,10 +14,10 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// All of them.
+    /// All operators.
     pub const ALL: [Self; 3] = [Self::Add, Self::Subtract, Self::Multiply];
 
-    /// Its character.
+    /// Character of the operator.
     pub fn symbol(self) -> char {
         match self {
             Self::Add => '+',
@@ -26,7 +26,7 @@ impl Operator {
         }
     }
 
-    /// Its result for two digits, modulo 10: `3 - 7` is 6.
+    /// Result for two digits, modulo 10: `3 - 7` is 6.
     pub fn apply(self, left: u8, right: u8) -> u8 {
         let (left, right) = (u16::from(left % 10), u16::from(right % 10));
         let result = match self {

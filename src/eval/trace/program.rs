@@ -1,4 +1,4 @@
-//! Programs: their lines, how they are made, and what executing them gives.
+//! Programs: their lines, generation and execution.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use thiserror::Error;
 use super::operator::Operator;
 use crate::random::Random;
 
-/// The most lines that a program can have: there are 52 letters, each assigned once.
+/// Most lines of a program: there are 52 letters, each assigned once.
 pub const MAX_LINES: usize = 52;
-/// What ends a prompt: the answer comes next.
+/// End of a prompt: the answer comes next.
 const PROMPT_END: char = '>';
-/// How operators are drawn: products are fewer, as they drive values to 0.
+/// Operators to draw from: products are fewer, as they drive values to 0.
 const OPERATORS: [Operator; 5] = [
     Operator::Add,
     Operator::Add,
@@ -20,37 +20,37 @@ const OPERATORS: [Operator; 5] = [
     Operator::Multiply,
 ];
 
-/// Why there is no such program.
+/// Error of a program that can't exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TraceError {
-    /// A number of lines that no program has.
+    /// Number of lines that no program has.
     #[error("a program of {lines} lines: it has 1 to {MAX_LINES}")]
     Lines {
-        /// What was asked for.
+        /// Lines requested.
         lines: usize,
     },
-    /// A number of literals that a program of that length can't have.
+    /// Number of literals that a program of this length can't have.
     #[error("{literals} literals in a program of {lines} lines: 1 to {lines}")]
     Literals {
-        /// What was asked for.
+        /// Literals requested.
         literals: usize,
-        /// The program's lines.
+        /// Lines of the program.
         lines: usize,
     },
 }
 
-/// The right side of a line. Operands are lines before it, by their index.
+/// Right side of a line. Operands are indices of earlier lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expression {
     /// A digit.
     Literal(u8),
     /// An operation on the values of two lines.
     Operation {
-        /// The line of the first operand.
+        /// Line of the first operand.
         left: usize,
-        /// What is done.
+        /// Operator.
         operator: Operator,
-        /// The line of the second operand.
+        /// Line of the second operand.
         right: usize,
     },
 }
@@ -58,16 +58,17 @@ pub enum Expression {
 /// A program, with every line's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// What each line assigns to, one letter a line.
+    /// Variable that each line assigns, one letter per line.
     variables: Vec<char>,
     expressions: Vec<Expression>,
     values: Vec<u8>,
 }
 
 impl Program {
-    /// The program of a seed, of `lines` lines, of which [`usual_literals`](Self::usual_literals) are literals.
+    /// Generates the program of a seed, with `lines` lines, of which
+    /// [`usual_literals`](Self::usual_literals) are literals.
     ///
-    /// All programs of as many lines have prompts of the same length, and answers too.
+    /// All programs of one length have prompts of one length, and answers of one length.
     ///
     /// # Errors
     ///
@@ -81,8 +82,8 @@ impl Program {
         lines.div_ceil(4)
     }
 
-    /// The program of a seed with another number of literals. The first line is one; operands are drawn from all lines
-    /// before, so that they are as often far away as near.
+    /// Generates the program of a seed with another number of literals. The first line is one.
+    /// Operands are drawn from all earlier lines, so that they are as often far away as near.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl Program {
         Ok(program)
     }
 
-    /// Appends a line whose operands are before it.
+    /// Appends a line whose operands are earlier lines.
     fn push(&mut self, expression: Expression) {
         let value = match expression {
             Expression::Literal(digit) => digit,
@@ -137,27 +138,27 @@ impl Program {
         self.values.push(value);
     }
 
-    /// How many lines it has.
+    /// Number of lines.
     pub fn lines(&self) -> usize {
         self.expressions.len()
     }
 
-    /// What each line assigns to.
+    /// Variable that each line assigns.
     pub fn variables(&self) -> &[char] {
         &self.variables
     }
 
-    /// The right side of each line.
+    /// Right side of each line.
     pub fn expressions(&self) -> &[Expression] {
         &self.expressions
     }
 
-    /// The value of each line.
+    /// Value of each line.
     pub fn values(&self) -> &[u8] {
         &self.values
     }
 
-    /// What a model is asked: the lines, and `>`.
+    /// Prompt for a model: the lines, and `>`.
     pub fn prompt(&self) -> String {
         let mut prompt = String::new();
         for line in 0..self.lines() {
@@ -167,14 +168,14 @@ impl Program {
         prompt
     }
 
-    /// What a model should say.
+    /// Answer that a model should give.
     pub fn answer(&self) -> String {
         (0..self.lines())
             .map(|line| self.answer_line(line))
             .collect()
     }
 
-    /// One line of the answer, with its `;`. Empty beyond the last.
+    /// One line of the answer, with its `;`; empty beyond the last.
     pub fn answer_line(&self, line: usize) -> String {
         let mut answer = String::new();
         if line < self.lines() {
@@ -209,7 +210,7 @@ impl Program {
 
 #[cfg(test)]
 impl Program {
-    /// The program of some lines, for cases by hand.
+    /// The program of given lines, for cases by hand.
     pub(super) fn of(lines: &[(char, Expression)]) -> Self {
         let mut program = Self {
             variables: lines.iter().map(|(variable, _)| *variable).collect(),

@@ -1,14 +1,14 @@
-//! Right lines of many answers.
+//! Counts of right lines over many answers.
 
 use serde::{Deserialize, Serialize};
 
-/// How many answers were right, at each line.
+/// Right answers per line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Answers that were graded.
+    /// Answers graded.
     pub answers: usize,
-    /// Of these, how many had each line right, from the first on.
+    /// Right answers at each line, from the first on.
     pub right: Vec<usize>,
 }
 
@@ -23,14 +23,14 @@ impl Tally {
         }
     }
 
-    /// The share of all lines that were right, from 0 to 1; 0 before there are any.
+    /// Share of all lines that were right, from 0 to 1; 0 without answers.
     pub fn share(&self) -> f64 {
         let right: usize = self.right.iter().sum();
         let lines = self.answers * self.right.len();
         right as f64 / lines.max(1) as f64
     }
 
-    /// The same for each line, from the first on.
+    /// Share per line, from the first on.
     pub fn by_line(&self) -> Vec<f64> {
         let answers = self.answers.max(1) as f64;
         let lines = self.right.iter();

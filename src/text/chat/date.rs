@@ -1,16 +1,16 @@
-//! The day that templates are told it is.
+//! The date that templates see as today.
 
 use minijinja::{Error, ErrorKind};
 
-/// A day. [`Date::default`] is the one that Llama 3's own template falls back to: with it the same conversation gives the
-/// same tokens on any day.
+/// A day. [`Date::default`] is the fallback of Llama 3's own template: with it, a conversation
+/// gives the same tokens on any day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date {
-    /// Such as 2024.
+    /// Year, such as 2024.
     pub year: u16,
-    /// From 1.
+    /// Month, from 1.
     pub month: u8,
-    /// From 1.
+    /// Day of the month, from 1.
     pub day: u8,
 }
 
@@ -40,7 +40,8 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl Date {
-    /// The date by a format of C's `strftime`: `%Y %y %m %B %b %d %e %-d %-m`, and `%H %M %S` at midnight.
+    /// Formats the date as C's `strftime`: `%Y %y %m %B %b %d %e %-d %-m`, and `%H %M %S` at
+    /// midnight.
     pub(super) fn format(self, format: &str) -> Result<String, Error> {
         let month = MONTHS.get(usize::from(self.month).wrapping_sub(1));
         let month = month.copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a template may use, and how much.
+//! The environment of a template: its filters, functions and limits.
 
 use super::json::tojson;
 use super::value::{weighed, written};
@@ -7,12 +7,12 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-/// Steps that any template may take. Each is an instruction or 64 bytes of text made on the way, so this bounds time and
-/// memory together: 16 MiB beside what the messages need.
+/// Steps that any template may take. A step is an instruction or 64 bytes of text made on the way.
+/// It bounds time and memory together: 16 MiB beside what the messages need.
 pub(super) const FUEL: u64 = 1 << 18;
-/// For how many bytes in the messages there is a step more: a template may go over them 32 times.
+/// Bytes of the messages per further step: a template may go over them 32 times.
 pub(super) const BYTES_PER_FUEL: u64 = 2;
-/// How deep macros and loops may be nested.
+/// Nesting limit of macros and loops.
 const RECURSION: usize = 64;
 
 pub(super) const NAME: &str = "chat_template";
@@ -40,7 +40,8 @@ pub(super) fn environment(source: String) -> Result<Environment<'static>, TextEr
     Ok(environment)
 }
 
-/// Python's methods, but for `str.format` with a width: it makes a text of that width before it asks for fuel.
+/// Python's methods, except `str.format` with a width: it allocates that width before it asks for
+/// fuel.
 fn method(
     state: &mut State<'_, '_>,
     value: &Value,
@@ -54,7 +55,7 @@ fn method(
     pycompat::unknown_method_callback(state, value, method, arguments)
 }
 
-/// An error of the template, with all that led to it.
+/// An error of the template, with its chain of causes.
 pub(super) fn failed(error: Error) -> TextError {
     let mut detail = error.to_string();
     let mut source = std::error::Error::source(&error);

@@ -1,4 +1,4 @@
-//! JSON as Python writes it, which is how templates show tools and arguments to a model.
+//! JSON as Python writes it: templates show tools and arguments to a model in it.
 
 use crate::text::limits::MAX_TEXT_BYTES;
 use minijinja::value::Kwargs;
@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 use std::io;
 
-/// `transformers`' `tojson`: `json.dumps(value, ensure_ascii=False, indent=indent)`, nothing escaped for HTML.
+/// `transformers`' `tojson`: `json.dumps(value, ensure_ascii=False, indent=indent)`, nothing
+/// escaped for HTML.
 pub(super) fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;
     if options.get::<Option<bool>>("ensure_ascii")? == Some(true) {
@@ -62,7 +63,8 @@ impl Formatter for Spaced {
     }
 }
 
-/// A value can be much longer than what it is made of: one list may hold another a thousand times.
+/// A bounded buffer. Written, a value may be much longer than held: one list may hold another a
+/// thousand times.
 struct Bounded(Vec<u8>);
 
 impl io::Write for Bounded {

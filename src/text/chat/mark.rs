@@ -1,7 +1,8 @@
 //! The marks that stand for control tokens while a template runs.
 //!
-//! A mark is U+FDD0, the token's number, U+FDD2: noncharacters, which Unicode keeps for a program's own use. Where a message
-//! or a template holds one of them already, it is written as U+FDD1 and a digit, so that nothing but this file makes a mark.
+//! A mark is U+FDD0, the token's number, U+FDD2: noncharacters, which Unicode keeps for a program's
+//! own use. A message or template that already holds one gets U+FDD1 and a digit in its place. So
+//! nothing but this file makes a mark.
 
 use crate::text::TextError;
 use crate::text::added::Found;
@@ -16,7 +17,7 @@ pub(super) fn of(id: u32) -> String {
     format!("{BEGIN}{id}{END}")
 }
 
-/// A text in which nothing is a mark or part of one.
+/// Escapes a text: nothing in the result is a mark or part of one.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains([BEGIN, ESCAPE, END]) {
         return Cow::Borrowed(text);
@@ -38,11 +39,11 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
 pub(in crate::text) struct Rendered {
     /// The text, with control tokens as they are shown.
     pub(in crate::text) text: String,
-    /// Where the template wrote which control token.
+    /// Control tokens that the template wrote, with their byte ranges.
     pub(in crate::text) controls: Vec<Found>,
 }
 
-/// Turns the marks in what a template wrote into the tokens that they stand for, whose text is `shown`.
+/// Replaces the marks in a template's output by the text of their tokens, from `shown`.
 pub(super) fn read<'a>(
     written: &str,
     shown: impl Fn(u32) -> Option<&'a str>,
@@ -63,7 +64,7 @@ pub(super) fn read<'a>(
             controls.push((begin..text.len(), id));
             rest = after;
         } else if let Some(after) = rest.strip_prefix(ESCAPE) {
-            // The template took the two halves of a noncharacter apart. No message is the worse for it.
+            // The template split a noncharacter's escape. No message suffers from that.
             rest = after;
         } else {
             return Err(in_pieces());
@@ -77,7 +78,7 @@ fn in_pieces() -> TextError {
     TextError::template("it takes the text of a control token apart")
 }
 
-/// The noncharacter that is escaped at the beginning of `rest`.
+/// The escaped noncharacter at the beginning of `rest`.
 fn unescaped(rest: &str) -> Option<char> {
     match rest.strip_prefix(ESCAPE)?.as_bytes().first()? {
         b'0' => Some(BEGIN),
@@ -87,7 +88,7 @@ fn unescaped(rest: &str) -> Option<char> {
     }
 }
 
-/// The mark at the beginning of `rest` and what is behind it.
+/// The mark at the beginning of `rest`, and the rest after it.
 fn mark(rest: &str) -> Option<(u32, &str)> {
     let (digits, after) = rest.strip_prefix(BEGIN)?.split_once(END)?;
     let id: u32 = digits.parse().ok()?;

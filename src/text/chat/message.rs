@@ -1,4 +1,4 @@
-//! What was said, by whom.
+//! Messages of a conversation.
 
 use super::mark;
 use crate::text::TextError;
@@ -6,26 +6,26 @@ use minijinja::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// How deep a message's further fields may be nested.
+/// Nesting limit of a message's further fields.
 const MAX_DEPTH: usize = 32;
 
 /// One message of a conversation, as chat APIs have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Message {
-    /// Who says it: `system`, `user`, `assistant`, or what else the model's template knows.
+    /// Speaker: `system`, `user`, `assistant`, or another role of the model's template.
     pub role: String,
-    /// What is said.
+    /// Text of the message.
     pub content: String,
-    /// Whatever else the model's template reads, such as `name`. A template sees the fields of each in the order of the
-    /// alphabet.
+    /// Other fields that the model's template reads, such as `name`. A template sees the fields of
+    /// each in alphabetical order.
     #[serde(flatten)]
     #[cfg_attr(target_family = "wasm", tsify(type = "Record<string, unknown>"))]
     pub more: serde_json::Map<String, Json>,
 }
 
 impl Message {
-    /// A message with a role and a content alone.
+    /// Creates a message of a role and a content alone.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
             role: role.into(),
@@ -34,7 +34,7 @@ impl Message {
         }
     }
 
-    /// How many bytes of text are in it.
+    /// Bytes of text in the message.
     pub(super) fn bytes(&self) -> usize {
         let more = self.more.iter();
         let more: usize = more.map(|(key, value)| key.len() + bytes(value)).sum();

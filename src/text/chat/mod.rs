@@ -1,6 +1,7 @@
-//! Chat templates: the Jinja programs by which models want conversations written.
+//! Chat templates: the Jinja programs that models want conversations written by.
 //!
-//! They run as in `transformers` (`apply_chat_template`), in a sandbox with bounded work: see [`ChatTemplate`].
+//! They run as in `transformers` (`apply_chat_template`), in a sandbox with bounded work: see
+//! [`ChatTemplate`].
 
 mod date;
 mod environment;

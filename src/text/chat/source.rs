@@ -5,21 +5,23 @@ use crate::text::TextError;
 use crate::text::added::{AddedTokens, Kind};
 use std::ops::Range;
 
-/// What is being read.
+/// Part of a template's source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// Text that is written as it is, outside of any braces.
+    /// Text outside braces, written as it is.
     Data,
-    /// Code within braces that end with these.
+    /// Code within braces, with their closing ones.
     Code(&'static str),
-    /// A string in code, between these quotes.
+    /// A string in code, with its quotes.
     Text(char, &'static str),
     Comment,
 }
 
-/// The source as it is compiled: every control token that it writes, in its text and in the strings of its code, replaced
-/// by its mark; every value that it assigns [`weighed`](super::value::weighed); and `transformers`' `{% generation %}`
-/// blocks, which change nothing that is written, as blocks that Jinja has.
+/// Rewrites a source for compilation.
+///
+/// - Control tokens in its text and in its code's strings become marks.
+/// - Values that it assigns are [`weighed`](super::value::weighed).
+/// - `transformers`' `{% generation %}` blocks, which write nothing, become blocks that Jinja has.
 pub(super) fn marked(source: &str, added: &AddedTokens) -> String {
     let controls = added.find(source, 0..source.len(), |kind| {
         matches!(kind, Kind::Control | Kind::Unknown)
@@ -59,13 +61,15 @@ pub(super) fn marked(source: &str, added: &AddedTokens) -> String {
     marked
 }
 
-/// The most blocks and expressions in a template; long ones have a few hundred. Each `elif` nests in the one before.
+/// Most blocks and expressions in a template; long ones have a few hundred. Each `elif` nests in
+/// the one before.
 const MOST_PARTS: usize = 1000;
-/// The most bytes of code in each, strings and white space not counted; long ones have a few hundred. An operator may nest
-/// with every byte, and whatever walks the expression then takes stack with each.
+/// Most bytes of code per block, strings and white space not counted; long ones have a few hundred.
+/// An operator may nest with every byte, and walking the expression takes stack per level.
 const MOST_CODE: usize = 2000;
 
-/// Refuses a source that would nest deeper than a stack allows. minijinja limits the brackets, but not the operators.
+/// Refuses a source that nests deeper than a stack allows. minijinja limits brackets, but not
+/// operators.
 pub(super) fn check(source: &str) -> Result<(), TextError> {
     let (mut part, mut parts, mut code) = (Part::Data, 0, 0);
     let mut at = 0;
@@ -86,7 +90,7 @@ pub(super) fn check(source: &str) -> Result<(), TextError> {
     Ok(())
 }
 
-/// For the inside of a block that assigns a value: where the value stands.
+/// The range of the assigned value inside a block, if the block assigns one.
 fn assigned(inside: &str) -> Option<Range<usize>> {
     let name = inside.trim_start_matches(['-', '+']).trim_start();
     let after = name.strip_prefix("set")?;
@@ -103,7 +107,7 @@ fn assigned(inside: &str) -> Option<Range<usize>> {
             match character {
                 '(' | '[' | '{' => depth += 1,
                 ')' | ']' | '}' => depth -= 1,
-                // Before it there can be no other use of the sign: a target is a name.
+                // No other `=` can precede it: a target is a name.
                 '=' if depth == 0 && begin.is_none() => begin = Some(at + length),
                 _ => {}
             }
@@ -114,7 +118,7 @@ fn assigned(inside: &str) -> Option<Range<usize>> {
     None
 }
 
-/// What comes after the next few bytes, and how many they are.
+/// The part after the next few bytes, and the number of these bytes.
 fn step(part: Part, rest: &str, character: char) -> (Part, usize) {
     let one = character.len_utf8();
     match part {
@@ -133,7 +137,8 @@ fn step(part: Part, rest: &str, character: char) -> (Part, usize) {
     }
 }
 
-/// For the inside of a `generation` or `endgeneration` block: what stands in its place, and how many bytes are replaced.
+/// The replacement for the inside of a `generation` or `endgeneration` block, and the bytes it
+/// replaces.
 fn block(inside: &str) -> (&'static str, usize) {
     let name = inside.trim_start_matches(['-', '+']).trim_start();
     let (name_length, open, close) = if name.starts_with("generation") {

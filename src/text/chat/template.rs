@@ -12,19 +12,25 @@ use minijinja::{Environment, Value};
 
 /// The Jinja program that a model wants conversations written by.
 ///
-/// It sees what `transformers` gives it: `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, `tools` and
-/// `documents` (none), `raise_exception`, `strftime_now`, `tojson`, Python's methods of strings, maps and lists.
+/// It sees what `transformers` gives it: `messages`, `add_generation_prompt`, `bos_token`,
+/// `eos_token`, `tools` and `documents` (none), `raise_exception`, `strftime_now`, `tojson`,
+/// Python's methods of strings, maps and lists.
 ///
-/// Its work is bounded: the source by [`MAX_TEMPLATE_BYTES`] and in how deep its code may nest, steps and memory by
-/// minijinja's fuel (2^18, and one more for every two bytes of the messages; a step is an instruction, or 64 bytes made),
-/// what it writes by [`MAX_TEXT_BYTES`], and what a value that it keeps or writes may hold, lists in lists counted as often
-/// as they are there, by 100,000. Within a single expression minijinja counts a list once, however often it is repeated:
-/// a template made to harm can still take long there.
+/// Its work is bounded:
+///
+/// - Source: [`MAX_TEMPLATE_BYTES`], and a limit on the nesting of its code.
+/// - Steps and memory: minijinja's fuel, 2^18 and one more per two bytes of the messages. A step is
+///   an instruction, or 64 bytes made.
+/// - Output: [`MAX_TEXT_BYTES`].
+/// - A value that it keeps or writes: 100,000 values, lists in lists counted each time they occur.
+///
+/// Within a single expression minijinja counts a list once, however often it is repeated. A
+/// malicious template can still take long there.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
-    /// A control token that the template does not write whole.
+    /// A control token that the template puts together from parts.
     joined: Option<String>,
 }
 
@@ -46,12 +52,12 @@ impl ChatTemplate {
         Ok(template)
     }
 
-    /// The program, as the model's file has it.
+    /// The source, as the model's file has it.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Writes a conversation.
+    /// Renders a conversation.
     pub(in crate::text) fn render(
         &self,
         messages: &[Message],
@@ -109,11 +115,11 @@ impl ChatTemplate {
         mark::read(&written, |id| tokenizer.added_text(id))
     }
 
-    /// A control token that appears in harmless conversations without its mark, because the template puts it together
-    /// (as in `'<|' + message['role'] + '|>'`).
+    /// Finds a control token that appears without its mark in harmless conversations. The template
+    /// puts it together there, as in `'<|' + message['role'] + '|>'`.
     fn joined_control(&self, tokenizer: &Tokenizer) -> Option<String> {
         let all = ["system", "user", "assistant", "user"].map(|role| Message::new(role, "-"));
-        // Not every template takes a system message. What it makes of others is not asked here.
+        // Not every template takes a system message. Its output for others is not tested here.
         [&all[..], &all[1..]].into_iter().find_map(|messages| {
             let rendered = self.run(messages, true, tokenizer).ok()?;
             let text = &rendered.text;

@@ -1,18 +1,20 @@
-//! How much a template's values hold.
+//! The size limit of a template's values.
 //!
-//! minijinja's fuel counts a list by its items, however much each holds. A list that holds another twice, which holds
-//! another twice, is small where it is made and endless where it is written or compared; one that holds another that holds
-//! another is deeper than any stack. So what a template keeps is weighed when it is kept.
+//! minijinja's fuel counts a list by its items, however much each holds. A list that holds another
+//! twice, which holds another twice, is small to make and endless to write or compare. A chain of
+//! lists in lists is deeper than any stack. A template's values are therefore weighed when it keeps
+//! them.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Output, State, Value};
 
-/// The most values that a value may hold, those that are there several times counted so often.
+/// Most values within a value, repeated ones counted each time.
 const MOST: usize = 100_000;
-/// How deep values may hold others.
+/// Nesting limit of values.
 const DEPTH: usize = 64;
 
-/// The filter around every value that a template assigns: the value itself, unless it holds too much.
+/// The filter around every value that a template assigns: returns it, or fails if it holds too
+/// much.
 pub(super) fn weighed(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     let mut left = MOST;
     weigh(&value, DEPTH, &mut left)?;
@@ -20,7 +22,7 @@ pub(super) fn weighed(state: &State<'_, '_>, value: Value) -> Result<Value, Erro
     Ok(value)
 }
 
-/// Writes a value that a template wants written, unless it holds too much.
+/// Writes a template's value, unless it holds too much.
 pub(super) fn written(
     output: &mut Output<'_>,
     state: &mut State<'_, '_>,

@@ -54,7 +54,7 @@ fn merges(metadata: &Metadata, parts: &Parts) -> Result<Merges, WeightsError> {
         if merging.iter().all(|token| parts.merges_through(token)) {
             merges.push((left.to_owned(), right.to_owned()));
         } else if !merging.iter().all(|token| {
-            // A merge may lead to a token that was added whole: no text ever takes it.
+            // A merge may lead to a token that was added whole; no text takes it.
             parts.vocab.contains_key(*token) || parts.added.id(token).is_some()
         }) {
             return Err(unfit("tokens of the vocabulary that make another"));

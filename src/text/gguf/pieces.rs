@@ -1,4 +1,4 @@
-//! The tokens of a GGUF file and what each is.
+//! The tokens of a GGUF file and their kinds.
 
 use crate::formats::WeightsError;
 use crate::formats::gguf::{Metadata, MetadataArray, StringArray};
@@ -21,7 +21,7 @@ const MARKS: [&str; 4] = [
     "tokenizer.ggml.eom_token_id",
 ];
 
-/// The tokens by their numbers.
+/// Tokens by number.
 pub(super) struct Pieces<'a> {
     tokens: &'a StringArray,
     kinds: Vec<Kind>,
@@ -41,7 +41,7 @@ impl<'a> Pieces<'a> {
                 pieces.make_control(id);
             }
         }
-        // By number, as what is found is changed.
+        // By number, since the loop changes the kinds.
         for id in 0..pieces.len() as u32 {
             if pieces.text(id).is_some_and(ends_a_turn) {
                 pieces.make_control(id);
@@ -84,14 +84,14 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Puts all of them into `parts`.
+    /// Inserts all tokens into `parts`.
     pub(super) fn insert_into(
         &self,
         parts: &mut Parts,
         metadata: &Metadata,
     ) -> Result<(), WeightsError> {
         for (id, text, kind) in self.iter() {
-            // Files have empty tokens where a number is not used.
+            // Files have empty tokens at unused numbers.
             let empty = text.is_empty();
             if !empty && !parts.insert(id, Added::new(text, kind)) {
                 let found = format!("{} twice", quoted(text));
@@ -108,7 +108,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// The strings of an array that has to be there.
+/// The strings of a required array.
 pub(super) fn strings<'a>(
     metadata: &'a Metadata,
     key: &str,
@@ -119,7 +119,7 @@ pub(super) fn strings<'a>(
     }
 }
 
-/// What each token is; without the key, all are text.
+/// Each token's kind; without the key, all are text.
 fn kinds(metadata: &Metadata, tokens: usize) -> Result<Vec<Kind>, WeightsError> {
     let types = match metadata.array(TYPES)? {
         None => return Ok(vec![Kind::Normal; tokens]),

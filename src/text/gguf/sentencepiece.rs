@@ -1,5 +1,6 @@
-//! SentencePiece's BPE: the model `llama`, of pieces and scores, where the merge to the piece of the highest score comes
-//! first (<https://github.com/google/sentencepiece>).
+//! SentencePiece's BPE: the model `llama`, of pieces and scores
+//! (<https://github.com/google/sentencepiece>). The merge to the piece of the highest score comes
+//! first.
 
 use super::pieces::Pieces;
 use crate::formats::WeightsError;
@@ -49,7 +50,8 @@ pub(super) fn parts(metadata: &Metadata) -> Result<Parts, TextError> {
     Ok(parts)
 }
 
-/// The rules of SentencePiece's `identity` normalizer as these models use it: spaces become `▁`, one more comes first.
+/// The rules of SentencePiece's `identity` normalizer as these models use it: spaces become `▁`,
+/// and one more precedes the text.
 fn normalizer(prefix: bool) -> Result<NormalizerWrapper, TextError> {
     let spaces = Replace::new(" ", "▁").map_err(TextError::encode)?;
     let first = prefix.then(|| NormalizerWrapper::Prepend(Prepend::new("▁".to_owned())));
@@ -60,7 +62,7 @@ fn normalizer(prefix: bool) -> Result<NormalizerWrapper, TextError> {
     Ok(NormalizerWrapper::Sequence(Sequence::new(steps)))
 }
 
-/// SentencePiece's own numbers for `<s>` and `</s>`, if control tokens are there.
+/// SentencePiece's own numbers for `<s>` and `</s>`, if these are control tokens.
 fn defaults(pieces: &Pieces<'_>) -> Marks {
     let control = |id| (pieces.kind(id) == Some(Kind::Control)).then_some(id);
     Marks {
@@ -71,7 +73,7 @@ fn defaults(pieces: &Pieces<'_>) -> Marks {
     }
 }
 
-/// The text of the unknown token: the one that the file names, or the one of that type.
+/// The text of the unknown token: by the file's key, else by its type.
 fn unknown(metadata: &Metadata, pieces: &Pieces<'_>) -> Result<Option<String>, WeightsError> {
     let is_unknown = |id: &u32| pieces.kind(*id) == Some(Kind::Unknown);
     let named = pieces.id(metadata, UNKNOWN)?.filter(is_unknown);
@@ -105,7 +107,7 @@ fn scores(metadata: &Metadata, tokens: usize) -> Result<&[f32], WeightsError> {
     }
 }
 
-/// A merge with what its place in the order depends on.
+/// A merge with its sort keys.
 struct Ranked {
     score: f32,
     left_characters: u32,
@@ -114,12 +116,13 @@ struct Ranked {
     right: u32,
 }
 
-/// All pairs of pieces that make a piece, ordered as transformers' converter does (`generate_merges` in
-/// <https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py>): by the score, then
-/// the lengths in characters, all from high to low, equal ones by the pieces' numbers.
+/// All pairs of pieces that make a piece, in the order of transformers' converter. The order is by
+/// score, then by the lengths in characters, all descending; ties by the pieces' numbers. See
+/// `generate_merges` in
+/// <https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py>.
 fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Merges, WeightsError> {
     let scores = scores(metadata, pieces.len())?;
-    // Unknown and byte tokens are in the vocabulary too, but what they are written as is not text.
+    // Unknown and byte tokens are in the vocabulary too, but their spelling is not text.
     let normal = |text: &str| {
         let id = vocab.get(text).copied();
         id.filter(|&id| pieces.kind(id) == Some(Kind::Normal))
@@ -138,7 +141,7 @@ fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Mer
             let (left, right) = text.split_at(middle);
             if let (Some(left), Some(right)) = (normal(left), normal(right)) {
                 ranked.push(Ranked {
-                    // Zero has one sign: scores that are equal are in the same place.
+                    // Gives zero one sign, so that equal scores tie.
                     score: score + 0.0,
                     left_characters,
                     right_characters: characters - left_characters,

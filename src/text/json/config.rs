@@ -1,4 +1,4 @@
-//! `tokenizer_config.json`, as far as kvscope reads it.
+//! The fields of `tokenizer_config.json` that kvscope reads.
 
 use crate::text::TextError;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ impl Config {
         self.eos_token.as_ref().map(Token::text)
     }
 
-    /// The chat template; of several the one that is called `default`, as in `transformers`.
+    /// The chat template; of several the one named `default`, as in `transformers`.
     pub(super) fn template(&self) -> Result<Option<String>, TextError> {
         let named = match &self.chat_template {
             None => return Ok(None),

@@ -1,4 +1,5 @@
-//! `tokenizer.json`, as far as kvscope reads it. What is not named here, such as padding, changes no single text.
+//! The fields of `tokenizer.json` that kvscope reads. The others, such as padding, change no single
+//! text.
 
 use crate::quoted::quoted;
 use crate::text::TextError;

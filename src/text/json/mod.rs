@@ -58,7 +58,7 @@ pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextErr
     for token in added_tokens {
         add(&mut parts, token, is_mark)?;
     }
-    // A mark that the file lists among the pieces of text only.
+    // A mark that the file lists only among the pieces of text.
     for text in [bos_text, eos_text].into_iter().flatten() {
         if let Some(id) = parts.vocab.get(text).copied() {
             replace(&mut parts, id, Added::new(text, Kind::Control))?;
@@ -94,7 +94,7 @@ fn read<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, TextError> {
     serde_json::from_slice(bytes).map_err(|error| TextError::unreadable(name, &error))
 }
 
-/// Puts a token that was added whole where it belongs.
+/// Inserts a token that was added whole.
 fn add(
     parts: &mut Parts,
     token: AddedToken,
@@ -134,7 +134,7 @@ fn add(
     replace(parts, token.id, added)
 }
 
-/// Takes a token out of the pieces of text, if it is among them, and puts it in as what it is.
+/// Inserts a token by its kind; if it is a piece of text already, removes that first.
 fn replace(parts: &mut Parts, id: u32, added: Added) -> Result<(), TextError> {
     let text = added.text.clone();
     parts.vocab.remove(&text);
@@ -145,7 +145,8 @@ fn replace(parts: &mut Parts, id: u32, added: Added) -> Result<(), TextError> {
     Err(TextError::malformed("the added tokens", found, "each once"))
 }
 
-/// The merges of tokens that text may lead to; all have to be tokens.
+/// The merges between tokens that text may lead to. Refuses a merge of anything that is not a
+/// token.
 fn merges(parts: &Parts, written: Vec<Merge>) -> Result<Merges, TextError> {
     let mut merges = Merges::with_capacity(written.len());
     for merge in written {
@@ -169,7 +170,7 @@ fn merges(parts: &Parts, written: Vec<Merge>) -> Result<Merges, TextError> {
 }
 
 impl Model {
-    /// Refuses what kvscope does not know, and counts beyond all reason.
+    /// Refuses what kvscope does not know, and unreasonable counts.
     fn check(&self) -> Result<(), TextError> {
         let kind = self.kind.as_deref().unwrap_or("BPE");
         if kind != "BPE" {
@@ -211,7 +212,7 @@ impl Model {
         Ok(())
     }
 
-    /// The highest number of a token and one, all numbers checked.
+    /// One more than the highest token number, after checking all numbers.
     fn vocabulary(&self, added: &[AddedToken]) -> Result<usize, TextError> {
         let mut used = Vec::new();
         let listed = self.vocab.iter().map(|(text, &id)| (text, id));

@@ -1,4 +1,4 @@
-//! The steps of a `tokenizer.json`: those that kvscope knows, checked before `tokenizers` sees them.
+//! The steps of a `tokenizer.json`: only known ones pass, checked before `tokenizers` sees them.
 
 use crate::quoted::quoted;
 use crate::text::TextError;
@@ -28,9 +28,9 @@ const PRE_TOKENIZERS: [&str; 7] = [
     "Punctuation",
     "WhitespaceSplit",
 ];
-/// The most bytes in a regular expression; known ones have about 300.
+/// Most bytes in a regular expression; known ones have about 300.
 const MAX_PATTERN_BYTES: usize = 4096;
-/// The most that the counts in a regular expression, such as `{1,3}`, may give when multiplied: they say how large it becomes.
+/// Largest product of a regular expression's counts, such as `{1,3}`: it bounds the compiled size.
 const MAX_REPEATS: u64 = 1000;
 
 pub(super) fn normalizer(step: Option<Json>) -> Result<Option<NormalizerWrapper>, TextError> {
@@ -62,7 +62,7 @@ fn checked<T: DeserializeOwned>(
     Ok(Some(step))
 }
 
-/// A step's type and itself; of a sequence, those of all its steps as well.
+/// A step's type and the step; of a sequence, also those of all its steps.
 fn parts(step: &Json) -> Vec<(&str, &Json)> {
     let kind = step.get("type").and_then(Json::as_str).unwrap_or_default();
     let keys = ["normalizers", "pretokenizers", "decoders", "processors"];
@@ -92,7 +92,7 @@ fn bounded(pattern: &str) -> Result<(), TextError> {
     Ok(())
 }
 
-/// How the decoder reads the tokens' texts.
+/// The spelling that the decoder reads the tokens' texts by.
 pub(super) fn spelling(decoder: Option<&Json>) -> Result<Spelling, TextError> {
     const KNOWN: &str = "ByteLevel, Metaspace, or a Sequence of Replace (▁ by a space), ByteFallback, Fuse and Strip (a space)";
     let unsupported = |found: &str| TextError::unsupported("the decoder", quoted(found), KNOWN);
@@ -135,7 +135,8 @@ pub(super) fn spelling(decoder: Option<&Json>) -> Result<Spelling, TextError> {
     }
 }
 
-/// The token that the post-processor puts before a text: `TemplateProcessing`'s first, if it is a special one.
+/// The token that the post-processor puts before a text: `TemplateProcessing`'s first, if it is
+/// special.
 pub(super) fn first_token(post_processor: Option<&Json>) -> Option<String> {
     let steps = parts(post_processor?);
     let mut templates = steps

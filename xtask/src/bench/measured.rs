@@ -1,19 +1,19 @@
-//! What `benches/generation` and `tests/bench` have measured, and the figures made of it.
+//! Measurements of `benches/generation` and `tests/bench`, and the figures computed from them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One half's.
+/// Results of one half, native or browser.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     pub prefill: Vec<Prefill>,
     pub spots: Vec<Spot>,
-    /// The native half's only.
+    /// Native half only.
     #[serde(default)]
     pub products: Vec<Product>,
-    /// The browser's only.
+    /// Browser half only.
     #[serde(default)]
     pub wllama: Vec<Wllama>,
 }
@@ -24,9 +24,10 @@ pub struct Prefill {
     pub context: u32,
     pub method: String,
     pub ms: Vec<f64>,
-    /// The most bytes of GPU buffers that existed at once meanwhile; natively those of burn, after any chunk but the last.
+    /// Most bytes of GPU buffers that existed at once meanwhile; natively burn's, after any chunk
+    /// but the last.
     pub peak_gpu_bytes: Option<u64>,
-    /// The module's own memory afterwards.
+    /// Memory of the module afterwards.
     pub wasm_bytes: Option<u64>,
 }
 
@@ -43,16 +44,16 @@ pub struct Spot {
     pub steps: u32,
     pub selections: u32,
     pub cache_bytes: u64,
-    /// Of each step that counts, in each round.
+    /// Milliseconds of each counted step, in each round.
     pub ms: Vec<Vec<f64>>,
     pub bare_ms: Vec<Vec<f64>>,
-    /// Of each step that counts, in one round.
+    /// Counts of each counted step, in one round.
     #[serde(default)]
     pub counts: Vec<Counts>,
-    /// Over all of these steps, by the pipeline's label.
+    /// Kernels of all these steps, by the pipeline's label.
     #[serde(default)]
     pub kernels: BTreeMap<String, Kernel>,
-    /// Bytes of the GPU buffers that existed during these steps; natively those of burn.
+    /// Bytes of the GPU buffers that existed during these steps; natively burn's.
     pub gpu_bytes: Option<u64>,
 }
 
@@ -64,8 +65,8 @@ pub enum Kind {
     Curve,
 }
 
-/// What was asked of WebGPU: in the browser counted at its own objects, natively by the decoder, which has names of its own
-/// for bytes and does not count what is made.
+/// Work requested of WebGPU. The browser counts calls of WebGPU's objects. The native decoder
+/// counts its own, with other names for bytes, and no created objects.
 #[derive(Deserialize, Serialize, Clone, Copy, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
@@ -82,7 +83,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// In the order of the table.
+    /// Columns in the order of the table.
     pub fn columns(&self) -> [Option<u64>; 8] {
         [
             Some(self.dispatches),
@@ -97,34 +98,34 @@ impl Counts {
     }
 }
 
-/// The dispatches of one kernel.
+/// Dispatches of one kernel.
 #[derive(Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Kernel {
     pub dispatches: u64,
-    /// Of the buffers bound to it, each time.
+    /// Bytes of the buffers bound to it, summed over dispatches.
     pub bytes: u64,
 }
 
-/// A kernel by itself.
+/// A kernel alone.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
     pub kind: ProductKind,
     pub name: String,
-    /// Whether decode steps do it this way on this adapter.
+    /// Decode steps use this on this adapter.
     pub chosen: bool,
     pub multiply_adds: u64,
-    /// Of one dispatch, in each round.
+    /// Milliseconds per dispatch, in each round.
     pub ms: Vec<f64>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum ProductKind {
-    /// Used nowhere but here.
+    /// A kernel that is used nowhere else.
     Bench,
-    /// The same, with its matrix in a texture.
+    /// One with its matrix in a texture.
     Texture,
     /// A decode step's product.
     Product,
@@ -138,7 +139,7 @@ pub enum ProductKind {
 pub struct Wllama {
     pub context: u32,
     pub prefill_ms: f64,
-    /// Of each step, in each round.
+    /// Milliseconds of each step, in each round.
     pub ms: Vec<Vec<f64>>,
 }
 
@@ -146,17 +147,17 @@ pub struct Wllama {
 #[derive(Serialize, Clone, Copy)]
 #[serde(rename_all = "camelCase")]
 pub struct StepMs {
-    /// Over the steps, the mean of the best that each took in any round: what disturbs the machine only ever adds, and
-    /// a strategy that selects now and then has these steps in it.
+    /// Mean over the steps of each step's best over the rounds. Disturbances of the machine only
+    /// ever add time, and a strategy's occasional selections stay included.
     pub best: f64,
-    /// Of all steps in all rounds.
+    /// Median of all steps in all rounds.
     pub median: f64,
-    /// The least of them.
+    /// Least of all steps.
     pub min: f64,
 }
 
 impl StepMs {
-    /// `None` where nothing was measured.
+    /// Computes the figures; `None` without measurements.
     pub fn of(rounds: &[Vec<f64>]) -> Option<Self> {
         let best = best(rounds);
         if best.is_empty() {
@@ -176,7 +177,7 @@ impl StepMs {
     }
 }
 
-/// The best of each step in any round.
+/// Each step's best over the rounds.
 pub fn best(rounds: &[Vec<f64>]) -> Vec<f64> {
     let steps = rounds.iter().map(Vec::len).min().unwrap_or(0);
     let of_step = |step: usize| rounds.iter().map(move |round| round[step]);

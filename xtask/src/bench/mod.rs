@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: how fast the real model takes prompts in and decodes, on this machine's GPU and in the browser.
+//! `cargo xtask bench`: speed of prefill and decoding of the real model, on this machine's GPU and
+//! in the browser.
 
 mod measured;
 mod passes;
@@ -45,13 +46,15 @@ pub struct Options {
     /// Rounds, in each of which all policies have their turn
     #[arg(long)]
     rounds: Option<usize>,
-    /// Repeats all of it so often, natively and in the browser by turns; their rounds are put together
+    /// Repeats all of it so often, natively and in the browser by turns; their rounds are put
+    /// together
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     passes: u32,
     /// The model instead of the one that the tests run, a GGUF file
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Where to write what was measured; `bench.json` or `bench-browser.json` in the target folder, if nothing is said
+    /// Where to write what was measured; `bench.json` or `bench-browser.json` in the target folder,
+    /// if nothing is said
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -102,7 +105,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     fs::write(folder.join("plan.json"), plan.to_string())?;
 
     if options.browser {
-        // Before anything is measured: a machine that has just built is slower for a while.
+        // Before any measurement: a machine that has just built is slower for a while.
         module::build(kit, Profile::Quick, |_| Ok(()))?;
     }
     let (mut natives, mut browsers) = (None, None);
@@ -143,7 +146,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The variable by which both halves are told the folder of the plan.
+/// The variable that tells both halves the folder of the plan.
 const FOLDER: &str = "KVSCOPE_BENCH";
 
 fn native(kit: &Kit, folder: &Path) -> Result<()> {

@@ -1,9 +1,9 @@
-//! What several passes have measured, put together: each is a half measured whole, natively and in the browser by turns, so
-//! that a slow hour of the machine falls on both.
+//! Merged results of several passes. Each pass measures one half completely, native and browser by
+//! turns. A slow hour of the machine thus affects both.
 
 use serde_json::Value;
 
-/// Adds what `pass` has measured to `all`. Both are of one plan, so that their lists are alike.
+/// Merges `pass` into `all`. Both come from one plan, so that their lists match.
 pub fn add(all: &mut Option<Value>, pass: Value) {
     match all {
         None => *all = Some(pass),
@@ -33,7 +33,7 @@ fn add_item(all: &mut Value, pass: &Value) {
     }
 }
 
-/// Of a number that both have, the one that `better` prefers.
+/// Keeps, of a number that both have, the one that `better` prefers.
 fn keep(all: &mut Value, pass: &Value, name: &str, better: fn(f64, f64) -> f64) {
     if let (Some(one), Some(other)) = (all[name].as_f64(), pass[name].as_f64())
         && better(one, other) != one

@@ -1,4 +1,4 @@
-//! What is measured: read by `benches/generation` and `tests/bench`.
+//! The plan of measurements: read by `benches/generation` and `tests/bench`.
 
 use std::path::Path;
 
@@ -6,39 +6,40 @@ use serde_json::{Value, json};
 
 use super::{Method, Options, Part};
 
-/// The last is as long as leaves a model of 8,192 positions room to go on.
+/// The last leaves a model of 8,192 positions room to go on.
 const CONTEXTS: [u32; 4] = [128, 1024, 4096, 8064];
 const QUICK_CONTEXTS: [u32; 2] = [128, 1024];
 
 /// Slots that SCOPE's policies keep of the prompt.
 const KEPT: u32 = 2048;
 
-/// δ: steps in which an adaptive budget grows by one. The paper's 512 slots, 256 of them recent, for 4,096 tokens.
+/// δ: steps per slot that an adaptive budget grows. The paper's 512 slots, 256 of them recent, for
+/// 4,096 tokens.
 const INTERVAL: u32 = 15;
 
-/// Among so many consecutive steps `discontinuous` selects at one.
+/// Consecutive steps among which `discontinuous` selects at one.
 const STEPS: usize = INTERVAL as usize + 2;
 
 /// SCOPE's strategies.
 const SCOPE: [&str; 3] = ["slide", "adaptive", "discontinuous"];
 
-/// Where the curve ends, and how far its windows are apart.
+/// End of the curve, and distance between its windows.
 const CURVE: [u32; 2] = [6144, 256];
 const QUICK_CURVE: [u32; 2] = [4096, 512];
 
-/// Consecutive steps of one of its windows.
+/// Consecutive steps per window.
 const WINDOW: u32 = 6;
 
-/// Where selecting is measured.
+/// Context at which selecting is measured.
 const SELECTION_CONTEXT: u32 = 1024;
 
-/// Prompts up to so many tokens are taken in again in every round.
+/// Longest prompt that is prefilled again in every round.
 const SHORT: u32 = 256;
 
-/// Rounds of the kernels by themselves: milliseconds each, so that many of them see one undisturbed.
+/// Rounds of the kernels alone: milliseconds each, so that one of the many is undisturbed.
 const PRODUCT_ROUNDS: usize = 100;
 
-/// How a policy divides a context, and what it may hold of it.
+/// Division of a context by a policy, and its budgets.
 struct Settings {
     prompt: u32,
     budget: u32,
@@ -46,7 +47,8 @@ struct Settings {
 }
 
 impl Settings {
-    /// The paper's decode budget where the context has room for it and for some steps beyond, a quarter of it elsewhere.
+    /// The paper's decode budget if the context has room for it and some steps beyond, else a
+    /// quarter of it.
     fn at(context: u32) -> Self {
         let (budget, recent) = if context >= 1024 {
             (512, 256)

@@ -11,11 +11,12 @@ pub struct Section {
     pub title: &'static str,
     pub about: &'static str,
     pub columns: Vec<&'static str>,
-    /// Texts, numbers, and null for what was not measured.
+    /// Texts, numbers, and null without a measurement.
     pub rows: Vec<Vec<Value>>,
 }
 
-/// All that something was measured for. `browser` measured at the same spots as `native`, in the same order.
+/// All sections with measurements. `browser` measured at the same spots as `native`, in the same
+/// order.
 pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
     let mut sections = vec![prefill(native, browser), decode(native, browser)];
     sections.push(limit(native, browser));
@@ -253,7 +254,7 @@ fn memory(native: &Measured, browser: Option<&Measured>) -> Section {
 }
 
 fn selection(native: &Measured, browser: Option<&Measured>) -> Section {
-    /// The label of the kernel that scores and selects.
+    /// Label of the kernel that scores and selects.
     const KERNEL: &str = "evict";
     let rows = pairs(native, browser, Kind::Selection)
         .into_iter()
@@ -397,7 +398,8 @@ fn along(place: &str, policy: &str, spots: &[&Spot], points: &[(u32, f64)]) -> O
     ])
 }
 
-/// What a straight line through all points, by least squares, has at the last position over what it has at the first.
+/// Ratio of a straight line's value at the last position to that at the first. The line fits all
+/// points by least squares.
 fn trend(points: &[(u32, f64)]) -> Option<f64> {
     let (from, to) = (points.first()?.0, points.last()?.0);
     let count = points.len() as f64;
@@ -465,7 +467,7 @@ mod tests {
             row(&sections, "prefill")[2..4],
             [128.0, 128.0].map(Value::from)
         );
-        // The median of 100, 100, 200 and 200 is taken to be the upper.
+        // The median of 100, 100, 200 and 200 is the upper one.
         let over = row(&sections, "milliseconds");
         assert_eq!(over[6..8], [1.25, 2.5].map(Value::from));
     }

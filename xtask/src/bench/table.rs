@@ -1,4 +1,4 @@
-//! The tables as text, in Markdown, so that they can be read in a terminal and put into a document.
+//! The tables in Markdown, to be read in a terminal or put into a document.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::sections::Section;
 
-/// What was measured on what and how, then every section.
+/// Describes the measurement and its machine, then every section.
 pub fn shown(
     plan: &Value,
     native: &Value,
@@ -58,7 +58,7 @@ fn adapter(half: &Value) -> String {
     named.join(", ")
 }
 
-/// What each decoding policy was set to.
+/// Settings of each decoding policy.
 fn settings(plan: &Value) -> Vec<String> {
     let decode = plan["decode"].as_array().into_iter().flatten();
     let each = decode.map(|filled| {

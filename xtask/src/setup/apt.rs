@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::child;
 use crate::workspace::in_path;
 
-/// Whether this machine has apt and this user may use it without being asked for a password.
+/// Returns whether this machine has apt and this user may use it without a password.
 pub fn usable() -> bool {
     in_path("apt-get").is_some() && (is_root() || in_path("sudo").is_some())
 }

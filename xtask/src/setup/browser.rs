@@ -1,4 +1,4 @@
-//! A browser with WebGPU, and the driver through which tests steer it.
+//! A browser with WebGPU, and the driver that tests control it by.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Tells `command`'s programs which browser and driver to use.
+    /// Tells `command`'s programs the browser and driver to use.
     pub fn name_to(&self, command: &mut Command) {
         command
             .env("CHROME", &self.program)
@@ -60,7 +60,7 @@ pub fn ensure() -> Result<Browser> {
     Ok(browser)
 }
 
-/// The first browser that a driver of the same release is there for; else what is wrong.
+/// The first browser that has a driver of the same release; else the reason of the failure.
 fn find() -> Result<Browser, String> {
     let browsers = named("CHROME", installed_browsers)?;
     let drivers = named("CHROMEDRIVER", installed_drivers)?;
@@ -82,7 +82,7 @@ fn find() -> Result<Browser, String> {
                         program.display()
                     );
                 }
-                // One of them does not say: the driver itself will.
+                // One of them reports no version: the driver itself will fail if they differ.
                 _ => {
                     return Ok(Browser {
                         program,
@@ -95,7 +95,7 @@ fn find() -> Result<Browser, String> {
     Err(mismatch)
 }
 
-/// What the environment names, or else what is installed.
+/// Programs named by the environment, else the installed ones.
 fn named(variable: &str, installed: fn() -> Vec<PathBuf>) -> Result<Vec<PathBuf>, String> {
     match set(variable) {
         None => Ok(installed()),
@@ -167,8 +167,8 @@ fn installed_drivers() -> Vec<PathBuf> {
 /// The major version of a browser or driver, if it says.
 fn release(program: &Path) -> Option<u32> {
     if cfg!(windows) && program.file_stem().is_some_and(|name| name == "chrome") {
-        // Asked for its version, Chrome would open a window there; but it keeps its parts in a
-        // folder named after it.
+        // Asked for its version, Chrome would open a window there. It keeps its parts in a folder
+        // named after the version.
         let entries = program.parent()?.read_dir().ok()?;
         let versions = entries.filter_map(|entry| first_version(entry.ok()?.file_name().to_str()?));
         return versions.map(|version| version[0]).max();

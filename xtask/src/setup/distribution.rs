@@ -40,10 +40,6 @@ impl Distribution {
         self.programs().join("cargo")
     }
 
-    pub fn clippy(&self) -> PathBuf {
-        self.programs().join("cargo-clippy")
-    }
-
     /// Keeps `command` from using another Rust, and gives it this one's linker.
     pub fn only(&self, command: &mut Command) {
         for variable in [
@@ -60,12 +56,13 @@ impl Distribution {
     }
 }
 
-/// Whether the packages are there or can be installed.
+/// Returns whether the packages are installed or can be.
 pub fn available() -> bool {
     cfg!(target_os = "linux") && (apt::usable() || Path::new(RUSTLIB).join("src").exists())
 }
 
-/// What an earlier [`build`] left in the cache, if the distribution's Rust has not changed since.
+/// The result of an earlier [`build`] in the cache, if the distribution's Rust has not changed
+/// since.
 pub fn find(workspace: &Workspace) -> Option<Distribution> {
     let root = root(workspace);
     let current = has_standard_library(&root) && Path::new(CARGO).exists() && compiles(&root);
@@ -78,7 +75,7 @@ pub fn build(workspace: &Workspace) -> Result<Distribution> {
     let linker = linker()?;
     apt::install(&[&linker.replace("wasm-ld", "lld")])?;
 
-    // Everything is made beside its place and moved there at the end: what is in place is whole.
+    // Everything is built elsewhere and moved into place at the end: what is in place is complete.
     let root = root(workspace);
     let part = root.with_extension("part");
     remove_folder(&part)?;
@@ -154,7 +151,7 @@ fn build_standard_library(folder: &Path, libraries: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the compiler needs for this machine itself stays where the distribution put it.
+/// Links the rest of the distribution's sysroot, for this machine's own target.
 #[cfg(unix)]
 fn link_the_rest(sysroot: &Path) -> Result<()> {
     for entry in fs::read_dir(RUSTLIB)? {
@@ -167,8 +164,8 @@ fn link_the_rest(sysroot: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the programs that work with the sysroot `root`. They find it by where they are
-/// themselves: so they stay right when it is moved into its place, or reached through a link.
+/// Writes the programs that work with the sysroot `root`. They find it relative to themselves, so
+/// that it can be moved into place or reached through a link.
 #[cfg(unix)]
 fn write_programs(root: &Path) -> Result<()> {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -187,7 +184,7 @@ fn write_programs(root: &Path) -> Result<()> {
         fs::set_permissions(&part, fs::Permissions::from_mode(0o755))?;
         fs::rename(&part, &path)?;
     }
-    for name in ["cargo", "cargo-clippy", "clippy-driver"] {
+    for name in ["cargo", "clippy-driver"] {
         let link = programs.join(name);
         if fs::symlink_metadata(&link).is_err() {
             symlink(Path::new("/usr/bin").join(name), link)?;
@@ -206,8 +203,8 @@ fn write_programs(_root: &Path) -> Result<()> {
     bail!("only Debian and its descendants have this")
 }
 
-/// Whether the sysroot's library is of the compiler's own version: an upgrade of the distribution's
-/// makes it useless.
+/// Returns whether the sysroot's library matches the compiler's version: an upgrade of the
+/// distribution makes it useless.
 fn compiles(root: &Path) -> bool {
     let mut rustc = Command::new(RUSTC);
     rustc
@@ -225,7 +222,7 @@ fn compiles(root: &Path) -> bool {
             "-o",
         ])
         .arg(root.join("empty.rmeta"))
-        .arg("-"); // the source is what is on standard input: nothing
+        .arg("-"); // the source is standard input: nothing
     child::output(&mut rustc).is_ok()
 }
 

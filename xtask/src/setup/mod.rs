@@ -1,4 +1,5 @@
-//! Getting what the commands need. Every step looks first, and leaves alone what is there already.
+//! Setup of the commands' requirements. Every step looks first, and leaves alone what is there
+//! already.
 
 mod apt;
 mod browser;
@@ -20,11 +21,11 @@ pub use self::browser::Browser;
 pub use self::model::Model;
 pub use self::vulkan::Vulkan;
 pub use self::wasm_target::{TARGET, WasmRust};
-use crate::versions::{CARGO_DENY, Tool, WASM_BINDGEN, WASM_PACK};
+use crate::versions::{CARGO_DENY, Tool, WASM_BINDGEN};
 use crate::workspace::Workspace;
 
-/// What the commands work with. Each part is got when it is first asked for, so that a command
-/// waits for nothing that it does not use.
+/// The commands' requirements. Each is set up when first used, so that no command waits for
+/// another's.
 pub struct Kit {
     pub workspace: Workspace,
     wasm: OnceCell<WasmRust>,
@@ -48,12 +49,12 @@ impl Kit {
         }
     }
 
-    /// The Rust that compiles for wasm32.
+    /// Rust that compiles for wasm32.
     pub fn wasm(&self) -> Result<&WasmRust> {
         once(&self.wasm, || wasm_target::ensure(&self.workspace))
     }
 
-    /// Where the program of `tool` is, at its pinned version.
+    /// The program of `tool`, at its pinned version.
     pub fn tool(&self, tool: &'static Tool) -> Result<PathBuf> {
         let program = self.tool_built(tool)?;
         tools::remove_builds(&self.workspace)?;
@@ -76,7 +77,7 @@ impl Kit {
         once(&self.browser, browser::ensure)
     }
 
-    /// What native code finds as its GPU.
+    /// The GPU of native code.
     pub fn vulkan(&self) -> Result<&Vulkan> {
         once(&self.vulkan, vulkan::ensure)
     }
@@ -86,7 +87,7 @@ impl Kit {
         once(&self.model, || model::ensure(&self.workspace))
     }
 
-    /// The npm workspace as its lock file says.
+    /// Installs the npm workspace as its lock file says.
     pub fn npm(&self) -> Result<()> {
         once(&self.npm, || npm::ensure(&self.workspace)).copied()
     }
@@ -108,12 +109,11 @@ impl Kit {
         command
     }
 
-    /// Gets everything. What can't be had does not keep the rest from being got.
+    /// Sets up everything. A failing step does not stop the others.
     pub fn complete(&self) -> Result<()> {
         let steps = [
             self.wasm().map(|_| ()),
             self.tool_built(&WASM_BINDGEN).map(|_| ()),
-            self.tool_built(&WASM_PACK).map(|_| ()),
             self.tool_built(&CARGO_DENY).map(|_| ()),
             tools::remove_builds(&self.workspace),
             self.npm(),
@@ -141,12 +141,12 @@ fn once<T>(cell: &OnceCell<T>, get: impl FnOnce() -> Result<T>) -> Result<&T> {
     Ok(cell.get_or_init(|| value))
 }
 
-/// Says that a step has nothing to do.
+/// Reports a step with nothing to do.
 fn already(step: &str, found: impl std::fmt::Display) {
     eprintln!("  setup: {step}: {found}");
 }
 
-/// Says what a step does, and why.
+/// Reports what a step does, and why.
 fn doing(step: &str, what: impl std::fmt::Display, why: &str) {
     eprintln!("  setup: {step}: {what}, because {why}");
 }

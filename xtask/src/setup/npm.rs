@@ -1,4 +1,4 @@
-//! The npm workspace: the page, the package, and what checks and tests them.
+//! The npm workspace: the page, the package, and their checks and tests.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -55,7 +55,7 @@ pub fn npm(workspace: &Workspace) -> Result<Command> {
 
 fn npm_program() -> Option<PathBuf> {
     if cfg!(windows) {
-        // A batch file there, which only its full name finds.
+        // A batch file there, found only by its full name.
         in_path("node")
             .and_then(|node| Some(node.parent()?.join("npm.cmd")))
             .filter(|npm| npm.is_file())

@@ -11,8 +11,8 @@ use crate::missing::Missing;
 use crate::versions::{Tool, first_version};
 use crate::workspace::{Workspace, in_path, remove_folder};
 
-/// Finds `tool` at its pinned version, or installs it into the cache. What it was built from stays, for tools that have
-/// dependencies in common, until [`remove_builds`].
+/// Finds `tool` at its pinned version, or installs it into the cache. Build artefacts stay until
+/// [`remove_builds`], for tools with common dependencies.
 pub fn ensure(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
     let folder = workspace.tools();
     let ours = folder
@@ -70,8 +70,7 @@ fn install(workspace: &Workspace, tool: &Tool, locked: bool) -> Result<()> {
         .arg(&folder)
         .arg("--target-dir")
         .arg(builds(workspace))
-        // Each is built once and run a few times: its own speed matters less than how long it takes
-        // to build.
+        // Each is built once and run a few times: its speed matters less than its build time.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", tool.opt_level)
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
@@ -89,7 +88,7 @@ fn builds(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("build")
 }
 
-/// Removes what tools were built from.
+/// Removes the tools' build artefacts.
 pub fn remove_builds(workspace: &Workspace) -> Result<()> {
     remove_folder(&builds(workspace))
 }

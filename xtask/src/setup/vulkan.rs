@@ -1,4 +1,4 @@
-//! The GPU that native tests run on: the machine's own, or one in software.
+//! The GPU of native tests: the machine's own, or one in software.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +12,12 @@ use crate::workspace::set;
 const STEP: &str = "native GPU";
 const WHY: &str = "native tests run the GPU kernels too";
 
-/// The variable by which the Vulkan loader is told to use one driver only.
+/// Variable that makes the Vulkan loader use one driver only.
 const DRIVER_VARIABLE: &str = "VK_ICD_FILENAMES";
 
-/// Which Vulkan driver native code gets.
+/// The Vulkan driver of native code.
 pub struct Vulkan {
-    /// The driver's description; none leaves the choice to the system.
+    /// The driver's description; `None` leaves the choice to the system.
     driver: Option<PathBuf>,
 }
 
@@ -102,7 +102,7 @@ fn software() -> Option<PathBuf> {
         })
 }
 
-/// Whether the kernel has a device that is made for computing pictures.
+/// Returns whether the kernel has a device for rendering.
 fn hardware() -> bool {
     let render_node = Path::new("/dev/dri").read_dir().is_ok_and(|entries| {
         entries
@@ -112,7 +112,7 @@ fn hardware() -> bool {
     render_node || Path::new("/dev/nvidia0").exists()
 }
 
-/// Whether programs find the library through which drivers are loaded.
+/// Returns whether programs find the library that loads drivers.
 fn has_loader() -> bool {
     const NAME: &str = "libvulkan.so.1";
     let folders = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::distribution::{self, Distribution};
 use super::{already, doing};
 use crate::child;
+use crate::lint;
 use crate::missing::Missing;
 use crate::workspace::{Workspace, in_path};
 
@@ -17,47 +18,21 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 const STEP: &str = "wasm32 target";
 const WHY: &str = "the browser runs the crate as WebAssembly";
 
-/// Which Rust compiles for the browser.
+/// Rust that compiles for the browser.
 pub enum WasmRust {
-    /// The one that this checkout is built with anyway.
+    /// This checkout's own toolchain.
     Active,
-    /// The distribution's, with a standard library that was built from its sources.
+    /// The distribution's, with a standard library built from its sources.
     Distribution(Distribution),
 }
 
 impl WasmRust {
-    pub fn cargo(&self, workspace: &Workspace) -> Result<Command> {
-        let program = match self {
+    /// Cargo with this Rust; what it starts finds `programs`.
+    pub fn cargo(&self, workspace: &Workspace, programs: &[PathBuf]) -> Result<Command> {
+        let mut command = Command::new(match self {
             Self::Active => PathBuf::from("cargo"),
             Self::Distribution(distribution) => distribution.cargo(),
-        };
-        self.ready(Command::new(program), workspace, &[])
-    }
-
-    pub fn clippy(&self, workspace: &Workspace) -> Result<Command> {
-        match self {
-            Self::Active => {
-                let mut command = self.cargo(workspace)?;
-                command.arg("clippy");
-                Ok(command)
-            }
-            Self::Distribution(distribution) => {
-                // Cargo would look for its subcommand among the user's programs first and find
-                // another release's.
-                let mut command = Command::new(distribution.clippy());
-                command.arg("clippy").env("SYSROOT", distribution.root());
-                self.ready(command, workspace, &[])
-            }
-        }
-    }
-
-    /// Lets `command` find this Rust, and `programs` besides.
-    pub fn ready(
-        &self,
-        mut command: Command,
-        workspace: &Workspace,
-        programs: &[PathBuf],
-    ) -> Result<Command> {
+        });
         let mut folders: Vec<PathBuf> = Vec::new();
         if let Self::Distribution(distribution) = self {
             folders.push(distribution.programs());
@@ -74,6 +49,17 @@ impl WasmRust {
             .current_dir(&workspace.root)
             .env("PATH", path)
             .env("CARGO_TARGET_DIR", &workspace.target);
+        Ok(command)
+    }
+
+    /// [`Self::cargo`] with clippy as the compiler of the workspace's own packages.
+    pub fn linted(&self, workspace: &Workspace, programs: &[PathBuf]) -> Result<Command> {
+        let mut command = self.cargo(workspace, programs)?;
+        lint::add(&mut command);
+        if let Self::Distribution(distribution) = self {
+            // Clippy is no script that says where its standard libraries are.
+            command.env("SYSROOT", distribution.root());
+        }
         Ok(command)
     }
 }
@@ -148,12 +134,12 @@ fn active_sysroot(workspace: &Workspace) -> Result<PathBuf> {
     Ok(PathBuf::from(printed.trim()))
 }
 
-/// Where a sysroot keeps what it links into a program for wasm32.
+/// Folder of the libraries that a sysroot links into a program for wasm32.
 pub fn library_folder(sysroot: &Path) -> PathBuf {
     sysroot.join("lib").join("rustlib").join(TARGET).join("lib")
 }
 
-/// Whether all of the standard library is there that the crate and its tests are linked with.
+/// Returns whether all of the standard library that the crate and its tests link is there.
 pub fn has_standard_library(sysroot: &Path) -> bool {
     const CRATES: [&str; 6] = ["core", "alloc", "std", "panic_abort", "proc_macro", "test"];
     let Ok(entries) = std::fs::read_dir(library_folder(sysroot)) else {

@@ -7,26 +7,26 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::eval::trace::{Program, TraceError};
 use crate::vocabulary::{self, BOS, EOS};
 
-/// How many things the model is told to find out of each token.
+/// Hints per token, which the model learns to find out.
 pub const HINTS: usize = 3;
 /// Characters of the longest line of a prompt.
 const LONGEST_LINE: usize = 6;
 
-/// Sequences of one length. All programs in it have as many lines and as many literals.
+/// Sequences of one length. All its programs have as many lines and as many literals.
 pub struct Batch {
     pub programs: Vec<Program>,
-    /// Tokens of each sequence, one after the other, its marks included.
+    /// Tokens of each sequence, one after the other, marks included.
     tokens: Vec<u32>,
-    /// The [hints](Self::hints) of each token.
+    /// [Hints](Self::hints) of each token.
     hints: Vec<[u32; HINTS]>,
-    /// Tokens of one sequence.
+    /// Tokens per sequence.
     pub length: usize,
-    /// The place of `>`, where the first token of the answer is foretold.
+    /// Place of `>`, where the first token of the answer is predicted.
     pub first: usize,
 }
 
 impl Batch {
-    /// The programs of some seeds.
+    /// Generates the programs of some seeds.
     pub fn new(
         lines: usize,
         literals: usize,
@@ -74,30 +74,31 @@ impl Batch {
         })
     }
 
-    /// How many sequences.
+    /// Number of sequences.
     pub fn size(&self) -> usize {
         self.programs.len()
     }
 
-    /// What the model reads, `[size, length − 1]`.
+    /// Inputs of the model, `[size, length − 1]`.
     pub fn inputs(&self, device: &Device) -> Tensor<2, Int> {
         let shape = [self.size(), self.length - 1];
         let tokens = columns(&self.tokens, self.length, 0..self.length - 1);
         tensor(tokens, device).reshape(shape)
     }
 
-    /// What it should say after each token from `>` on, `[size · (length − 1 − first)]`.
+    /// Targets after each token from `>` on, `[size · (length − 1 − first)]`.
     pub fn targets(&self, device: &Device) -> Tensor<1, Int> {
         tensor(self.target_tokens(), device)
     }
 
-    /// The same as numbers, one sequence after the other.
+    /// Targets as numbers, one sequence after the other.
     pub fn target_tokens(&self) -> Vec<u32> {
         columns(&self.tokens, self.length, self.first + 1..self.length)
     }
 
-    /// What early layers should find out of every token that the model reads but the first, one after the other: what its
-    /// line assigns to, its place in the line, and the token three before. `[size · (length − 2) · HINTS]`.
+    /// Targets of the early layers for every input token but the first, one after the other. They
+    /// are the variable of its line, its place in the line, and the token three before.
+    /// `[size · (length − 2) · HINTS]`.
     pub fn hints(&self, device: &Device) -> Tensor<1, Int> {
         let hints = columns(&self.hints, self.length, 1..self.length - 1);
         tensor(hints.into_iter().flatten(), device)
@@ -146,7 +147,8 @@ mod tests {
         let program = &batch.programs[0];
         let [a, b] = [0, 1].map(|line| vocabulary::token(program.variables()[line]));
         let equals = vocabulary::token('=');
-        // 1 + "a=1;b=a+a;>" + "a=1;b=a+a=1+1=2;" + 1: the second line of the prompt, then the result of the answer's.
+        // 1 + "a=1;b=a+a;>" + "a=1;b=a+a=1+1=2;" + 1: the second line of the prompt, then the
+        // result of the answer's.
         assert_eq!(batch.hints[5 + 1][..2], [b, 1]);
         assert_eq!(batch.hints[5 + 5], [b, 5, a]);
         let result = 1 + 11 + 4 + 10;

@@ -1,4 +1,4 @@
-//! What is kept on disk: enough to go on from, the curve so far, and the model as a file.
+//! Files on disk: a checkpoint to continue from, the curve so far, and the model.
 
 use std::fmt;
 use std::fs;
@@ -15,20 +15,20 @@ use crate::export::write_model;
 use crate::model::Model;
 use crate::shape::Shape;
 
-/// The checkpoint that is being written, the last one, and the one before.
+/// The checkpoint being written, the last one, and the one before.
 const CHECKPOINTS: [&str; 3] = ["checkpoint.new", "checkpoint", "checkpoint.old"];
 
-/// Where training is.
+/// Progress of the training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub seed: u64,
-    /// Steps that were taken.
+    /// Steps taken.
     pub step: usize,
-    /// How long they took, checkpoints and evaluations included.
+    /// Seconds that they took, checkpoints and evaluations included.
     pub seconds: f64,
-    /// Tokens that were read.
+    /// Tokens read.
     pub tokens: u64,
-    /// Programs that were read.
+    /// Programs read.
     pub sequences: u64,
     pub curriculum: Curriculum,
     pub curve: Vec<Point>,
@@ -40,16 +40,16 @@ pub struct Point {
     pub step: usize,
     pub seconds: f64,
     pub tokens: u64,
-    /// Lines of the longest programs, and of those that the accuracy is of.
+    /// Lines of the longest programs, which the accuracy is of.
     pub longest: usize,
     pub rate: f64,
-    /// The mean since the point before.
+    /// Mean since the point before.
     pub loss: f32,
     pub accuracy: Accuracy,
 }
 
 impl Checkpoint {
-    /// Before the first step.
+    /// Creates the state before the first step.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -94,7 +94,7 @@ impl Folder {
         })
     }
 
-    /// The last checkpoint, without its weights.
+    /// Reads the last checkpoint, without its weights.
     pub fn read(&self) -> Result<Option<Checkpoint>> {
         let path = self.checkpoint().join("state.json");
         if !path.exists() {
@@ -105,7 +105,7 @@ impl Folder {
         Ok(Some(state.with_context(|| path.display().to_string())?))
     }
 
-    /// The last checkpoint's weights, and the state of its optimizer.
+    /// Loads the last checkpoint's weights, and the state of its optimizer.
     pub fn load(
         &self,
         model: Model,
@@ -116,8 +116,8 @@ impl Folder {
         Ok((model, optimizer.context("the optimizer's state")?))
     }
 
-    /// Takes the place of the last checkpoint, and writes the model and the curve beside it. Whenever this is stopped there
-    /// is a whole checkpoint.
+    /// Replaces the last checkpoint, and writes the model and the curve beside it. An interruption
+    /// at any time leaves a whole checkpoint.
     pub fn write(
         &self,
         shape: &Shape,
@@ -147,7 +147,7 @@ impl Folder {
     /// The last whole checkpoint.
     fn checkpoint(&self) -> PathBuf {
         let [_, last, old] = CHECKPOINTS.map(|name| self.root.join(name));
-        // Only where it was stopped between the two names.
+        // Missing only after an interruption between the two renames.
         if last.exists() { last } else { old }
     }
 }

@@ -1,21 +1,21 @@
-//! How long the programs are, and when they get longer.
+//! Length of the programs over the training.
 
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
 use crate::eval::trace::Program;
 
-/// Programs are as long at first.
+/// Lines of the longest programs at first.
 const FIRST: usize = 6;
-/// The longest programs that the model is for.
+/// Lines of the longest programs at the end.
 const LAST: usize = 48;
-/// The share of right lines at which programs get longer.
+/// Share of right lines at which programs get longer.
 const ENOUGH: f64 = 0.85;
 
 /// The state of the curriculum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Curriculum {
-    /// The most lines that a program has at present.
+    /// Most lines of a program at present.
     pub longest: usize,
 }
 
@@ -24,8 +24,8 @@ impl Curriculum {
         Self { longest: FIRST }
     }
 
-    /// The lines and literals of a step's programs: half the time of the longest kind, so that it is learnt, otherwise of
-    /// any, so that short ones are not forgotten.
+    /// Draws the lines and literals of a step's programs. Half the time they are the longest, to
+    /// learn these; otherwise any, not to forget short ones.
     pub fn draw(self, random: &mut Random) -> (usize, usize) {
         let longest = self.longest;
         let lines = match random.below(2) {

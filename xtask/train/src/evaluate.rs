@@ -1,4 +1,4 @@
-//! How much of held-out answers the model gets right while it is trained.
+//! Accuracy on held-out answers during training.
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -9,18 +9,18 @@ use crate::model::{Model, Positions};
 use crate::shape::Shape;
 use crate::eval::trace::{Expression, Program, TraceError};
 
-/// Sequences at once.
+/// Sequences per forward pass.
 const AT_ONCE: usize = 4;
 
-/// Shares, from 0 to 1, of what was right where all before it was given right. A line that is wrong so is the first to be
-/// wrong when the model writes by itself.
+/// Shares, from 0 to 1, of right characters if all before them are given right. A wrong line is
+/// then the first wrong one when the model writes by itself.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Accuracy {
-    /// What a line assigns to: the next of the prompt.
+    /// Variable of a line: the next of the prompt.
     pub next: f64,
-    /// What is copied from the prompt: operands, operators, literals.
+    /// Copies from the prompt: operands, operators, literals.
     pub copied: f64,
-    /// The operands' values, from earlier lines of the answer.
+    /// Values of operands, from earlier lines of the answer.
     pub values: f64,
     /// Results.
     pub results: f64,
@@ -28,7 +28,7 @@ pub struct Accuracy {
     pub lines: f64,
 }
 
-/// What a character of an answer takes.
+/// Role of a character in an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Next,

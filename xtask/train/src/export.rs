@@ -10,7 +10,7 @@ use crate::q8_0::quantise;
 use crate::shape::Shape;
 use crate::vocabulary::{self, BOS, EOS, MARKS, UNKNOWN};
 
-/// Whole messages, one after the other: a prompt says all there is to say.
+/// Whole messages, one after the other: a prompt needs nothing else.
 const TEMPLATE: &str =
     "{{ bos_token }}{% for message in messages %}{{ message.content }}{% endfor %}";
 /// Types of tokens.
@@ -27,7 +27,7 @@ pub fn write_model(shape: &Shape, model: &Model) -> Result<Vec<u8>> {
     file.pairs.extend(named(sizes(shape)));
     file.pairs.extend(named(tokenizer()));
 
-    // The embedding has a row a token already; the other matrices are the transposed of what the file has.
+    // The embedding has one row per token already; the other matrices are transposed for the file.
     file = matrix(file, "token_embd.weight", model.embedding.val())?;
     file = vector(file, "output_norm.weight", &model.norm)?;
     file = matrix(file, "output.weight", model.output.val().transpose())?;
@@ -35,7 +35,7 @@ pub fn write_model(shape: &Shape, model: &Model) -> Result<Vec<u8>> {
         let name = |part: &str| format!("blk.{number}.{part}.weight");
         file = vector(file, &name("attn_norm"), &layer.attention_norm)?;
         file = vector(file, &name("ffn_norm"), &layer.feed_forward_norm)?;
-        // Heads are turned pair by pair of neighbours, as they are in files: no row changes its place.
+        // Heads rotate neighbouring pairs, as in files: no row changes its place.
         for (part, weight) in [
             ("attn_q", &layer.query),
             ("attn_k", &layer.key),
@@ -105,12 +105,12 @@ fn tokenizer() -> [(&'static str, Value); 12] {
     ]
 }
 
-/// With a vector, in 32-bit floats.
+/// Adds a vector, in 32-bit floats.
 fn vector(file: GgufFile, name: &str, weight: &Param<Tensor<1>>) -> Result<GgufFile> {
     Ok(file.with_floats(name, &elements(weight.val())?))
 }
 
-/// With a matrix `[rows, width]`, in Q8_0.
+/// Adds a matrix `[rows, width]`, in Q8_0.
 fn matrix(file: GgufFile, name: &str, rows: Tensor<2>) -> Result<GgufFile> {
     let [height, width] = rows.dims();
     // The first dimension is the one whose elements are neighbours.

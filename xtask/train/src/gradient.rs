@@ -12,11 +12,11 @@ use crate::batch::Batch;
 use crate::model::{Model, Positions};
 use crate::shape::Shape;
 
-/// How much the hints count.
+/// Weight of the hints in the loss.
 const HINTS_SHARE: f64 = 0.5;
 
-/// The mean loss of parts of a batch and its gradient, each part on a thread of its own: burn's CPU back ends do most of
-/// their work on one.
+/// Computes the mean loss of parts of a batch and its gradient. Each part has a thread of its own:
+/// burn's CPU back ends do most of their work on one.
 pub fn gradient(
     model: &Model,
     shape: &Shape,
@@ -51,16 +51,16 @@ fn part_gradient(
     share: f64,
     device: &Device,
 ) -> (f32, GradientsParams) {
-    // Leaves of its own: threads that share some would wait for each other.
+    // Separate leaves: threads that share some would wait for each other.
     let model = model.clone().fork(device);
     let (loss, next) = loss(&model, shape, part, device);
     let gradients = GradientsParams::from_grads(loss.mul_scalar(share).backward(), &model);
     (next.mul_scalar(share).into_scalar::<f32>(), gradients)
 }
 
-/// The mean cross-entropy of the tokens of a batch's answers, their ends included, and a part of that of their lines. The
-/// value of an operand is found by the line that it ends, some tokens after what that line assigns to; without being told to,
-/// the model took long to notice.
+/// The mean cross-entropy of the tokens of a batch's answers, ends included, plus a share of the
+/// hints'. An operand's value ends its line, some tokens after that line's variable. Without hints
+/// the model took long to notice that.
 fn loss(model: &Model, shape: &Shape, batch: &Batch, device: &Device) -> (Tensor<1>, Tensor<1>) {
     let positions = Positions::new(shape, batch.size(), batch.length - 1, device);
     let said = model.forward(shape, batch.inputs(device), &positions, batch.first);

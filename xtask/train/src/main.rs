@@ -6,7 +6,7 @@ mod curriculum;
 mod evaluate;
 mod export;
 /// The tests' own writer.
-#[path = "../../../tests/gguf_file/write.rs"]
+#[path = "../../../tests/support/gguf_file/write.rs"]
 #[allow(dead_code, reason = "training does not need all of it")]
 mod gguf_file;
 mod gradient;
@@ -18,7 +18,7 @@ mod q8_0;
 mod random;
 mod shape;
 /// The library's own. As a dependency it would bring burn's GPU back ends along.
-#[path = "../../../src/trace/mod.rs"]
+#[path = "../../../src/eval/trace/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "training does not need all of it")]
 mod trace;
 mod trainer;

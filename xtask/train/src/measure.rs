@@ -1,4 +1,4 @@
-//! How fast burn's CPU back ends train this model.
+//! Speed of burn's CPU back ends in training this model.
 
 use std::iter::once;
 use std::time::Instant;
@@ -13,10 +13,10 @@ use crate::shape::Shape;
 use crate::eval::trace::Program;
 use crate::trainer::optimizer;
 
-/// Steps of each kind, of which the fastest counts.
+/// Steps per kind, of which the fastest counts.
 const STEPS: u64 = 4;
 
-/// Prints tokens a second on each back end, for short and long programs and with one thread or two.
+/// Prints tokens per second on each back end, for short and long programs, with one thread or two.
 pub fn measure(tokens: usize) -> Result<()> {
     let shape = Shape::trace();
     for (name, device) in devices() {

@@ -1,4 +1,4 @@
-//! The model while it is trained: a Llama over whole sequences, without a cache.
+//! The model in training: a Llama over whole sequences, without a cache.
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::{silu, softmax};
@@ -18,20 +18,21 @@ pub struct Model {
     pub norm: Param<Tensor<1>>,
     /// `[width, vocabulary]`
     pub output: Param<Tensor<2>>,
-    /// `[width, HINTS · vocabulary]`: only in training, says what the first layers should have found out.
+    /// `[width, HINTS · vocabulary]`: predicts the hints from the first layers, in training only.
     pub hints: Param<Tensor<2>>,
 }
 
-/// What the model says of a batch.
+/// Logits of a batch.
 pub struct Said {
-    /// The logits of what follows the tokens from a place `first` on, `[batch · (length − first), vocabulary]`.
+    /// Logits of the tokens that follow those from `first` on,
+    /// `[batch · (length − first), vocabulary]`.
     pub next: Tensor<2>,
-    /// The logits of the [hints](crate::batch::Batch::hints) of every token but the first,
+    /// Logits of the [hints](crate::batch::Batch::hints) of every token but the first,
     /// `[batch · (length − 1) · HINTS, vocabulary]`.
     pub hints: Tensor<2>,
 }
 
-/// One layer. Matrices are `[inputs, outputs]`, the transposed of what files have.
+/// One layer. Matrices are `[inputs, outputs]`, transposed from the file's.
 #[derive(Module, Debug)]
 pub struct Layer {
     pub attention_norm: Param<Tensor<1>>,
@@ -45,15 +46,16 @@ pub struct Layer {
     pub down: Param<Tensor<2>>,
 }
 
-/// What attention needs to know of the positions of a batch.
+/// Mask and rotation of the positions of a batch.
 pub struct Positions {
     queries: Rotation,
     keys: Rotation,
-    /// 0 where a query may look and −∞, near enough, where it may not: `[1, 1, group · tokens, tokens]`.
+    /// 0 where a query may look, and nearly −∞ elsewhere: `[1, 1, group · tokens, tokens]`.
     mask: Tensor<4>,
 }
 
-/// Cosines and sines, each `[batch, kv_heads, rows, head_dim]`, and what swaps the elements of each pair.
+/// Cosines and sines, each `[batch, kv_heads, rows, head_dim]`, and the swap of each pair's
+/// elements.
 struct Rotation {
     cosines: Tensor<4>,
     sines: Tensor<4>,
@@ -62,7 +64,7 @@ struct Rotation {
 }
 
 impl Model {
-    /// Random weights.
+    /// Creates random weights.
     pub fn new(shape: &Shape, device: &Device) -> Self {
         Self {
             embedding: random([shape.vocabulary, shape.width], 0.5, device),
@@ -75,7 +77,7 @@ impl Model {
         }
     }
 
-    /// What is said of sequences, `[batch, length]`.
+    /// Runs the model on sequences `[batch, length]`.
     pub fn forward(
         &self,
         shape: &Shape,
@@ -116,7 +118,8 @@ impl Layer {
         let matrix = |inputs: usize, outputs: usize| {
             random([inputs, outputs], (inputs as f64).sqrt().recip(), device)
         };
-        // What adds to the residual begins with nothing: at first, what passes through the layers is the embedding.
+        // Matrices that add to the residual begin as zeros: at first, only the embedding passes
+        // through the layers.
         let adding = |inputs: usize, outputs: usize| {
             Param::from_tensor(Tensor::zeros([inputs, outputs], device))
         };
@@ -158,7 +161,7 @@ impl Layer {
         let length = input.dims()[0] / batch;
         let (kv, dim) = (shape.kv_heads, shape.head_dim);
         let group = shape.query_heads / kv;
-        // A group's queries are rows of one matrix, so that keys need not be repeated for them.
+        // A group's queries are rows of one matrix, so that keys need not be repeated.
         let queries = input.clone().matmul(self.query.val());
         let queries = queries.reshape([batch, length, kv, group, dim]);
         let queries: Tensor<5> = queries.permute([0, 2, 3, 1, 4]);
@@ -181,10 +184,10 @@ impl Layer {
 }
 
 impl Positions {
-    /// Of `batch` sequences of `length` tokens.
+    /// Computes them for `batch` sequences of `length` tokens.
     pub fn new(shape: &Shape, batch: usize, length: usize, device: &Device) -> Self {
         let group = shape.query_heads / shape.kv_heads;
-        // Scores are divided by the root of the head's length: queries are, as they turn.
+        // Scores are divided by the root of the head's length: the rotation scales the queries.
         let scale = (shape.head_dim as f64).sqrt().recip();
         let allowed = (0..length).flat_map(|query| {
             (0..length).map(move |key| if key <= query { 0.0_f32 } else { -1e9 })
@@ -238,7 +241,7 @@ fn norm<const D: usize>(input: Tensor<D>, weight: &Param<Tensor<1>>, epsilon: f6
     root_norm(input, epsilon) * weight.val().unsqueeze::<D>()
 }
 
-/// The same without a weight.
+/// RMSNorm without a weight.
 fn root_norm<const D: usize>(input: Tensor<D>, epsilon: f64) -> Tensor<D> {
     let mean_square = input.clone().square().mean_dim(D - 1);
     let root = mean_square.add_scalar(epsilon).sqrt();
@@ -263,7 +266,7 @@ mod tests {
         let device = Device::flex();
         device.seed(1);
         let mut model = Model::new(&shape, &device);
-        // As it is made, layers add nothing.
+        // A new model's layers add nothing.
         for layer in &mut model.layers {
             layer.output = random([shape.width, shape.width], 0.1, &device);
             layer.down = random([shape.feed_forward, shape.width], 0.1, &device);

@@ -1,4 +1,4 @@
-//! Q8_0: blocks of 32 elements as a scale and as many signed bytes, the way that GGUF files have them.
+//! Q8_0: blocks of 32 elements as a scale and as many signed bytes, as in GGUF files.
 
 use half::f16;
 
@@ -21,7 +21,7 @@ fn put_block(bytes: &mut Vec<u8>, block: &[f32]) {
         .fold(0.0_f32, |largest, it| largest.max(it.abs()));
     let scale = f16::from_f32(largest / 127.0);
     bytes.extend(scale.to_le_bytes());
-    // What the scale is once it is rounded: readers multiply by that.
+    // The rounded scale: readers multiply by that.
     let scale = scale.to_f32();
     bytes.extend(block.iter().map(|element| {
         let quotient = if scale > 0.0 { element / scale } else { 0.0 };

@@ -5,21 +5,21 @@
 pub struct Shape {
     pub vocabulary: usize,
     pub layers: usize,
-    /// After how many layers the model is asked for its hints.
+    /// Layers after which the hints are predicted.
     pub hint_layers: usize,
     pub width: usize,
     pub feed_forward: usize,
     pub query_heads: usize,
     pub kv_heads: usize,
     pub head_dim: usize,
-    /// Positions that it is said to be good for. Programs of 48 lines take 747.
+    /// Positions of the model's context. Programs of 48 lines take 747.
     pub context: usize,
     pub rope_base: f64,
     pub norm_epsilon: f64,
 }
 
 impl Shape {
-    /// The model that is published.
+    /// The published model.
     pub fn trace() -> Self {
         Self {
             vocabulary: crate::vocabulary::size(),

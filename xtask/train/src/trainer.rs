@@ -1,4 +1,4 @@
-//! Training: steps, evaluations and checkpoints until there were enough.
+//! Training: steps, evaluations and checkpoints until the last step.
 
 use std::time::Instant;
 
@@ -21,12 +21,12 @@ use crate::shape::Shape;
 const PARTS: usize = 2;
 /// Steps over which the learning rate rises at first.
 const WARM_UP: usize = 50;
-/// Steps between evaluations, after each of which there is a checkpoint.
+/// Steps between evaluations; a checkpoint follows each.
 const EVALUATE_EVERY: usize = 50;
-/// Lines of held-out programs that an evaluation looks at.
+/// Lines of held-out programs per evaluation.
 const EVALUATED_LINES: usize = 192;
 
-/// Trains until there were as many steps as the options say.
+/// Trains until the options' number of steps.
 pub fn train(options: &Options) -> Result<()> {
     let shape = Shape::trace();
     let device = Device::flex().autodiff();

@@ -4,14 +4,14 @@
 pub const BOS: u32 = 1;
 /// Ends an answer.
 pub const EOS: u32 = 2;
-/// For any character that is not the task's.
+/// Any character that is not the task's.
 pub const UNKNOWN: u32 = 0;
-/// How the marks are spelt, by their numbers.
+/// Spellings of the marks, by number.
 pub const MARKS: [&str; 3] = ["<unk>", "<s>", "</s>"];
 /// Every character that has a token, in the order of their numbers, after the marks.
 const CHARACTERS: &str = "0123456789+-*=;>abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// How many tokens there are.
+/// Number of tokens.
 pub fn size() -> usize {
     MARKS.len() + CHARACTERS.len()
 }

@@ -1,0 +1,26 @@
+//! The core of the cache's suite in a real browser, on its WebGPU device.
+
+use kvscope::device::{Gpu, GpuOptions};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::support::plain_cache::suite;
+
+macro_rules! in_the_browser {
+    ($($name:ident),* $(,)?) => {
+        $(#[wasm_bindgen_test]
+        async fn $name() {
+            let gpu = Gpu::open(GpuOptions::default())
+                .await
+                .expect("WebGPU in this browser");
+            suite::$name(gpu.device()).await;
+        })*
+    };
+}
+
+in_the_browser!(
+    every_method_once,
+    recent_positions_beyond_the_window,
+    many_evictions_at_once,
+    half_precision,
+    saved_caches_go_on,
+);

@@ -1,0 +1,15 @@
+//! Tests in a real browser: `cargo xtask test --only browser`.
+
+#![cfg(target_family = "wasm")]
+
+mod cache;
+mod device;
+mod fused;
+mod model;
+#[allow(dead_code, reason = "a page runs a part of what the native tests run")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use wasm_bindgen_test::wasm_bindgen_test_configure;
+
+wasm_bindgen_test_configure!(run_in_browser);

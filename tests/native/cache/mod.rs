@@ -1,0 +1,8 @@
+//! The key-value cache, called as a model calls it.
+
+mod errors;
+mod memory;
+mod properties;
+mod reference;
+mod rules;
+mod saves;

@@ -1,0 +1,8 @@
+//! The program `kvscope`, run as its users run it.
+
+mod fidelity;
+mod files;
+#[cfg(unix)]
+mod interrupt;
+mod model;
+mod usage;

@@ -1,0 +1,612 @@
+//! The fused kernels of a decode step against tensor operations on the same device. For every
+//! architecture, format, policy and tuning: the same logits, the same retained slots, the same
+//! memory.
+
+use kvscope::cache::{
+    Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
+};
+use kvscope::device::{Gpu, GpuFeature, GpuOptions, Pending};
+use kvscope::formats::BlockFormat;
+use kvscope::fused::FusedDecoder;
+use kvscope::fused::Tuning;
+use kvscope::generate::{
+    Draw, InputToken, SampledToken, Sampler, SamplingConfig, StepDecoder, StepOutput, StepRequest,
+};
+use kvscope::model::{Llama, LogitRows};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::support::devices;
+use crate::support::tiny_model::sizes::{
+    LLAMA, LLAMA_3, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Sizes,
+};
+use crate::support::tiny_model::{TinyModel, run};
+
+/// In units of the logits' root mean square: both ways round f32 sums in their own order.
+const CLOSE: f32 = 1e-3;
+/// In an f16 cache one more element may be rounded the other way.
+const CLOSE_F16: f32 = 1e-2;
+
+/// On a software adapter in quads, which is what is used there.
+fn tunings() -> [Tuning; 3] {
+    let abilities = devices::opened().shader_abilities();
+    [
+        Tuning::SERIAL.in_quads(abilities),
+        Tuning::PARALLEL,
+        Tuning::LIGHT,
+    ]
+}
+
+/// Eight query heads on one KV head, as many as share one; heads that no power of two divides.
+const GROUP_OF_EIGHT: Sizes = Sizes {
+    query_heads: 8,
+    kv_heads: 1,
+    head_dim: 40,
+    rotated: 20,
+    ..LLAMA
+};
+
+fn model(sizes: Sizes, format: BlockFormat) -> Llama {
+    model_on(devices::opened(), sizes, format)
+}
+
+fn model_on(gpu: &Gpu, sizes: Sizes, format: BlockFormat) -> Llama {
+    let tiny = TinyModel::new(sizes, format);
+    run::load_gguf(&tiny.gguf().bytes(), gpu.device()).unwrap()
+}
+
+fn tokens(count: usize) -> Vec<u32> {
+    (0..count as u32)
+        .map(|i| (i * i * 7 + i * 31 + 5) % 259)
+        .collect()
+}
+
+/// A cache that has taken in `prompt`.
+fn prefilled(model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCache {
+    prefilled_on(devices::opened(), model, config, prompt)
+}
+
+fn prefilled_on(gpu: &Gpu, model: &Llama, config: ScopeCacheConfig, prompt: &[u32]) -> ScopeCache {
+    let mut cache = config.init(gpu.device()).unwrap();
+    model.append(prompt, &mut cache, LogitRows::None).unwrap();
+    for layer in 0..model.config().layers {
+        cache.finish_prefill(layer).unwrap();
+    }
+    cache
+}
+
+fn step(
+    decoder: &mut FusedDecoder,
+    token: u32,
+    cache: &mut ScopeCache,
+    answer: StepOutput<'_>,
+) -> Vec<u8> {
+    step_on(devices::opened(), decoder, token, cache, answer)
+}
+
+fn step_on(
+    gpu: &Gpu,
+    decoder: &mut FusedDecoder,
+    token: u32,
+    cache: &mut ScopeCache,
+    answer: StepOutput<'_>,
+) -> Vec<u8> {
+    let wanted = StepRequest {
+        answer,
+        scores: true,
+    };
+    let pending = decoder
+        .step(InputToken::Token(token), cache, wanted)
+        .unwrap();
+    pollster::block_on(pending.expect("a step in place").read(gpu)).unwrap()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+}
+
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let square: f32 = expected.iter().map(|it| it * it).sum();
+    let scale = (square / expected.len() as f32).sqrt();
+    let pairs = found.iter().zip(expected);
+    let most = pairs.fold(0.0, |most: f32, (found, expected)| {
+        let off = (found - expected).abs();
+        if off > most || off.is_nan() {
+            off
+        } else {
+            most
+        }
+    });
+    most / scale
+}
+
+fn retained(cache: &ScopeCache, layer: usize) -> Vec<(Vec<u32>, Vec<f32>)> {
+    let heads = pollster::block_on(cache.retained(layer)).unwrap();
+    heads
+        .into_iter()
+        .map(|head| (head.positions, head.scores))
+        .collect()
+}
+
+/// Decodes `steps` tokens both ways after a prompt of `prompt`, and compares all there is to see.
+fn agrees(
+    name: &str,
+    model: &Llama,
+    config: &ScopeCacheConfig,
+    tuning: Tuning,
+    prompt: usize,
+    steps: usize,
+) {
+    agrees_on(
+        devices::opened(),
+        name,
+        model,
+        config,
+        tuning,
+        prompt,
+        steps,
+    );
+}
+
+fn agrees_on(
+    gpu: &Gpu,
+    name: &str,
+    model: &Llama,
+    config: &ScopeCacheConfig,
+    tuning: Tuning,
+    prompt: usize,
+    steps: usize,
+) {
+    let tokens = tokens(prompt + steps);
+    let (prompt, decoded) = tokens.split_at(prompt);
+    let mut plain = prefilled_on(gpu, model, config.clone(), prompt);
+    let mut fused = prefilled_on(gpu, model, config.clone(), prompt);
+    let decoder = FusedDecoder::tuned(model, gpu, &fused, tuning).unwrap();
+    let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
+    let close = match config.cache_type {
+        CacheType::F16 => CLOSE_F16,
+        CacheType::F32 => CLOSE,
+    };
+    for (t, &token) in decoded.iter().enumerate() {
+        let expected = run::read_back(model.step(token, &mut plain).unwrap());
+        let answer = step_on(gpu, &mut decoder, token, &mut fused, StepOutput::Logits);
+        let found = floats(&answer);
+        let off = difference(&found, &expected);
+        assert!(off < close, "{name}, step {t}: logits are off by {off}");
+        assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
+        if t % 7 == 0 || t + 1 == decoded.len() {
+            for layer in 0..model.config().layers {
+                assert_eq!(fused.selections(layer), plain.selections(layer));
+                let (found, expected) = (retained(&fused, layer), retained(&plain, layer));
+                for (head, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    let place = format!("{name}, step {t}, layer {layer}, head {head}");
+                    assert_eq!(found.0, expected.0, "{place}");
+                    let off = difference(&found.1, &expected.1);
+                    assert!(off < 10.0 * close, "{place}: scores are off by {off}");
+                }
+            }
+        }
+    }
+}
+
+fn config(model: &Llama, cache_type: CacheType) -> ScopeCacheConfig {
+    model
+        .config()
+        .cache()
+        .with_cache_type(cache_type)
+        .with_prefill_budget(Budget::Slots(24))
+        .with_observation_window(6)
+        .with_decode_budget(Budget::Slots(12))
+        .with_recent(5)
+        .with_max_new_tokens(45)
+        .with_block(16)
+}
+
+#[test]
+fn every_format() {
+    // Compiling a shader is most of this test's time: the second way for formats that differ in how they are summed.
+    let summed = [BlockFormat::Q4_1, BlockFormat::Q6_K, BlockFormat::Q8_0];
+    let [serial, parallel, _] = tunings();
+    for format in BlockFormat::ALL {
+        let model = model(LLAMA, format);
+        let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
+        agrees(format.name(), &model, &config, serial, 30, 12);
+        if summed.contains(&format) {
+            agrees(format.name(), &model, &config, parallel, 30, 12);
+        }
+    }
+}
+
+#[test]
+fn every_architecture() {
+    let plain = (CacheType::F32, Tuning::PARALLEL);
+    let subgroup = devices::opened().shader_abilities().subgroup;
+    let joined = (CacheType::F32, Tuning::WIDE.in_integers().joining(subgroup));
+    for (sizes, second) in [
+        (LLAMA_TIED, plain),
+        (LLAMA_3, joined),
+        (QWEN2, plain),
+        (QWEN3, joined),
+        (GROUP_OF_EIGHT, joined),
+    ] {
+        let model = model(sizes, BlockFormat::Q8_0);
+        for (cache_type, tuning) in [(CacheType::F16, Tuning::SERIAL), second] {
+            let config = config(&model, cache_type)
+                .with_prefill(PrefillMethod::SnapKv)
+                .with_decode(DecodeStrategy::Adaptive);
+            let name = format!("{sizes:?}, {cache_type:?}, {tuning:?}");
+            agrees(&name, &model, &config, tuning, 30, 20);
+        }
+    }
+}
+
+#[test]
+fn every_strategy() {
+    let model = model(LLAMA, BlockFormat::Q4_1);
+    for (nth, decode) in DecodeStrategy::ALL.iter().enumerate() {
+        let prefill = PrefillMethod::ALL[nth % PrefillMethod::ALL.len()];
+        let config = config(&model, CacheType::F32)
+            .with_prefill(prefill)
+            .with_decode(*decode);
+        let name = format!("{prefill}, {decode}");
+        agrees(&name, &model, &config, tunings()[nth % 3], 40, 26);
+    }
+}
+
+/// Sizes, policies and lengths by chance, within what the kernels are written for.
+#[test]
+fn shapes_by_chance() {
+    let mut random = ChaCha8Rng::seed_from_u64(6);
+    let mut any = |from: usize, to: usize| from + random.next_u32() as usize % (to + 1 - from);
+    let [serial, ..] = tunings();
+    for nth in 0..4 {
+        let cache_type = [CacheType::F16, CacheType::F32][nth % 2];
+        let tuning = [Tuning::LIGHT, serial][nth / 2];
+        let (kv_heads, head_dim) = (any(1, 3), 8 * any(1, 16));
+        // All of a layer's queries are a multiple of 32 elements.
+        let fitting = (1..=8).filter(|group| (group * kv_heads * head_dim).is_multiple_of(32));
+        let groups: Vec<usize> = fitting.collect();
+        let sizes = Sizes {
+            layers: any(1, 3),
+            width: 32 * any(1, 9),
+            feed_forward: 32 * any(1, 9),
+            query_heads: kv_heads * groups[any(0, groups.len() - 1)],
+            kv_heads,
+            head_dim,
+            vocabulary: any(259, 339),
+            rotated: 2 * any(1, head_dim / 2),
+            ..LLAMA
+        };
+        let model = model(sizes, BlockFormat::Q8_0);
+        let prefill = PrefillMethod::ALL[any(0, PrefillMethod::ALL.len() - 1)];
+        let decode = DecodeStrategy::ALL[any(0, DecodeStrategy::ALL.len() - 1)];
+        let config = config(&model, cache_type)
+            .with_prefill(prefill)
+            .with_decode(decode)
+            .with_decay(any(0, 100) as f32 / 100.0)
+            .with_block(any(1, 40));
+        let name = format!("{sizes:?}, {prefill}, {decode}, {cache_type:?}");
+        agrees(&name, &model, &config, tuning, any(1, 60), any(1, 25));
+    }
+}
+
+/// Without what WebGPU need not have: 16-bit floats in shaders, subgroups.
+#[test]
+fn features_may_be_missing() {
+    let options = GpuOptions {
+        withhold: GpuFeature::ALL.to_vec(),
+        ..GpuOptions::default()
+    };
+    let gpu = Gpu::open_blocking(options).unwrap();
+    let model = model_on(&gpu, LLAMA, BlockFormat::Q4_1);
+    for cache_type in [CacheType::F16, CacheType::F32] {
+        let config = config(&model, cache_type)
+            .with_prefill(PrefillMethod::H2o)
+            .with_decode(DecodeStrategy::Slide);
+        let name = format!("{cache_type:?}");
+        agrees_on(&gpu, &name, &model, &config, Tuning::LIGHT, 37, 20);
+    }
+}
+
+/// More slots than one workgroup attends to, and as many as fill whole ones.
+#[test]
+fn long_caches() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    for (prompt, block) in [(250, 16), (256, 256), (513, 7)] {
+        for (decode, tuning) in [DecodeStrategy::Full, DecodeStrategy::Slide]
+            .iter()
+            .zip(tunings())
+        {
+            let config = config(&model, CacheType::F16)
+                .with_decode(*decode)
+                .with_block(block);
+            agrees(
+                &format!("{prompt}, {decode}"),
+                &model,
+                &config,
+                tuning,
+                prompt,
+                12,
+            );
+        }
+    }
+}
+
+/// Tokens chosen and drawn on the device, against the rules of [`SamplingConfig`] in plain f64 on the logits of the same
+/// step.
+#[test]
+fn choices_and_draws() {
+    let model = model(LLAMA, BlockFormat::Q5_0);
+    let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::H2o);
+    let warm = || SamplingConfig::default().with_temperature(0.8);
+    let samplings = [
+        warm(),
+        warm().with_top_k(1),
+        warm().with_top_k(7).with_repetition_penalty(1.3),
+        warm().with_top_p(0.6),
+        warm().with_top_k(40).with_top_p(0.9).with_min_p(0.05),
+        warm().with_min_p(0.5),
+        warm().with_temperature(0.0).with_repetition_penalty(3.0),
+        warm().with_temperature(50.0).with_top_k(9999),
+        warm().with_temperature(1e-3),
+        warm()
+            .with_repetition_penalty(0.7)
+            .with_repetition_window(0)
+            .with_top_p(0.95),
+    ];
+    for tuning in tunings() {
+        let mut history = tokens(30);
+        let mut first = prefilled(&model, config.clone(), &history);
+        let mut second = prefilled(&model, config.clone(), &history);
+        let decoder = |cache: &ScopeCache| {
+            let decoder = FusedDecoder::tuned(&model, devices::opened(), cache, tuning);
+            decoder.unwrap().unwrap()
+        };
+        let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
+        for step_number in 0..60 {
+            let is_drawn = step_number % 2 == 1;
+            let sampling = samplings[step_number / 2 % samplings.len()].clone();
+            let mut sampler = Sampler::new(sampling.with_seed(step_number as u64)).unwrap();
+            let last = history[history.len() - 1];
+            let draw = sampler.draw(&history);
+            let answer = if is_drawn {
+                StepOutput::Drawn(draw)
+            } else {
+                StepOutput::Likeliest
+            };
+            let bytes = step(&mut drawing, last, &mut second, answer);
+            let found = SampledToken::from_bytes(&bytes, model.config().vocabulary).unwrap();
+            let logits = floats(&step(&mut plain, last, &mut first, StepOutput::Logits));
+
+            let (best, most) = logits
+                .iter()
+                .enumerate()
+                .fold(
+                    (0, f32::MIN),
+                    |best, (at, &it)| if it > best.1 { (at, it) } else { best },
+                );
+            if is_drawn {
+                let [from, to] = share(&logits, &draw, found.token);
+                let part = f64::from(draw.part);
+                assert!(
+                    from - 1e-5 <= part && part <= to + 1e-5,
+                    "{draw:?}: token {} is from {from} to {to}",
+                    found.token
+                );
+            } else {
+                assert_eq!(found.token as usize, best, "step {step_number}");
+            }
+            let weight = |logit: f32| f64::from(logit - most).exp();
+            let sum: f64 = logits.iter().map(|it| weight(*it)).sum();
+            let expected = weight(logits[found.token as usize]);
+            assert!((f64::from(found.probability) * sum / expected - 1.0).abs() < 1e-4);
+            history.push(found.token);
+        }
+    }
+}
+
+/// Where `token` lies in the cumulative probability, from 0 to 1, of what penalty, temperature and filters leave; an empty
+/// place beyond 1 if they leave it out.
+fn share(logits: &[f32], draw: &Draw<'_>, token: u32) -> [f64; 2] {
+    let sampling = draw.sampling;
+    let mut logits: Vec<f64> = logits.iter().map(|it| f64::from(*it)).collect();
+    let penalty = f64::from(sampling.repetition_penalty);
+    for id in draw.occurred {
+        let logit = &mut logits[*id as usize];
+        *logit *= if *logit > 0.0 {
+            penalty.recip()
+        } else {
+            penalty
+        };
+    }
+    let mut ranked: Vec<usize> = (0..logits.len()).collect();
+    // Stable: of equal ones the smaller token first.
+    ranked.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    if sampling.temperature == 0.0 {
+        ranked.truncate(1);
+    }
+    if sampling.top_k > 0 {
+        ranked.truncate(sampling.top_k);
+    }
+    let largest = logits[ranked[0]];
+    let temperature = f64::from(sampling.temperature).max(1e-9);
+    let weight = |id: &usize| ((logits[*id] - largest) / temperature).exp();
+    let total: f64 = ranked.iter().map(weight).sum();
+    let mut sum = 0.0;
+    let nucleus = ranked.iter().take_while(|id| {
+        let before = sum;
+        sum += weight(id);
+        before < f64::from(sampling.top_p) * total
+    });
+    let mut kept: Vec<usize> = nucleus.copied().collect();
+    kept.retain(|id| weight(id) >= f64::from(sampling.min_p));
+    kept.sort_unstable();
+    let total: f64 = kept.iter().map(weight).sum();
+    let before: f64 = kept
+        .iter()
+        .take_while(|id| **id < token as usize)
+        .map(weight)
+        .sum();
+    if kept.contains(&(token as usize)) {
+        [before / total, (before + weight(&(token as usize))) / total]
+    } else {
+        [2.0, 2.0]
+    }
+}
+
+/// A token that the device chose is where the next step begins, before the host has heard of it.
+#[test]
+fn a_chosen_token_need_not_come_back() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let config = config(&model, CacheType::F32);
+    let gpu = devices::opened();
+    let begin = || {
+        let cache = prefilled(&model, config.clone(), &tokens(12));
+        let decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
+        (cache, decoder)
+    };
+    let read = |pending: Pending| {
+        let bytes = pollster::block_on(pending.read(gpu)).unwrap();
+        SampledToken::from_bytes(&bytes, LLAMA.vocabulary)
+            .unwrap()
+            .token
+    };
+
+    let (mut cache, mut decoder) = begin();
+    let mut one_by_one = vec![9];
+    for step in 0..12 {
+        let fed = InputToken::Token(one_by_one[step]);
+        let pending = decoder
+            .step(fed, &mut cache, StepRequest::default())
+            .unwrap();
+        one_by_one.push(read(pending.unwrap()));
+    }
+
+    let (mut cache, mut decoder) = begin();
+    let mut ahead = vec![9];
+    let mut fed = InputToken::Token(9);
+    let mut before = None;
+    for _ in 0..12 {
+        let pending = decoder
+            .step(fed, &mut cache, StepRequest::default())
+            .unwrap();
+        ahead.extend(before.replace(pending.unwrap()).map(read));
+        fed = InputToken::Sampled;
+    }
+    ahead.extend(before.map(read));
+    assert_eq!(ahead, one_by_one);
+}
+
+/// Steps by tensor operations, prompts and going back may come between steps in place, and a copy stays what it was.
+#[test]
+fn both_ways_take_turns() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let config = config(&model, CacheType::F32).with_decode(DecodeStrategy::Slide);
+    let tokens = tokens(60);
+    let mut plain = prefilled(&model, config.clone(), &tokens[..20]);
+    let mut mixed = prefilled(&model, config, &tokens[..20]);
+    let mut decoder = FusedDecoder::new(&model, devices::opened(), &mixed)
+        .unwrap()
+        .unwrap();
+    let mut kept = None;
+    for (t, &token) in tokens[20..].iter().enumerate() {
+        if t == 20 {
+            for cache in [&mut plain, &mut mixed] {
+                model.append(&tokens[..9], cache, LogitRows::None).unwrap();
+                for layer in 0..model.config().layers {
+                    cache.finish_prefill(layer).unwrap();
+                }
+            }
+        }
+        let expected = run::read_back(model.step(token, &mut plain).unwrap());
+        let found = if t % 5 == 3 {
+            run::read_back(model.step(token, &mut mixed).unwrap())
+        } else {
+            floats(&step(&mut decoder, token, &mut mixed, StepOutput::Logits))
+        };
+        let off = difference(&found, &expected);
+        assert!(off < CLOSE, "step {t}: {off}");
+        if t == 10 {
+            kept = Some((mixed.clone(), retained(&mixed, 1)));
+        }
+    }
+    let (copy, before) = kept.unwrap();
+    assert_eq!(retained(&copy, 1), before);
+    assert_eq!(retained(&mixed, 1).len(), retained(&plain, 1).len());
+}
+
+/// What a step asks of the device, on every machine: eight kernels a layer and six more at most, one submission, and back
+/// comes a report. Where nothing is selected, nothing is launched for it.
+#[test]
+fn a_step_is_one_submission_of_few_kernels() {
+    let model = model(QWEN3, BlockFormat::Q8_0);
+    let layers = model.config().layers;
+    let selections = |decode| {
+        let config = config(&model, CacheType::F16).with_decode(decode);
+        let mut cache = prefilled(&model, config, &tokens(30));
+        let gpu = devices::opened();
+        let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
+        let mut selections = 0;
+        for token in tokens(40) {
+            let pending =
+                decoder.step(InputToken::Token(token), &mut cache, StepRequest::default());
+            pollster::block_on(pending.unwrap().unwrap().read(gpu)).unwrap();
+            let counts = decoder.counts();
+            assert!(counts.dispatches <= 8 * layers + 6, "{counts:?}");
+            assert_eq!((counts.submissions, counts.read_bytes), (1, 16));
+            assert!(counts.uploaded_bytes < 2048, "{counts:?}");
+            selections += counts.selections;
+        }
+        let noted: usize = (0..layers)
+            .flat_map(|layer| cache.selections(layer).unwrap().to_vec())
+            .map(|range| range.len())
+            .sum();
+        // A rule may act and find that all it has may stay.
+        assert!(selections <= noted, "{decode}");
+        selections
+    };
+    assert_eq!(selections(DecodeStrategy::Full), 0);
+    let (slide, adaptive) = (
+        selections(DecodeStrategy::Slide),
+        selections(DecodeStrategy::Adaptive),
+    );
+    let discontinuous = selections(DecodeStrategy::Discontinuous);
+    assert!(discontinuous < slide && discontinuous < adaptive);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let model = model(LLAMA, BlockFormat::Q8_0);
+    let gpu = devices::opened();
+    let of = |sizes: &Llama, cache_type| {
+        let config = sizes.config().cache().with_cache_type(cache_type);
+        prefilled(sizes, config, &[1, 2, 3])
+    };
+    let mut cache = of(&model, CacheType::F32);
+    let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
+    let mut step = |token, cache: &mut ScopeCache| {
+        let position = cache.position();
+        let stepped = decoder.step(InputToken::Token(token), cache, StepRequest::default());
+        assert_eq!(cache.position(), position);
+        stepped.map(|pending| pending.is_some())
+    };
+
+    let unknown = step(LLAMA.vocabulary as u32, &mut cache).unwrap_err();
+    assert!(unknown.to_string().contains("no token"), "{unknown}");
+    let others = self::model(GROUP_OF_EIGHT, BlockFormat::Q8_0);
+    let mismatch = step(1, &mut of(&others, CacheType::F32)).unwrap_err();
+    assert_eq!(mismatch.code(), "invalid-argument", "{mismatch}");
+    // The kernels are written for one type; tensor operations are not.
+    assert!(!step(1, &mut of(&model, CacheType::F16)).unwrap());
+}
+
+#[test]
+fn sizes_that_no_kernel_is_written_for() {
+    let model = model(LLAMA_ODD, BlockFormat::F16);
+    let config = model.config().cache().with_cache_type(CacheType::F32);
+    let cache = prefilled(&model, config, &[1, 2, 3]);
+    let decoder = FusedDecoder::new(&model, devices::opened(), &cache).unwrap();
+    assert!(decoder.is_none());
+}

@@ -1,0 +1,7 @@
+//! Safetensors files: right ones, wrong ones, damaged ones, what they take of memory, and models in several files.
+
+mod damaged;
+mod files;
+mod hostile;
+mod memory;
+mod right;

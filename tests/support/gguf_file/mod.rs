@@ -1,0 +1,6 @@
+//! GGUF files in tests: writing them, and reading what was written.
+
+pub mod read;
+mod write;
+
+pub use write::{GgufFile, Raw, Tensor, Value};

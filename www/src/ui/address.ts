@@ -1,0 +1,33 @@
+/** Safari refuses more than 100 changes of an address in 30 seconds. Typing is faster than that. */
+const LEAST_INTERVAL_MS = 350;
+
+let wanted = location.hash.slice(1);
+let writtenAt = Number.NEGATIVE_INFINITY;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Puts `fragment` into the page's address, soon. */
+export function writeFragment(fragment: string): void {
+  wanted = fragment;
+  const wait = writtenAt + LEAST_INTERVAL_MS - performance.now();
+  if (wait <= 0) {
+    write();
+  } else {
+    timer ??= setTimeout(write, wait);
+  }
+}
+
+/** The page's address, with all that was put into it. */
+export function currentAddress(): string {
+  write();
+  return location.href;
+}
+
+function write(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  if (wanted !== location.hash.slice(1)) {
+    writtenAt = performance.now();
+    const { pathname, search } = location;
+    history.replaceState(null, "", wanted === "" ? `${pathname}${search}` : `#${wanted}`);
+  }
+}

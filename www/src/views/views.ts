@@ -1,0 +1,95 @@
+import {
+  QUICK_EVALUATION,
+  toEvaluationFragment,
+  type EvaluationSetting,
+  type View,
+} from "../settings/evaluation-setting.ts";
+import type { Setting } from "../settings/setting.ts";
+import type { PageState } from "../ui/page-state.ts";
+import { AccuracyView } from "./accuracy-view.ts";
+import { COMPARE } from "./compare/compare-view.ts";
+import { DriftView } from "./drift/drift-view.ts";
+import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
+import { showView, wireTabs } from "./tabs.ts";
+import { TIGHT } from "./tight/tight-view.ts";
+
+/** The views beside One prompt, their common setting, and the tabs between all views. */
+export class Views {
+  readonly #page: PageState;
+  readonly #form: EvaluationForm;
+  readonly #compare: AccuracyView;
+  readonly #tight: AccuracyView;
+  readonly #drift: DriftView;
+  readonly #onChange: () => void;
+
+  /** `promptSetting` is One prompt's; `onChange` is called when what a link carries has changed. */
+  constructor(
+    page: PageState,
+    setting: EvaluationSetting,
+    promptSetting: () => Setting,
+    onChange: () => void,
+  ) {
+    this.#page = page;
+    this.#onChange = onChange;
+    this.#form = new EvaluationForm(setting, () => this.#changed());
+    this.#compare = new AccuracyView(COMPARE, page, this.#form);
+    this.#tight = new AccuracyView(TIGHT, page, this.#form);
+    this.#drift = new DriftView(page, this.#form, promptSetting);
+    wireTabs((view) => {
+      this.#form.show({ ...this.#form.setting, view });
+      this.#changed();
+    });
+    page.onChange(() => this.#follow());
+    this.#follow();
+  }
+
+  get view(): View {
+    return this.#form.setting.view;
+  }
+
+  /** Setting of these views, as a part of an address's fragment. */
+  get fragment(): string {
+    return toEvaluationFragment(this.#form.setting);
+  }
+
+  /** Shows the setting that a link has brought. */
+  show(setting: EvaluationSetting): void {
+    this.#form.show(setting);
+    this.#follow();
+  }
+
+  /** Makes a setting that nobody has touched short enough for a device without a GPU. */
+  fitToDevice(slow: boolean): void {
+    const { setting } = this.#form;
+    if (slow && toEvaluationFragment({ ...setting, view: "prompt" }) === "") {
+      this.#form.show({ ...setting, ...QUICK_EVALUATION });
+      this.#changed();
+    }
+  }
+
+  /** Puts the keyboard's place at what the view is for. */
+  focus(): void {
+    const views = {
+      compare: this.#compare,
+      tight: this.#tight,
+      drift: this.#drift,
+      prompt: undefined,
+    };
+    views[this.view]?.focus();
+  }
+
+  #changed(): void {
+    this.#follow();
+    this.#onChange();
+  }
+
+  #follow(): void {
+    const { free, model } = this.#page;
+    const { setting } = this.#form;
+    showView(setting.view);
+    showModelNote(model?.readsPrograms, setting.view);
+    this.#compare.follow(free, setting);
+    this.#tight.follow(free, setting);
+    this.#drift.follow(free);
+  }
+}
