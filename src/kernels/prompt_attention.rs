@@ -8,6 +8,7 @@ use burn::tensor::{DType, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use minijinja::context;
 
+use super::attention_probabilities::attention_scale;
 use super::cpu::quad_attention::{Rows, quad_attention_takes};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
@@ -273,7 +274,7 @@ impl KernelSource for PromptKernel {
                 dim => self.dim,
                 packed => self.halves,
                 oct => if self.halves { "vec4<u32>" } else { "vec4<f32>" },
-                scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
+                scale => format!("{:e}", attention_scale(self.dim)),
             },
         ))
     }

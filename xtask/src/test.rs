@@ -2,7 +2,7 @@
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -122,7 +122,26 @@ fn fmt(kit: &Kit) -> Result<()> {
         cargo.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
         child::run(&mut cargo)?;
     }
-    Ok(())
+    // rustfmt follows `mod` items, but none that a macro declares, as the lists of formats,
+    // architectures and rules do.
+    let mut cargo = kit.cargo();
+    cargo.args(["fmt", "--package", "kvscope", "--", "--check"]);
+    cargo.args(rust_files(&kit.workspace.root.join("src"))?);
+    child::run(&mut cargo)
+}
+
+/// All Rust files in `folder`.
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn clippy(kit: &Kit) -> Result<()> {

@@ -7,6 +7,7 @@ use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use minijinja::context;
 
+use crate::kernels::attention_scale;
 use crate::kernels::launch::{empty, grid, launch};
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
@@ -97,7 +98,7 @@ impl KernelSource for QuadKernel {
                 tile => TILE,
                 splits => SPLITS,
                 threads => THREADS,
-                scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
+                scale => format!("{:e}", attention_scale(self.dim)),
             },
         ))
     }
