@@ -17,6 +17,7 @@ pub mod measure;
 pub mod model;
 mod quoted;
 mod random;
+mod setters;
 pub mod text;
 
 pub use error::Error;
