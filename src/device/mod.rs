@@ -3,7 +3,9 @@
 
 mod abilities;
 #[cfg(target_family = "wasm")]
-pub(crate) mod browser;
+mod browser;
+#[cfg(target_family = "wasm")]
+pub(crate) mod constructors;
 mod error;
 #[cfg(unix)]
 mod exit;
@@ -61,7 +63,7 @@ impl Gpu {
     /// [`GpuError::DeviceRequestFailed`].
     pub async fn open(options: GpuOptions) -> Result<Self, GpuError> {
         #[cfg(target_family = "wasm")]
-        crate::bindings::prepare()?;
+        browser::prepare()?;
 
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
             backends: wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY),
@@ -85,7 +87,7 @@ impl Gpu {
             .fold(BURN_READS_FROM_ADAPTER, |all, feature| all | feature);
         let (device, queue) = request_device(&adapter, wanted).await?;
         #[cfg(target_family = "wasm")]
-        crate::device::browser::watch_buffers(&device);
+        browser::watch_buffers(&device);
 
         let report = Arc::new(GpuReport::new(&adapter, &device));
         let setup = WgpuSetup {
@@ -151,7 +153,7 @@ impl Gpu {
         ShaderAbilities {
             subgroup: if has_subgroups { smallest as usize } else { 0 },
             #[cfg(target_family = "wasm")]
-            integer_products: crate::device::browser::has_integer_products(),
+            integer_products: browser::has_integer_products(),
             // Natively, wgpu puts them together from what the adapter has.
             #[cfg(not(target_family = "wasm"))]
             integer_products: true,
@@ -225,7 +227,7 @@ impl Gpu {
         // What was given back may still be used by launches that have not been submitted.
         self.settle().await?;
         #[cfg(target_family = "wasm")]
-        crate::device::browser::destroy_dropped_buffers(&self.setup.device);
+        browser::destroy_dropped_buffers(&self.setup.device);
         Ok(())
     }
 
@@ -270,7 +272,7 @@ async fn request_device(
     };
     #[cfg(target_family = "wasm")]
     let requested = if wanted.contains(wgpu::Features::SUBGROUP) {
-        crate::device::browser::requesting_subgroups(request)
+        browser::requesting_subgroups(request)
     } else {
         Some(request())
     };

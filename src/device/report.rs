@@ -59,14 +59,12 @@ impl GpuReport {
         let has = |feature: &GpuFeature| device.features().contains(feature.as_wgpu());
         #[cfg(target_family = "wasm")]
         let has = |feature: &GpuFeature| match feature {
-            GpuFeature::Subgroups => crate::device::browser::has_subgroups(device),
+            GpuFeature::Subgroups => super::browser::has_subgroups(device),
             other => has(other),
         };
         #[cfg(target_family = "wasm")]
         let info = wgpu::AdapterInfo {
-            name: crate::device::browser::name(device),
-            subgroup_min_size: crate::device::browser::subgroup_size(device).0,
-            subgroup_max_size: crate::device::browser::subgroup_size(device).1,
+            name: super::browser::name(device),
             ..info
         };
         let limits = device.limits();
