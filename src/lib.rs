@@ -13,6 +13,7 @@ pub mod formats;
 pub mod fused;
 pub mod generate;
 pub mod kernels;
+#[cfg(feature = "bench")]
 pub mod measure;
 pub mod model;
 mod quoted;

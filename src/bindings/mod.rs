@@ -1,20 +1,24 @@
 //! The thin surface to JavaScript: conversions and nothing else.
 
-mod cache;
+#[cfg(feature = "bench")]
+mod bench;
 mod engine;
 mod error;
 mod gpu;
 mod loader;
 mod report;
+mod request;
+mod retained;
 mod trace;
 
-pub use cache::WasmCache;
-pub use engine::{GenerateRequest, GenerateResult, WasmEngine};
+#[cfg(feature = "bench")]
+pub use bench::WasmCache;
+pub use engine::WasmEngine;
 pub use gpu::WasmGpu;
 pub use loader::WasmLoader;
-pub use report::{
-    ModelReport, Observe, PromptTokens, RetainedLayer, RetainedLayers, RetainedSlots,
-};
+pub use report::{ModelReport, PromptTokens};
+pub use request::{GenerateRequest, GenerateResult};
+pub use retained::{Observe, RetainedLayer, RetainedLayers, RetainedSlots};
 pub use trace::{TraceGrades, TraceProgram, grade_trace, trace_program};
 
 use wasm_bindgen::prelude::wasm_bindgen;

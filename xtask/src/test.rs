@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::child;
 use crate::fuzz;
-use crate::module::{self, Profile};
+use crate::module::{self, BENCH, Profile};
 use crate::setup::{Browser, Kit, TARGET};
 use crate::stage::Stages;
 use crate::train;
@@ -109,9 +109,9 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     stages.finish()
 }
 
-// Each package by itself: together, cargo would give their common dependencies the features of
-// both, and build burn twice.
-const PACKAGES: [&str; 2] = ["kvscope", "xtask"];
+// Packages and their features. Each by itself: together, cargo would give their common dependencies
+// the features of both, and build burn twice.
+const PACKAGES: [(&str, &[&str]); 2] = [("kvscope", &BENCH), ("xtask", &[])];
 
 fn fmt(kit: &Kit) -> Result<()> {
     for manifest in ["Cargo.toml", fuzz::MANIFEST, train::MANIFEST] {
@@ -123,7 +123,7 @@ fn fmt(kit: &Kit) -> Result<()> {
 }
 
 fn clippy(kit: &Kit) -> Result<()> {
-    for package in PACKAGES {
+    for (package, features) in PACKAGES {
         let mut cargo = linted(kit);
         cargo.args([
             "test",
@@ -133,7 +133,7 @@ fn clippy(kit: &Kit) -> Result<()> {
             package,
             "--all-targets",
         ]);
-        child::run(&mut cargo)?;
+        child::run(cargo.args(features))?;
     }
     fuzz::clippy(kit)
 }
@@ -168,6 +168,7 @@ fn clippy_wasm(kit: &Kit) -> Result<()> {
         "--lib",
         "--tests",
     ]);
+    clippy.args(BENCH);
     child::run(clippy.args(["--", "-D", "warnings"]))
 }
 
@@ -202,13 +203,14 @@ fn deny(kit: &Kit) -> Result<()> {
 fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
-    for package in PACKAGES {
+    for (package, features) in PACKAGES {
         let mut cargo = linted(kit);
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
             cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
+        cargo.args(features);
         vulkan.name_to(&mut cargo);
         model.name_to(&mut cargo);
         child::run(&mut cargo)?;
@@ -219,6 +221,7 @@ fn native(kit: &Kit) -> Result<()> {
 fn doc(kit: &Kit) -> Result<()> {
     let mut cargo = linted(kit);
     cargo.args(["test", "--locked", "--doc", "--package", "kvscope"]);
+    cargo.args(BENCH);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)
 }
@@ -242,6 +245,7 @@ fn browser(kit: &Kit) -> Result<()> {
     command.arg(&browser.driver);
     // Without the command, whose program would have the module's name.
     command.args([".", "--locked", "--no-default-features"]);
+    command.args(BENCH);
     command.args(["--profile", Profile::Quick.name()]);
     command.args(["--test", "web*"]);
     kit.model()?.name_to(&mut command);
@@ -264,7 +268,7 @@ fn npm_test(kit: &Kit) -> Result<()> {
         "--bin",
         "kvscope",
     ]);
-    child::run(&mut cargo)?;
+    child::run(cargo.args(BENCH))?;
     let command = kit
         .workspace
         .target
