@@ -1,7 +1,7 @@
-//! Everything that can go wrong, under one type with stable codes.
+//! Every error of the crate, under one type with stable codes.
 
 use crate::cache::CacheError;
-use crate::device::GpuError;
+use crate::device::{GpuError, ReadError};
 use crate::formats::WeightsError;
 use crate::generate::GenerateError;
 use crate::kernels::KernelError;
@@ -10,8 +10,8 @@ use crate::text::TextError;
 
 /// Any error of this crate.
 ///
-/// In JavaScript it arrives as a `KvscopeError` whose `code` is [`Error::code`]; codes are part of the public interface
-/// and never change their meaning.
+/// In JavaScript it arrives as a `KvscopeError` whose `code` is [`Error::code`]. Codes are part of
+/// the public interface and never change their meaning.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -36,6 +36,15 @@ pub enum Error {
     /// A model file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Gpu(error) => Self::Gpu(error),
+            ReadError::Burn { detail } => Self::Generate(GenerateError::Read { detail }),
+        }
+    }
 }
 
 impl Error {

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use generate_support::{Scripted, Table, failure, small_cache, small_config};
 use kvscope::Error;
 use kvscope::cache::{Budget, DecodeStrategy, ScopeCache};
+use kvscope::device::ComputeDevice;
 use kvscope::generate::{
     Cancel, FinishReason, GenerateConfig, GenerateError, Generation, SamplingConfig, Step,
 };
@@ -27,6 +28,7 @@ fn generation<'a>(
     let prompt = vec![0; prompt];
     Generation::new(
         model,
+        &ComputeDevice::Cpu,
         Table::new(&TABLE),
         &END_OF_TURN,
         cache,

@@ -43,8 +43,11 @@ impl WasmEngine {
         bare: bool,
         on_step: Function,
     ) -> Result<usize, JsValue> {
-        let (engine, gpu) = self.parts();
+        let engine = self.engine();
         let _occupied = engine.occupy().map_err(to_js)?;
+        let Some(gpu) = engine.device().gpu() else {
+            return Ok(0);
+        };
         gpu.check().map_err(to_js)?;
         let work = if bare { Work::Bare } else { Work::Whole };
         let mut thrown = None;

@@ -12,7 +12,6 @@ use super::report::{ModelReport, PromptTokens};
 use super::request::{GenerateRequest, GenerateResult};
 use super::retained::RetainedLayer;
 use crate::cache::{MemoryReport, ScopeCache};
-use crate::device::Gpu;
 use crate::engine::{Engine, Prompt};
 use crate::generate::Cancel;
 
@@ -20,17 +19,15 @@ use crate::generate::Cancel;
 #[wasm_bindgen]
 pub struct WasmEngine {
     engine: Engine,
-    gpu: Gpu,
     cancel: RefCell<Cancel>,
     cache: RefCell<Option<ScopeCache>>,
     tunings: Option<String>,
 }
 
 impl WasmEngine {
-    pub(super) fn new(engine: Engine, gpu: &Gpu, tunings: Option<String>) -> Self {
+    pub(super) fn new(engine: Engine, tunings: Option<String>) -> Self {
         Self {
             engine,
-            gpu: gpu.clone(),
             cancel: RefCell::default(),
             cache: RefCell::default(),
             tunings,
@@ -38,8 +35,8 @@ impl WasmEngine {
     }
 
     #[cfg(feature = "bench")]
-    pub(super) fn parts(&self) -> (&Engine, &Gpu) {
-        (&self.engine, &self.gpu)
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 }
 
@@ -59,7 +56,7 @@ impl WasmEngine {
             .to_rust()
             .map_err(|error| invalid_argument(&format!("`request`: {error}")))?;
         let _occupied = self.engine.occupy().map_err(to_js)?;
-        self.gpu.check().map_err(to_js)?;
+        self.engine.device().check().map_err(to_js)?;
         let cancel = Cancel::new();
         self.cancel.replace(cancel.clone());
         // Frees the last generation's memory for this one's.
@@ -113,7 +110,7 @@ impl WasmEngine {
         };
         drop(generation);
         // Frees the steps' work space: until the next request, only model and cache need memory.
-        self.gpu.release_unused().await.map_err(to_js)?;
+        self.engine.device().release_unused().await.map_err(to_js)?;
         self.cache.replace(Some(cache));
         result.into_ts().map_err(conversion)
     }
@@ -134,7 +131,7 @@ impl WasmEngine {
     /// where there is no cache.
     pub async fn retained(&self, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
-        self.gpu.check().map_err(to_js)?;
+        self.engine.device().check().map_err(to_js)?;
         let Some(cache) = self.cache.take() else {
             let heads = Vec::new();
             return RetainedLayer { layer, heads }.into_ts().map_err(conversion);
@@ -168,6 +165,6 @@ impl WasmEngine {
     pub async fn forget(&self) -> Result<(), JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
         self.cache.replace(None);
-        self.gpu.release_unused().await.map_err(to_js)
+        self.engine.device().release_unused().await.map_err(to_js)
     }
 }

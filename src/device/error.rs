@@ -87,6 +87,28 @@ impl GpuError {
     }
 }
 
+/// A tensor could not be read back.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The GPU failed or was lost.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// burn did not give the numbers.
+    #[error("reading a tensor back failed: {detail}")]
+    Burn {
+        /// burn's message.
+        detail: String,
+    },
+}
+
+impl ReadError {
+    pub(super) fn burn(error: impl std::fmt::Display) -> Self {
+        let detail = error.to_string();
+        Self::Burn { detail }
+    }
+}
+
 fn reason(loss: &DeviceLoss) -> &'static str {
     match loss.reason {
         LossReason::Destroyed => "destroyed",

@@ -2,9 +2,11 @@
 //!
 //! [`Gpu::open`] requests adapter and device itself, so that it chooses limits and features, and
 //! hears of every error and of the device's loss; then it registers the device with burn.
+//! [`ComputeDevice`] is what engine, generation and evaluation are given.
 
 #[cfg(target_family = "wasm")]
 mod browser;
+mod compute_device;
 #[cfg(target_family = "wasm")]
 pub(crate) mod constructors;
 mod error;
@@ -18,7 +20,8 @@ mod processor;
 mod readback;
 mod report;
 
-pub use error::{DeviceLoss, GpuError, LossReason};
+pub use compute_device::ComputeDevice;
+pub use error::{DeviceLoss, GpuError, LossReason, ReadError};
 pub use gpu::Gpu;
 pub use limits::REQUIRED as REQUIRED_LIMITS;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};

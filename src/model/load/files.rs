@@ -1,4 +1,4 @@
-//! A model from files on disk.
+//! Loading a model from disk.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -17,10 +17,10 @@ use crate::formats::WeightsError;
 use crate::formats::gguf::split_names;
 use crate::text::{TextError, Tokenizer};
 
-/// How much is read at once.
+/// Bytes per read.
 const PIECE: usize = 1 << 20;
 
-/// A model from its files, with where its tokenizer is.
+/// A model from disk, and the source of its tokenizer.
 #[derive(Debug)]
 pub struct LoadedModel {
     /// The model.
@@ -33,29 +33,30 @@ impl LoadedModel {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// [`TextError`] for a tokenizer that can't be used.
     pub fn tokenizer(&self) -> Result<Tokenizer, TextError> {
         self.tokenizer.tokenizer()
     }
 }
 
-/// Loads a model from disk. `path` is one of
+/// Loads a model from disk; [`Engine::open`](crate::engine::Engine::open) also makes it ready to
+/// generate. `path` is one of
 ///
-/// - a GGUF file, whatever its name; of a model split into several, any one of them, under the names that `gguf-split`
-///   gives;
-/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them: `model.safetensors`, or
-///   `model.safetensors.index.json` and the files that it names; `tokenizer_config.json` and `chat_template.jinja` are
-///   read where they are there;
-/// - one `.safetensors` file of such a folder; of a numbered set, any one of them.
+/// - a GGUF file of any name; of a model split into several, any one under the names that
+///   `gguf-split` gives;
+/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them:
+///   `model.safetensors`, or `model.safetensors.index.json` and the files that it names;
+///   `tokenizer_config.json` and `chat_template.jinja` are read if they exist;
+/// - one `.safetensors` file of such a folder; of a numbered set, any one.
 ///
-/// Refuses tensors that need more than `binding_bytes` in one binding, the device's `maxStorageBufferBindingSize`. After
-/// each piece of 1 MiB `progress` is told how many bytes of all files are read, and how many there are; where it breaks,
-/// the load ends.
+/// Refuses tensors that need more than `binding_bytes` in one binding, the device's
+/// `maxStorageBufferBindingSize`. After each piece of 1 MiB, `progress` is told the bytes read and
+/// the bytes of all files; where it breaks, the load ends.
 ///
 /// # Errors
 ///
-/// [`ModelError::NotAModel`], [`ModelError::Cancelled`], [`WeightsError::Read`] for files that can't be read, or what is
-/// wrong with them.
+/// [`ModelError::NotAModel`], [`ModelError::Cancelled`], [`WeightsError::Read`] for files that
+/// can't be read, and the errors of their content.
 pub fn load_model(
     path: &Path,
     device: &Device,
@@ -87,7 +88,7 @@ pub fn load_model(
     Ok(LoadedModel { model, tokenizer })
 }
 
-/// Whether a file calls itself GGUF, by its name or by its first bytes: those of some programs' caches have other names.
+/// True for a GGUF file, by its name or its first bytes: some programs' caches use other names.
 fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
     let unreadable = |error| unreadable(path, 0, &error);
     if fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -102,7 +103,7 @@ fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
     Ok(magic == b"GGUF")
 }
 
-/// All files of the set that `path` belongs to by its name, in order; itself if it belongs to none.
+/// All files of the set that `path` belongs to by its name, in order; `path` if it belongs to none.
 pub(super) fn set(path: &Path, names: fn(&str) -> Option<Vec<String>>) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str());
     name.and_then(names).map_or_else(
@@ -111,13 +112,13 @@ pub(super) fn set(path: &Path, names: fn(&str) -> Option<Vec<String>>) -> Vec<Pa
     )
 }
 
-/// Hands the files to the loader, in order.
+/// Pushes the files to the loader, in order.
 fn push(
     loader: &mut ModelLoader,
     files: &[PathBuf],
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    // All are looked at first: that the last one is missing is better known before the others are read.
+    // All of them first, so that a missing last file is known before the others are read.
     let lengths = files.iter().map(|path| {
         let metadata = fs::metadata(path);
         metadata.map_err(|error| unreadable(path, 0, &error))

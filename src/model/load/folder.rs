@@ -1,4 +1,4 @@
-//! A model's folder as the Hugging Face hub has it.
+//! A model's folder in the Hugging Face hub's layout.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -9,18 +9,18 @@ use super::tokenizer::TokenizerSource;
 use crate::formats::WeightsError;
 use crate::formats::safetensors::{SafetensorsFiles, SafetensorsIndex, shard_names};
 
-/// The most bytes of a file that is held as a whole; tokenizers have some ten million.
+/// Most bytes of a file that is held as a whole; tokenizers have some ten million.
 const MAX_BYTES: u64 = 64 << 20;
 
 const CONFIG: &str = "config.json";
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// What a folder has beside the weights, and which files those are in.
+/// A folder's files: those beside the weights as bytes, the weights by name.
 pub(super) struct Folder {
     /// `config.json`.
     pub config: Vec<u8>,
-    /// The set that the weights' files make.
+    /// The set of the weights' files.
     pub weights: SafetensorsFiles,
     /// The weights' files, in the order of that set.
     pub files: Vec<PathBuf>,
@@ -28,8 +28,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The model that is at `path`, a folder or a `.safetensors` file in one; `None` if it has no `config.json` or is no
-    /// such file.
+    /// The model at `path`, a folder or a `.safetensors` file in one; `None` without `config.json`,
+    /// or for any other file.
     pub fn find(path: &Path) -> Result<Option<Self>, WeightsError> {
         let is_file = path.extension().is_some_and(|it| it == "safetensors") && path.is_file();
         let folder = match path.parent() {
@@ -61,7 +61,7 @@ impl Folder {
     }
 }
 
-/// That file, or all files of the numbered set that it is one of.
+/// The file, or all files of the numbered set that it belongs to.
 fn file_or_set(path: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsError> {
     let files = set(path, shard_names);
     if files.len() > 1
@@ -72,7 +72,7 @@ fn file_or_set(path: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsE
     Ok((SafetensorsFiles::new(files.len()), files))
 }
 
-/// As transformers looks for them: the single file first.
+/// The single file, else the indexed ones: transformers' order.
 fn single_or_indexed(folder: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsError> {
     let single = folder.join(SINGLE);
     if single.is_file() {
@@ -97,7 +97,7 @@ fn indexed(file: &Path, index: &[u8]) -> Result<(SafetensorsFiles, Vec<PathBuf>)
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, WeightsError> {
-    // Only that there is no such file: one that may not be read is an error.
+    // None only if there is no such file: one that can't be read is an error.
     match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         _ => read(path).map(Some),

@@ -1,25 +1,28 @@
-//! A model from its files, as their bytes arrive.
+//! Loading a model from its files, as their bytes arrive.
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use serde::Serialize;
 
 use super::super::config::LlamaConfig;
 use super::super::error::ModelError;
 use super::super::llama::Llama;
 use super::super::weight::Weight;
 use super::builder::ModelBuilder;
-use super::progress::LoadProgress;
 use crate::Error;
 use crate::formats::WeightsError;
 use crate::formats::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
 use crate::formats::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
 
-/// Loads a model whose file, or files in order, are handed to it piece by piece. Each tensor goes to the device as its bytes
-/// come; beside what the device has, only headers and vectors are kept. Dropping it cancels the load.
+/// Loads a model whose file, or files in order, are handed to it piece by piece.
+///
+/// Each tensor goes to the device as its bytes come; on the host, only headers and vectors are
+/// kept. Dropping the loader cancels the load.
 ///
 /// ```no_run
-/// # fn load(device: burn::tensor::Device, file: Vec<u8>) -> Result<kvscope::model::Llama, kvscope::Error> {
+/// # use kvscope::{Error, model::Llama};
+/// # fn load(device: burn::tensor::Device, file: Vec<u8>) -> Result<Llama, Error> {
 /// let mut loader = kvscope::model::ModelLoader::gguf(device);
 /// loader.begin_file(Some(file.len() as u64));
 /// for piece in file.chunks(1 << 20) {
@@ -37,11 +40,11 @@ pub struct ModelLoader {
     builder: Option<ModelBuilder>,
     /// Bytes of the files before this one.
     before: u64,
-    /// What this file has in all, if that is known.
+    /// Bytes of this file, if known.
     file_bytes: Option<u64>,
 }
 
-/// Both kinds of file, and how far they have been read.
+/// The reader of either kind of file.
 enum Files {
     Gguf {
         reader: GgufReader,
@@ -53,8 +56,19 @@ enum Files {
     },
 }
 
+/// Bytes read of a model's files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct LoadProgress {
+    /// Bytes read so far, of all files.
+    pub read_bytes: u64,
+    /// Bytes that will have been read at the end of the current file, if its length is known.
+    pub file_end: Option<u64>,
+}
+
 impl ModelLoader {
-    /// From GGUF files, which say themselves how many they are, onto `device`.
+    /// A loader of GGUF files, which say themselves how many they are, onto `device`.
     pub fn gguf(device: Device) -> Self {
         Self {
             device,
@@ -69,11 +83,11 @@ impl ModelLoader {
         }
     }
 
-    /// From safetensors files and a model's `config.json`, onto `device`.
+    /// A loader of safetensors files and a model's `config.json`, onto `device`.
     ///
     /// # Errors
     ///
-    /// What [`LlamaConfig::from_config_json`] refuses.
+    /// Those of [`LlamaConfig::from_config_json`].
     pub fn safetensors(
         config: &[u8],
         files: SafetensorsFiles,
@@ -90,14 +104,15 @@ impl ModelLoader {
         })
     }
 
-    /// Refuses tensors that need more than this in one binding: the device's `maxStorageBufferBindingSize`.
+    /// Refuses tensors that need more than this in one binding, the device's
+    /// `maxStorageBufferBindingSize`.
     #[must_use]
     pub fn with_binding_bytes(mut self, binding_bytes: u64) -> Self {
         self.binding_bytes = binding_bytes;
         self
     }
 
-    /// Says that the next file begins, and how many bytes it has, if that is known.
+    /// Begins the next file, of `file_bytes` bytes if that is known.
     pub fn begin_file(&mut self, file_bytes: Option<u64>) {
         self.file_bytes = file_bytes;
         match &mut self.files {
@@ -110,7 +125,8 @@ impl ModelLoader {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file or does not fit a model, as soon as that shows. The load can't go on then.
+    /// Errors of the file, or of a tensor that does not fit the model, as soon as they show. The
+    /// load can't go on then.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         match &mut self.files {
             Files::Gguf { reader, files } => {
@@ -164,11 +180,11 @@ impl ModelLoader {
         Ok(())
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Truncated`] if something is missing.
+    /// [`WeightsError::Truncated`] if bytes are missing.
     pub fn end_file(&mut self) -> Result<(), Error> {
         match &self.files {
             Files::Gguf { reader, .. } => reader.finish()?,
@@ -176,12 +192,13 @@ impl ModelLoader {
         }
         self.before = self.progress().read_bytes;
         self.file_bytes = None;
-        // A reader that nothing has been pushed to, so that no byte is counted twice.
+        // An unused reader, so that no byte is counted twice.
         self.begin_file(None);
         Ok(())
     }
 
-    /// The header of a GGUF model's first file: its metadata has the tokenizer and the chat template.
+    /// The header of a GGUF model's first file: its metadata has the tokenizer and the chat
+    /// template.
     ///
     /// # Errors
     ///
@@ -197,7 +214,7 @@ impl ModelLoader {
         })
     }
 
-    /// How far the load has come.
+    /// Progress of the load.
     pub fn progress(&self) -> LoadProgress {
         let position = match &self.files {
             Files::Gguf { reader, .. } => reader.position(),
@@ -205,7 +222,7 @@ impl ModelLoader {
         };
         LoadProgress {
             read_bytes: self.before + position,
-            // Of later files of a set nothing is known yet.
+            // Nothing is known yet of later files of a set.
             file_end: self.file_bytes.map(|bytes| self.before + bytes),
         }
     }

@@ -1,11 +1,11 @@
-//! Where the tokenizer of a model on disk is.
+//! The tokenizer's source of a model on disk.
 
 use std::sync::Arc;
 
 use crate::formats::gguf::GgufHeader;
 use crate::text::{TextError, Tokenizer};
 
-/// A model's tokenizer as its files have it.
+/// A model's tokenizer as its files store it.
 #[derive(Debug)]
 pub(super) enum TokenizerSource {
     /// In the metadata of a GGUF file; of several, of the first.
@@ -16,7 +16,7 @@ pub(super) enum TokenizerSource {
         tokenizer: Vec<u8>,
         /// `tokenizer_config.json`.
         config: Option<Vec<u8>>,
-        /// `chat_template.jinja`, which newer models have beside the rest.
+        /// `chat_template.jinja`, which newer models have besides.
         chat_template: Option<Vec<u8>>,
     },
 }
