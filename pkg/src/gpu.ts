@@ -92,19 +92,12 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * Root mean square normalisation of each row of `input`, computed on the GPU:
-   * `x / sqrt(mean(x²) + epsilon) * weight`.
+   * Resolves once the GPU has done all that was asked of it.
    *
-   * @param input `[rows, width]`, row by row
-   * @param weight `[width]`
-   * @param epsilon keeps a row of zeros finite
-   * @returns `[rows, width]`
-   * @throws {KvscopeError} `"invalid-argument"`, `"device-lost"` or `"gpu-failure"`
+   * @throws {KvscopeError} `"device-lost"` or `"gpu-failure"`
    */
-  async rmsNorm(input: Float32Array, weight: Float32Array, epsilon = 1e-5): Promise<Float32Array> {
-    requireFloat32("input", input);
-    requireFloat32("weight", weight);
-    return this.#run(async () => this.#wasm.rms_norm(input, weight, epsilon));
+  async ping(): Promise<void> {
+    return this.#run(async () => this.#wasm.ping());
   }
 
   /**
@@ -148,12 +141,4 @@ function deviceLost(loss: DeviceLoss): KvscopeError {
   return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, {
     ...loss,
   });
-}
-
-function requireFloat32(name: string, value: unknown): void {
-  if (!(value instanceof Float32Array)) {
-    throw new KvscopeError("invalid-argument", `${name} must be a Float32Array`, {
-      argument: name,
-    });
-  }
 }

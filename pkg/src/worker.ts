@@ -122,20 +122,19 @@ function notLoaded(): KvscopeError {
 }
 
 /**
- * Waits for the news that the device is lost, unless it still computes. Work on a lost device fails
+ * Waits for the news that the device is lost, unless it still answers. Work on a lost device fails
  * before the browser says why, by seconds with a software GPU. The news, sent when it comes, ends
  * the call by its right name.
  */
 async function lossNews(): Promise<void> {
-  const row = Float32Array.of(1);
-  const computes = async (): Promise<boolean> =>
+  const answers = async (): Promise<boolean> =>
     gpu === undefined ||
-    gpu.rms_norm(row, row, 1).then(
+    gpu.ping().then(
       () => true,
       () => false,
     );
   // The first answer may be an earlier error, not yet reported.
-  if ((await computes()) || (await computes())) {
+  if ((await answers()) || (await answers())) {
     return;
   }
   await new Promise((resolve) => {
