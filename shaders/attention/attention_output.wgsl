@@ -1,12 +1,13 @@
-// What a KV head's probabilities make of its values: output[row] = sum over slots of probability[row, slot] * value[slot].
-// A workgroup takes four rows, so that a value is read once for all; lanes share the elements, then the slots.
+// Values weighted by a KV head's probabilities: output[row] = Σ over slots of probability[row,
+// slot] * value[slot]. A workgroup takes four rows, so that a value is read once for all four;
+// lanes share the elements, then the slots.
 
 struct Shape {
     rows: u32,
     slots: u32,
     // Vectors of four elements in a head's value, at most 64.
     parts: u32,
-    // Workgroups a KV head, and on a line of the grid.
+    // Workgroups per KV head, and per line of the grid.
     tiles: u32,
     line: u32,
     heads: u32,
@@ -22,7 +23,7 @@ struct Shape {
 
 const LANES: u32 = 64u;
 
-// Four rows' sums a lane.
+// Four rows' sums per lane.
 var<workgroup> sums: array<array<vec4<f32>, 4>, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -35,13 +36,13 @@ fn main(
     if head >= shape.heads {
         return;
     }
-    // A row beyond the last is the last once more; nobody writes it.
+    // A row beyond the last repeats the last; it is not written.
     let row = tile % shape.tiles * 4u;
     let last = shape.rows - 1u;
     let rows = head * shape.rows + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
     let starts = rows * shape.slots;
 
-    // So many lanes share a part, each every so manyth slot.
+    // Lanes that share a part; each takes every `shares`-th slot.
     let shares = LANES / shape.parts;
     let part = lane % shape.parts;
     let share = lane / shape.parts;

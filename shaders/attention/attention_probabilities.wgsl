@@ -1,10 +1,11 @@
-// Attention probabilities of a KV head's queries on its slots: softmax over the slots that a query may see, those that
-// are in use and hold no later position than its own. A workgroup takes four queries, so that a key is read once for all.
+// Attention probabilities of a KV head's queries: softmax over the slots in use that hold no later
+// position than the query's own. A workgroup takes four queries, so that a key is read once for all
+// four.
 
 struct Shape {
-    // Query heads that share a KV head, times queries of a head.
+    // Query heads per KV head, times queries per head.
     rows: u32,
-    // Queries of a head; they stand at neighbouring positions.
+    // Queries per head, at neighbouring positions.
     queries: u32,
     slots: u32,
     // Vectors of four elements in a head's key, at most 64.
@@ -12,7 +13,7 @@ struct Shape {
     // The first query's position.
     first: i32,
     scale: f32,
-    // Workgroups a KV head, and on a line of the grid.
+    // Workgroups per KV head, and per line of the grid.
     tiles: u32,
     line: u32,
     heads: u32,
@@ -29,7 +30,7 @@ struct Shape {
 @group(0) @binding(4) var<uniform> shape: Shape;
 
 const LANES: u32 = 64u;
-// A logit that can't be seen: WGSL has no infinity.
+// The logit of a hidden slot: WGSL has no infinity.
 const HIDDEN: f32 = -1.0e30;
 
 // Element `part` of query q at 4 * part + q.
@@ -46,7 +47,7 @@ fn main(
     if head >= shape.heads {
         return;
     }
-    // A row beyond the last is the last once more; nobody writes it.
+    // A row beyond the last repeats the last; it is not written.
     let row = tile % shape.tiles * 4u;
     let last = shape.rows - 1u;
     let rows = head * shape.rows + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
@@ -86,7 +87,7 @@ fn main(
     most = reduced[0];
     workgroupBarrier();
 
-    // From here on each lane reads nothing but what it wrote itself.
+    // From here on a lane reads only what it wrote itself.
     var sum = vec4<f32>(0.0);
     for (var slot = lane; slot < shape.slots; slot += LANES) {
         let weights = exp(weights_of(rows, slot) - most);

@@ -1,44 +1,36 @@
-// Attention of a piece of a prompt over the slots of a cache as it lies in memory. A lane has {{ rows }} rows, a row being one query of
-// one of the query heads that share a KV head, and goes over the slots {{ slots }} at a time, keeping the largest logit so far and
-// what was weighed by it (Dao et al., arXiv 2205.14135, §3.1): no probability is ever stored.
+// Attention of a prompt's chunk over a cache's rows as stored. A row here is one query of one query
+// head of a KV head; a lane has {{ rows }} of them. It goes over the slots {{ slots }} at a time
+// and rescales its sums when the largest logit grows (Dao et al., arXiv 2205.14135, §3.1), so that
+// no probability is stored.
 
 struct Shape {
-    // Query heads of a KV head times queries.
+    // Query heads per KV head, times queries.
     rows: u32,
     queries: u32,
-    // Slots in use, and those that a head has.
+    // Slots in use, and slots per head.
     slots: u32,
     capacity: u32,
     // The position of the first query.
     first: u32,
-    // Workgroups a KV head, and on a line of the grid.
+    // Workgroups per KV head, and per line of the grid.
     tiles: u32,
     line: u32,
     heads: u32,
 }
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> keys: array<{{ oct }}>;
-@group(0) @binding(2) var<storage, read> values: array<{{ oct }}>;
+@group(0) @binding(1) var<storage, read> keys: array<{{ eight_type }}>;
+@group(0) @binding(2) var<storage, read> values: array<{{ eight_type }}>;
 @group(0) @binding(3) var<storage, read> positions: array<i32>;
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
-// Each row's largest logit, and the sum of exponentials by it.
+// Per row, the largest logit and the sum of exponentials by it.
 @group(0) @binding(5) var<storage, read_write> stats: array<vec2<f32>>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
 const THREADS: u32 = {{ threads }}u;
 const HIDDEN: f32 = -1.0e30;
 const OCTS: u32 = {{ dim // 8 }}u;
-
-{% if packed -%}
-fn early(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.x), unpack2x16float(x.y));
-}
-
-fn late(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.z), unpack2x16float(x.w));
-}
-{%- endif %}
+{{ read_functions() }}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -80,14 +72,7 @@ fn main(
             let r{{ r }} = queries[query{{ r }} + 2u * oct + 1u];
 {%- endfor %}
 {%- for s in range(slots) %}
-{%- if packed %}
-            let k{{ s }} = keys[slot{{ s }} * OCTS + oct];
-            let a{{ s }} = early(k{{ s }});
-            let b{{ s }} = late(k{{ s }});
-{%- else %}
-            let a{{ s }} = keys[2u * (slot{{ s }} * OCTS + oct)];
-            let b{{ s }} = keys[2u * (slot{{ s }} * OCTS + oct) + 1u];
-{%- endif %}
+{{ read_eight("keys", "slot" ~ s ~ " * OCTS + oct", s) }}
 {%- for r in range(rows) %}
             l{{ r }}_{{ s }} = fma(a{{ s }}, q{{ r }}, fma(b{{ s }}, r{{ r }}, l{{ r }}_{{ s }}));
 {%- endfor %}
@@ -115,14 +100,7 @@ fn main(
             var d{{ r }} = o{{ r }}_{{ 2 * oct + 1 }} * shrunk{{ r }};
 {%- endfor %}
 {%- for s in range(slots) %}
-{%- if packed %}
-            let v{{ s }} = values[slot{{ s }} * OCTS + {{ oct }}u];
-            let a{{ s }} = early(v{{ s }});
-            let b{{ s }} = late(v{{ s }});
-{%- else %}
-            let a{{ s }} = values[2u * (slot{{ s }} * OCTS + {{ oct }}u)];
-            let b{{ s }} = values[2u * (slot{{ s }} * OCTS + {{ oct }}u) + 1u];
-{%- endif %}
+{{ read_eight("values", "slot" ~ s ~ " * OCTS + " ~ oct ~ "u", s) }}
 {%- for r in range(rows) %}
             c{{ r }} = fma(vec4<f32>(w{{ r }}_{{ s }}), a{{ s }}, c{{ r }});
             d{{ r }} = fma(vec4<f32>(w{{ r }}_{{ s }}), b{{ s }}, d{{ r }});

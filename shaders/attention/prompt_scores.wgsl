@@ -1,6 +1,6 @@
-// What each slot gets of a piece of a prompt: the probabilities of all its queries, averaged over the query group and summed
-// over the queries, and added to the slot's score. A lane has {{ slots }} slots and goes over the rows, whose largest logit and sum of
-// exponentials are known from the attention itself.
+// Scores of a prompt's chunk: every slot's probabilities, averaged over the query group and summed
+// over the queries, added to its score. A lane has {{ slots }} slots and goes over the rows, whose
+// largest logits and sums are the attention's.
 
 struct Shape {
     rows: u32,
@@ -14,7 +14,7 @@ struct Shape {
 }
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> keys: array<{{ oct }}>;
+@group(0) @binding(1) var<storage, read> keys: array<{{ eight_type }}>;
 @group(0) @binding(2) var<storage, read> positions: array<i32>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> before: array<f32>;
@@ -23,16 +23,7 @@ struct Shape {
 
 const THREADS: u32 = {{ threads }}u;
 const OCTS: u32 = {{ dim // 8 }}u;
-
-{% if packed -%}
-fn early(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.x), unpack2x16float(x.y));
-}
-
-fn late(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.z), unpack2x16float(x.w));
-}
-{%- endif %}
+{{ read_functions() }}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -52,14 +43,7 @@ fn main(
     let held{{ s }} = start + {{ s }}u < shape.slots && place{{ s }} >= 0;
     var sum{{ s }} = 0.0;
 {%- for oct in range(dim // 8) %}
-{%- if packed %}
-    let k{{ s }}_{{ oct }} = keys[slot{{ s }} * OCTS + {{ oct }}u];
-    let a{{ s }}_{{ oct }} = early(k{{ s }}_{{ oct }});
-    let b{{ s }}_{{ oct }} = late(k{{ s }}_{{ oct }});
-{%- else %}
-    let a{{ s }}_{{ oct }} = keys[2u * (slot{{ s }} * OCTS + {{ oct }}u)];
-    let b{{ s }}_{{ oct }} = keys[2u * (slot{{ s }} * OCTS + {{ oct }}u) + 1u];
-{%- endif %}
+{{ read_eight("keys", "slot" ~ s ~ " * OCTS + " ~ oct ~ "u", s ~ "_" ~ oct) }}
 {%- endfor %}
 {%- endfor %}
     for (var row = 0u; row < shape.rows; row += 1u) {

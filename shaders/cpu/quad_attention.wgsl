@@ -1,19 +1,20 @@
-// What the logits of `quad_logits.wgsl` make of the values: a lane has {{ elements }} elements of a head, keeps them of a tile of slots
-// at hand and goes over the rows. A workgroup takes one of the splits of the tiles; along a row, exponentials are taken by the
-// largest logit of the split.
+// Values weighted by the logits of `quad_logits.wgsl`. A lane holds {{ elements }} elements of a
+// head for a tile of slots and goes over the rows. A workgroup takes one split of the tiles; a
+// row's exponentials are by the split's largest logit.
 
-@group(0) @binding(0) var<storage, read> values: array<{% if packed %}u32{% else %}f32{% endif %}>;
+@group(0) @binding(0) var<storage, read> values: array<{{ pair_type }}>;
 @group(0) @binding(1) var<storage, read> positions: array<i32>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
 @group(0) @binding(3) var<storage, read> largest: array<f32>;
-// Of each split, head and row, what is to be divided by the sum of exponentials.
+// Per split, head and row, the weighted values before the division by the sum of exponentials.
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
-// Of each part of a head, split, head and row, the largest logit and the sum of exponentials by it.
+// Per part of a head, split, head and row, the largest logit and the sum of exponentials by it.
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
 const ELEMENTS: u32 = {{ elements }}u;
 const PARTS: u32 = DIM / (LANES * ELEMENTS);
+{{ read_functions() }}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -52,17 +53,11 @@ fn main(
         let lowest = first_position(kv, tile, corner);
         for (var i = 0u; i < TILE; i += 1u) {
             let at = (head + min(tile * TILE + (i ^ corner), shape.slots - 1u)) * DIM + element;
-{%- if packed %}
 {%- for e in range(0, elements, 2) %}
-            let pair{{ e }} = unpack2x16float(values[at / 2u + {{ e // 2 }}u]);
+{{ read_pair("values", "at / 2u + " ~ e // 2 ~ "u", e) }}
             held[i * ELEMENTS + {{ e }}u] = pair{{ e }}.x;
             held[i * ELEMENTS + {{ e + 1 }}u] = pair{{ e }}.y;
 {%- endfor %}
-{%- else %}
-{%- for e in range(elements) %}
-            held[i * ELEMENTS + {{ e }}u] = values[at + {{ e }}u];
-{%- endfor %}
-{%- endif %}
         }
         let hidden = blind(lowest);
         var next = seeing(0u, shape.start % shape.queries, hidden);

@@ -1,10 +1,10 @@
-// The splits of `quad_attention.wgsl`, put together. A lane has four elements of a row.
+// Combines the splits of `quad_attention.wgsl`. A lane has four elements of a row.
 
 @group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>;
-// Of what `quad_attention.wgsl` tells of a head's parts, which is the same of all, this takes the first.
+// Every part of a head has the same; this reads the first.
 @group(0) @binding(1) var<storage, read> partial_stats: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
-// Of each head and row, the largest logit and the sum of exponentials by it.
+// Per head and row, the largest logit and the sum of exponentials by it.
 @group(0) @binding(3) var<storage, read_write> stats: array<vec2<f32>>;
 @group(0) @binding(4) var<uniform> shape: Shape;
 

@@ -1,17 +1,19 @@
-// Logits of rows on the slots of a cache as it lies in memory, for adapters that run on a CPU and have quads: a lane keeps the
-// keys of {{ slots }} slots at hand and goes over the rows, a row being one query of one of the query heads that share a KV head.
-// How elements reach the other lanes is told in `quad_product.wgsl`.
+// Logits of a prompt's chunk over a cache's rows as stored, for adapters that compute on a CPU and
+// have quads. A row here is one query of one query head of a KV head. A lane holds the keys of
+// {{ slots }} slots and goes over the rows; `quad_product.wgsl` says how elements reach the other
+// lanes.
 
 @group(0) @binding(0) var<storage, read> queries: array<f32>;
-@group(0) @binding(1) var<storage, read> keys: array<{% if packed %}u32{% else %}f32{% endif %}>;
+@group(0) @binding(1) var<storage, read> keys: array<{{ pair_type }}>;
 @group(0) @binding(2) var<storage, read> positions: array<i32>;
-// Of each head and row a line of `tiles` times TILE. What no slot of a tile may show to a row is not written.
+// Per head and row a line of `tiles` times TILE. A tile that is hidden from a row is not written.
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>;
-// The largest logit of each tile.
+// Per tile, the largest logit.
 @group(0) @binding(4) var<storage, read_write> largest: array<f32>;
 @group(0) @binding(5) var<uniform> shape: Shape;
 
 const SLOTS: u32 = {{ slots }}u;
+{{ read_functions() }}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -34,22 +36,14 @@ fn main(
     let slot{{ s }} = head + min(slot + {{ s }}u, shape.slots - 1u);
     let place{{ s }} = place_of(kv, slot + {{ s }}u);
 {%- endfor %}
-{%- if packed %}
     for (var i = 0u; i < DIM; i += 2u) {
         let at = i ^ corner;
 {%- for s in range(slots) %}
-        let pair{{ s }} = unpack2x16float(keys[(slot{{ s }} * DIM + at) / 2u]);
+{{ read_pair("keys", "(slot" ~ s ~ " * DIM + at) / 2u", s) }}
         held[i * SLOTS + {{ s }}u] = select(pair{{ s }}.x, pair{{ s }}.y, at % 2u == 1u);
         held[i * SLOTS + {{ slots + s }}u] = select(pair{{ s }}.y, pair{{ s }}.x, at % 2u == 1u);
 {%- endfor %}
     }
-{%- else %}
-    for (var i = 0u; i < DIM; i += 1u) {
-{%- for s in range(slots) %}
-        held[i * SLOTS + {{ s }}u] = keys[slot{{ s }} * DIM + (i ^ corner)];
-{%- endfor %}
-    }
-{%- endif %}
     let hidden = blind(lowest);
     for (var row = 0u; row < select(0u, shape.count, hidden > 0u && lane == 0u); row += 1u) {
         largest[(kv * shape.count + row) * shape.tiles + tile] = HIDDEN;

@@ -1,4 +1,4 @@
-// What each slot gets of the rows that `quad_logits.wgsl` gave the logits of: their probabilities, added to the slot's score.
+// Adds to every slot's score its probabilities in the rows of `quad_logits.wgsl`.
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<i32>;

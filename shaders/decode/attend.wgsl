@@ -2,8 +2,8 @@
 // before it is divided, the largest logit and the sum of exponentials, by which the splits are put together again (Dao et
 // al., arXiv 2205.14135, §3.1), the first slot that is empty and, for selection too, the logits.
 
-@group(0) @binding(0) var<storage, read> keys: array<{{ oct }}>;
-@group(0) @binding(1) var<storage, read> values: array<{{ oct }}>;
+@group(0) @binding(0) var<storage, read> keys: array<{{ eight_type }}>;
+@group(0) @binding(1) var<storage, read> values: array<{{ eight_type }}>;
 @group(0) @binding(2) var<storage, read> positions: array<i32>;
 @group(0) @binding(3) var<storage, read> activations: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
@@ -25,26 +25,10 @@ var<workgroup> largest: array<f32, {{ group }}>;
 {%- if attending * share // (dim // 8) > 1 %}
 var<workgroup> parts: array<vec4<f32>, {{ 2 * attending * share }}>;
 {%- endif %}
-
-{% if packed -%}
-fn early(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.x), unpack2x16float(x.y));
-}
-
-fn late(x: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(x.z), unpack2x16float(x.w));
-}
-{%- endif %}
+{{ read_functions() }}
 
 {%- macro weigh(at, lane, o, name) %}
-{%- if packed %}
-        let v{{ name }} = values[{{ at }} + {{ o }}u];
-        let a{{ name }} = early(v{{ name }});
-        let b{{ name }} = late(v{{ name }});
-{%- else %}
-        let a{{ name }} = values[2u * ({{ at }} + {{ o }}u)];
-        let b{{ name }} = values[2u * ({{ at }} + {{ o }}u) + 1u];
-{%- endif %}
+{{ read_eight("values", at ~ " + " ~ o ~ "u", name) }}
 {%- for g in range(group) %}
         c{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), a{{ name }}, c{{ g }}_{{ o }});
         d{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), b{{ name }}, d{{ g }}_{{ o }});
@@ -100,14 +84,7 @@ fn main(
 {%- endfor %}
 {%- endfor %}
 {%- for s in range(slots) %}
-{%- if packed %}
-            let k{{ s }} = keys[at{{ s }} + oct];
-            let a{{ s }} = early(k{{ s }});
-            let b{{ s }} = late(k{{ s }});
-{%- else %}
-            let a{{ s }} = keys[2u * (at{{ s }} + oct)];
-            let b{{ s }} = keys[2u * (at{{ s }} + oct) + 1u];
-{%- endif %}
+{{ read_eight("keys", "at" ~ s ~ " + oct", s) }}
 {%- endfor %}
 {%- for g in range(group) %}
 {%- for p in range(quads) %}

@@ -2,8 +2,8 @@
 // are any. A query goes to the activations, a key and a value go into the slot that is next for their head.
 
 @group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> keys: array<{{ quad }}>;
-@group(0) @binding(4) var<storage, read_write> values: array<{{ quad }}>;
+@group(0) @binding(3) var<storage, read_write> keys: array<{{ pair_type }}>;
+@group(0) @binding(4) var<storage, read_write> values: array<{{ pair_type }}>;
 @group(0) @binding(5) var<storage, read_write> positions: array<i32>;
 @group(0) @binding(6) var<storage, read> next: array<u32>;
 {%- if extras %}
@@ -54,22 +54,34 @@ fn main(
     if !is_key {
         kv -= {{ kv_heads }}u;
     }
-    for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
-        if is_query {
+    if is_query {
+        for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
             let x = turned(quad, normed, {{ norm_at.query }}u);
             activations[{{ at.queries }}u + index * {{ dim // 4 }}u + quad] = x;
-            continue;
         }
-        let slot = kv * capacity + min(next[place.x * {{ kv_heads }}u + kv], capacity - 1u);
-        let at = slot * {{ dim // 4 }}u + quad;
+        return;
+    }
+    let slot = kv * capacity + min(next[place.x * {{ kv_heads }}u + kv], capacity - 1u);
+    if is_key && thread == 0u {
+        positions[slot] = i32(step[0].x);
+    }
+    // A thread writes whole units of the storage type, and no fewer than four elements.
+{%- set quads = [unit // 4, 1] | max %}
+    for (var part = thread; part < {{ dim // 4 // quads }}u; part += THREADS) {
+        let at = slot * {{ dim // 2 }}u + {{ 2 * quads }}u * part;
         if is_key {
-            keys[at] = stored(turned(quad, normed, {{ norm_at.key }}u));
-            if quad == 0u {
-                positions[slot] = i32(step[0].x);
-            }
+{%- for q in range(quads) %}
+            let x{{ q }} = turned({{ quads }}u * part + {{ q }}u, normed, {{ norm_at.key }}u);
+            let pair{{ 2 * q }} = x{{ q }}.xy;
+            let pair{{ 2 * q + 1 }} = x{{ q }}.zw;
+{%- endfor %}
+{{ write_pairs("keys", "at", 2 * quads) }}
         } else {
-            let first = 4u * quad;
-            values[at] = stored(vec4<f32>(head[first], head[first + 1u], head[first + 2u], head[first + 3u]));
+            let first = {{ 4 * quads }}u * part;
+{%- for p in range(2 * quads) %}
+            let pair{{ p }} = vec2<f32>(head[first + {{ 2 * p }}u], head[first + {{ 2 * p + 1 }}u]);
+{%- endfor %}
+{{ write_pairs("values", "at", 2 * quads) }}
         }
     }
 }
@@ -108,10 +120,4 @@ fn turned(quad: u32, normed: f32, weight: u32) -> vec4<f32> {
     return out;
 }
 
-fn stored(x: vec4<f32>) -> {{ quad }} {
-{%- if packed %}
-    return vec2<u32>(pack2x16float(x.xy), pack2x16float(x.zw));
-{%- else %}
-    return x;
-{%- endif %}
-}
+{{ write_functions() }}

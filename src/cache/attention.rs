@@ -1,33 +1,38 @@
-//! Grouped attention that hands its probabilities on to selection instead of having them computed twice.
+//! Grouped attention that returns its probabilities, so that selection does not compute them again.
 //!
-//! One stored KV head serves its whole query group. The published code repeats every KV head for each of its query heads
-//! before it stores them, which for Llama 3's groups of four is four times the memory.
+//! One stored KV head serves its whole query group. The published code stores a copy per query
+//! head, which for Llama 3's groups of four is four times the memory.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::kernels::{attention_output, attention_probabilities, attention_takes, runs_wgsl};
 
-/// Stands for a logit that can't be seen: finite, as WGSL has no infinity, and far below any that can.
+/// The logit of a hidden slot: finite, as WGSL has no infinity, and far below any other.
 const HIDDEN: f32 = -1.0e30;
 
-/// Up to so many queries a KV head are multiplied from the right: the other way round burn's CPU device would first copy
-/// the keys into panels, which takes longer than the product.
+/// Most queries per KV head that are multiplied from the right. From the left, burn's CPU device
+/// would first copy the keys into panels, which takes longer than the product.
 const FEW: usize = 16;
 
-/// What queries may see of the slots in use.
+/// The slots in use that queries see.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sight {
     /// All of them.
     Everything,
-    /// Those that hold no later position than the query's own; the queries' count from here.
+    /// Those of no later position than the query's own; the queries' positions count from `first`.
     Causal { first: usize },
 }
 
-/// Attention probabilities `[kv_heads, group, queries, slots]` of `queries`, `[query_heads, queries, head_dim]`, on `keys`,
-/// `[kv_heads, slots, head_dim]`; both in f32. `positions` `[kv_heads, slots]` are below 0 for slots that are not in use.
+/// Attention probabilities of `queries` over `keys`, both in f32. A kernel computes them on a
+/// WebGPU device; tests hold it to the tensor operations here.
 ///
-/// On a WebGPU device a kernel does it; what follows here is what the kernel is tested against.
+/// # Shapes
+///
+/// - queries: `[query_heads, queries, head_dim]`
+/// - keys: `[kv_heads, slots, head_dim]`
+/// - positions: `[kv_heads, slots]`, below 0 for empty slots
+/// - output: `[kv_heads, group, queries, slots]`
 pub(super) fn probabilities(
     queries: Tensor<3>,
     keys: Tensor<3>,
@@ -63,7 +68,8 @@ pub(super) fn probabilities(
     softmax(logits, 3)
 }
 
-/// What the probabilities make of `values`, `[kv_heads, slots, head_dim]`: `[query_heads, queries, head_dim]`.
+/// Values `[kv_heads, slots, head_dim]` weighted by the probabilities:
+/// `[query_heads, queries, head_dim]`.
 pub(super) fn output(probabilities: Tensor<4>, values: Tensor<3>) -> Tensor<3> {
     let [heads, group, count, slots] = probabilities.dims();
     let [_, _, dim] = values.dims();
@@ -77,7 +83,7 @@ pub(super) fn output(probabilities: Tensor<4>, values: Tensor<3>) -> Tensor<3> {
         .reshape([heads * group, count, dim])
 }
 
-/// What `count` queries may not see: `[kv_heads, 1, 1 or count, slots]`.
+/// The slots hidden from `count` queries: `[kv_heads, 1, 1 or count, slots]`.
 fn hidden(positions: Tensor<2, Int>, sight: Sight, count: usize) -> Tensor<4, Bool> {
     let [heads, slots] = positions.dims();
     let Sight::Causal { first } = sight else {
@@ -96,13 +102,13 @@ fn hidden(positions: Tensor<2, Int>, sight: Sight, count: usize) -> Tensor<4, Bo
         .bool_or(positions.lower_elem(0))
 }
 
-/// Averaged over the query group and summed over the queries: `[kv_heads, slots]`.
+/// Probabilities averaged over the query group and summed over the queries: `[kv_heads, slots]`.
 pub(super) fn group_mean(probabilities: Tensor<4>) -> Tensor<2> {
     let [heads, _, _, slots] = probabilities.dims();
     probabilities.sum_dim(2).mean_dim(1).reshape([heads, slots])
 }
 
-/// How many queries to take at a time so that their logits on `slots` slots stay within some 16 MB.
+/// Queries at a time, so that their logits over `slots` slots take 16 MB.
 pub(super) fn tile(query_heads: usize, slots: usize) -> usize {
     const ELEMENTS: usize = 4 << 20;
     (ELEMENTS / (query_heads * slots).max(1)).max(1)

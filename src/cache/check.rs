@@ -1,31 +1,31 @@
-//! Tensors from outside are checked before anything is changed.
+//! Checks of tensors from callers, before anything is changed.
 
 use burn::tensor::{DType, Device, Tensor};
 
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
+use super::prompt::PromptChunk;
 use super::step::Token;
-use super::turn::Piece;
 use super::validate::MOST_TOKENS;
 
-/// The tokens of a piece of a prompt, if its tensors fit each other and the cache.
-pub(super) fn piece(
-    piece: &Piece,
+/// Checks that a chunk's tensors fit each other and the cache, and returns its tokens.
+pub(super) fn chunk(
+    chunk: &PromptChunk,
     config: &ScopeCacheConfig,
     device: Option<&Device>,
 ) -> Result<usize, CacheError> {
-    let [_, count, _] = piece.queries.dims();
+    let [_, count, _] = chunk.queries.dims();
     let tokens = count.max(1);
     let queries = [config.query_heads, tokens, config.head_dim];
     let keys = [config.kv_heads, tokens, config.head_dim];
-    tensor("queries", &piece.queries, queries, device)?;
-    let device = device.cloned().unwrap_or_else(|| piece.queries.device());
-    tensor("keys", &piece.keys, keys, Some(&device))?;
-    tensor("values", &piece.values, keys, Some(&device))?;
+    tensor("queries", &chunk.queries, queries, device)?;
+    let device = device.cloned().unwrap_or_else(|| chunk.queries.device());
+    tensor("keys", &chunk.keys, keys, Some(&device))?;
+    tensor("values", &chunk.values, keys, Some(&device))?;
     Ok(count)
 }
 
-/// Whether a token's tensors fit the cache.
+/// Checks that a token's tensors fit the cache.
 pub(super) fn token(
     token: &Token,
     config: &ScopeCacheConfig,
@@ -38,7 +38,7 @@ pub(super) fn token(
     tensor("value", &token.value, key, device)
 }
 
-/// Whether `new` more tokens than `seen` can still be counted.
+/// Checks that a sequence of `seen` tokens may get `new` more.
 pub(super) fn length(seen: usize, new: usize) -> Result<(), CacheError> {
     let tokens = seen.saturating_add(new);
     if tokens <= MOST_TOKENS {

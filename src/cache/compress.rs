@@ -12,11 +12,10 @@ use super::select;
 use super::store::SlotStore;
 
 impl LayerCache {
-    /// Compresses the open prompt by `config`'s prefill method, if there is one, and returns whether the layer's tensors
-    /// were replaced.
-    pub(super) fn finish_prefill(&mut self, config: &ScopeCacheConfig, layer: usize) -> bool {
+    /// Compresses the open prompt, if there is one, by `config`'s prefill method.
+    pub(super) fn finish_prefill(&mut self, config: &ScopeCacheConfig, layer: usize) {
         let (Some(turn), Some(store)) = (self.state.turn.take(), self.store.take()) else {
-            return false;
+            return;
         };
         let state = &mut self.state;
         let budgets = TurnBudgets::resolve(config, state.seen, config.max_new_tokens);
@@ -42,22 +41,20 @@ impl LayerCache {
         }
         state.budgets = budgets;
         state.boundary = state.seen;
-        state.settled = state.most_held();
+        state.prompt_slots = state.most_held();
         state.waited = 0;
         if dropped {
             state.unbroken = state.unbroken.min(budgets.window);
         }
 
         let queries = self.queries.take();
-        let capacity = state.decode_capacity(state.settled + 1, config, layer);
-        let had = store.capacity();
+        let capacity = state.decode_capacity(state.prompt_slots + 1, config, layer);
         self.store = Some(if dropped {
             let (store, kept) = choice.make(store, queries);
             store.keep(kept, capacity)
         } else {
             store.resized(capacity)
         });
-        dropped || capacity != had
     }
 }
 

@@ -1,36 +1,12 @@
 //! The configuration: what is cached, by which rules, within which budgets.
 
-use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, ConfigError, DecodeStrategy, PrefillMethod, ScopeCache};
+use super::budget::Budget;
+use super::decode::DecodeStrategy;
+use super::prefill::PrefillMethod;
+use super::storage::CacheType;
 use crate::setters::setters;
-
-/// The type in which keys and values are kept. Arithmetic is in f32 either way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
-pub enum CacheType {
-    /// 16-bit floats.
-    #[default]
-    F16,
-    /// 32-bit floats: twice the memory, and exact where keys and values are f32.
-    F32,
-}
-
-impl CacheType {
-    /// Bytes of one element.
-    pub fn size(self) -> usize {
-        self.dtype().size()
-    }
-
-    pub(super) fn dtype(self) -> DType {
-        match self {
-            Self::F16 => DType::F16,
-            Self::F32 => DType::F32,
-        }
-    }
-}
 
 /// How SnapKV smooths attention along the positions before it picks the largest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +20,7 @@ pub enum Pooling {
     AvgPool,
 }
 
-/// Creates a [`ScopeCache`].
+/// Creates a [`ScopeCache`](super::ScopeCache).
 ///
 /// [`ScopeCacheConfig::new`] gives a cache that evicts nothing; the `with_` methods choose the rules. Budgets have the
 /// paper's values to begin with (α1 + α2 = 2048, β1 + β2 = 512).
@@ -208,16 +184,5 @@ impl ScopeCacheConfig {
     /// Query heads that share a KV head.
     pub fn group(&self) -> usize {
         self.query_heads / self.kv_heads.max(1)
-    }
-
-    /// Creates an empty cache. Memory is allocated when the first tokens come, on the device they are on.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] with the first field that has a value it can't have, here or on `device`.
-    pub fn init(&self, device: &Device) -> Result<ScopeCache, ConfigError> {
-        self.validate()?;
-        super::rows::check_storable(self.cache_type, self.head_dim, device)?;
-        Ok(ScopeCache::empty(self.clone()))
     }
 }

@@ -113,6 +113,13 @@ pub enum CacheError {
 }
 
 impl CacheError {
+    /// [`CacheError::Read`] for an error of the device or of burn.
+    pub(super) fn unread(error: impl std::fmt::Debug) -> Self {
+        Self::Read {
+            detail: format!("{error:?}"),
+        }
+    }
+
     /// The stable code that programs match on.
     pub fn code(&self) -> &'static str {
         match self {

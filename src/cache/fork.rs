@@ -1,31 +1,33 @@
-//! Forks: one prompt's cache that goes on by several rules, so that the prompt is computed once for all of them.
+//! Forks: copies of one prompt's cache that go on by different rules, so that the prompt is
+//! computed once.
 
 use super::budget::TurnBudgets;
+use super::buffers::unpooled;
 use super::config::ScopeCacheConfig;
 use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
 use super::prefill::Needs;
 use super::scope_cache::ScopeCache;
-use super::store::exactly;
 
 impl ScopeCache {
-    /// From the next piece of a prompt on, keeps what any prefill method needs to see, so that the prompt can be
-    /// [forked](Self::fork) to any of them before it is finished. What a method sees and what prompts attend to stays the
-    /// same; until they are finished, prompts take the memory that the neediest method takes.
+    /// Keeps the evidence of every prefill method, from the next chunk of a prompt on. An open
+    /// prompt can then be [forked](Self::fork) to any method. Results stay the same; open prompts
+    /// take the memory of the neediest method.
     pub fn prepare_forks(&mut self) {
         self.forks = true;
     }
 
-    /// A copy that goes on by the rules of `config`, as if it had had them from the beginning.
+    /// Returns a copy that goes on by the rules of `config`, as if it had had them from the
+    /// beginning.
     ///
-    /// With a prompt open in every layer, all rules may differ, if [`prepare_forks`](Self::prepare_forks) came before the
-    /// prompt, but for the observation window; with a prompt finished in every layer and no step taken since, what
-    /// concerns decoding.
+    /// While every layer's prompt is open, all rules but the observation window may differ, if
+    /// [`prepare_forks`](Self::prepare_forks) came before the prompt. Once every prompt is
+    /// finished, and before the next step, those of decoding may.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`] with the first field that is not valid or would have to be as in this cache,
-    /// [`CacheError::NoPrompt`] for a layer that has none.
+    /// [`CacheError::Config`] with the first field that is not valid or would have to be as in this
+    /// cache, [`CacheError::NoPrompt`] for a layer that has none.
     pub fn fork(&self, config: ScopeCacheConfig) -> Result<Self, CacheError> {
         config.validate()?;
         let mut fixed = self.fixed(&config);
@@ -57,35 +59,36 @@ impl ScopeCache {
         let scores = config.prefill.rule().needs() != Needs::Nothing;
         fork.config = config;
         for layer in 0..fork.layers.len() {
-            fork.moved(layer);
-            if open && !scores {
-                fork.layers[layer].unscored();
-            }
-            if !open {
-                let before = fork.layers[layer].sizes();
-                let replaced = fork.layers[layer].decode_anew(&fork.config, layer);
-                fork.settle(layer, before, replaced);
-            }
+            fork.change(layer, |cache, config| {
+                if !open {
+                    cache.decode_anew(config, layer);
+                } else if !scores {
+                    cache.unscored();
+                }
+            })?;
         }
         Ok(fork)
     }
 
-    /// What no fork can change: name, own value, asked value.
+    /// Fields that no fork can change: name, own value, asked value.
     fn fixed(&self, asked: &ScopeCacheConfig) -> Vec<(&'static str, String, String)> {
         let own = &self.config;
-        let type_name = |config: &ScopeCacheConfig| format!("{:?}", config.cache_type);
         let number = |name, own: usize, asked: usize| (name, own.to_string(), asked.to_string());
         vec![
             number("layers", own.layers, asked.layers),
             number("query_heads", own.query_heads, asked.query_heads),
             number("kv_heads", own.kv_heads, asked.kv_heads),
             number("head_dim", own.head_dim, asked.head_dim),
-            ("cache_type", type_name(own), type_name(asked)),
+            (
+                "cache_type",
+                own.cache_type.to_string(),
+                asked.cache_type.to_string(),
+            ),
             number("block", own.block, asked.block),
         ]
     }
 
-    /// What can't change because an open prompt has been seen by it.
+    /// Fields that can't change because an open prompt's evidence depends on them.
     fn seen_by(&self, asked: &ScopeCacheConfig) -> Vec<(&'static str, String, String)> {
         let (own, needs) = (&self.config, asked.prefill.rule().needs());
         let mut fixed = Vec::new();
@@ -105,12 +108,12 @@ impl ScopeCache {
 }
 
 impl ScopeCacheConfig {
-    /// Whether a finished prompt is the same under both.
+    /// `true` if a finished prompt is the same under both.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
         self.keeping() == other.keeping()
     }
 
-    /// All that a prompt is compressed by: name, value.
+    /// The fields by which a prompt is compressed: name, value.
     fn keeping(&self) -> [(&'static str, String); 6] {
         [
             ("prefill", self.prefill.to_string()),
@@ -124,24 +127,22 @@ impl ScopeCacheConfig {
 }
 
 impl LayerCache {
-    /// Forgets what other methods would have scored by.
+    /// Clears scores that only other prefill methods need.
     fn unscored(&mut self) {
         if let Some(store) = &mut self.store {
             let scores = store.scores.clone();
-            store.scores = exactly(&store.device(), scores, |scores| scores.zeros_like());
+            store.scores = unpooled(&store.device(), scores, |scores| scores.zeros_like());
         }
     }
 
-    /// Begins the decoding of a finished prompt by `config`, and returns whether the layer's tensors were replaced.
-    fn decode_anew(&mut self, config: &ScopeCacheConfig, layer: usize) -> bool {
+    /// Begins the decoding of a finished prompt by the rules of `config`.
+    fn decode_anew(&mut self, config: &ScopeCacheConfig, layer: usize) {
         let Some(store) = self.store.take() else {
-            return false;
+            return;
         };
         let state = &mut self.state;
         state.budgets = TurnBudgets::resolve(config, state.seen, config.max_new_tokens);
-        let capacity = state.decode_capacity(state.settled + 1, config, layer);
-        let had = store.capacity();
+        let capacity = state.decode_capacity(state.prompt_slots + 1, config, layer);
         self.store = Some(store.resized(capacity));
-        capacity != had
     }
 }

@@ -1,37 +1,28 @@
-//! Decode steps whose kernels write into the cache's memory themselves, all layers in one go. What they have to know is
-//! decided here, by the same arithmetic as for [`ScopeCache::step`].
+//! Decode steps whose kernels write into the cache's memory themselves, all layers in one go. What
+//! they have to know is decided here, by the same arithmetic as for [`ScopeCache::step`].
 
 use super::check;
 use super::decode::RankedBy;
 use super::error::CacheError;
+use super::layer::LayerCache;
 use super::scope_cache::ScopeCache;
 use super::step::{Eviction, Recent};
-use super::store::exactly;
+use super::store::LayerBuffers;
 use crate::fused::{LayerStep, RecentSlots};
-use crate::kernels::{BoundBuffer, KernelError};
-
-/// One layer's memory.
-pub(crate) struct LayerBuffers {
-    pub keys: BoundBuffer,
-    pub values: BoundBuffer,
-    pub positions: BoundBuffer,
-    pub scores: BoundBuffer,
-    /// Slots a head.
-    pub capacity: usize,
-}
+use crate::kernels::KernelError;
 
 impl ScopeCache {
-    /// Makes every layer ready for a step in place: with room for the token, in memory that nothing else refers to. `false`
-    /// where the heads of a layer hold different numbers of slots, as only a cache from elsewhere can: then tensor
-    /// operations are needed.
+    /// Prepares every layer for a fused step: a free slot per head, in buffers that nothing else
+    /// refers to. Returns `false` if a layer's heads hold different numbers of slots, after
+    /// [`truncate`](Self::truncate) or in a loaded cache; the step then takes tensor operations.
     ///
     /// # Errors
     ///
-    /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of one,
-    /// [`CacheError::TooLong`].
-    pub(crate) fn ready(&mut self) -> Result<bool, CacheError> {
+    /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of
+    /// one, [`CacheError::TooLong`].
+    pub(crate) fn prepare_fused_step(&mut self) -> Result<bool, CacheError> {
         for layer in 0..self.layers.len() {
-            let cache = &self.layers[layer];
+            let cache = self.layer(layer)?;
             if cache.state.turn.is_some() {
                 return Err(CacheError::PrefillOpen { layer });
             }
@@ -41,58 +32,41 @@ impl ScopeCache {
             }
         }
         for layer in 0..self.layers.len() {
-            let before = self.layers[layer].sizes();
-            let cache = &mut self.layers[layer];
-            let Some(mut store) = cache.store.take() else {
-                return Err(CacheError::NoPrompt { layer });
-            };
-            let needed = cache.state.most_held() + 1;
-            let capacity = cache.state.decode_capacity(needed, &self.config, layer);
-            let mut moved = capacity > store.capacity();
-            if moved {
-                store = store.grow(capacity);
-            }
-            if !store.is_unshared() {
-                store = exactly(&store.device(), store, super::store::SlotStore::copied);
-                moved = true;
-            }
-            cache.store = Some(store);
-            self.settle(layer, before, false);
-            if moved {
-                self.moved(layer);
+            let LayerCache { store, state, .. } = self.layer(layer)?;
+            let store = store.as_ref().ok_or(CacheError::NoPrompt { layer })?;
+            let capacity = state.decode_capacity(state.most_held() + 1, &self.config, layer);
+            if capacity > store.capacity() || !store.is_unshared() {
+                self.change(layer, |cache, _| cache.own_memory(capacity))?;
             }
         }
         Ok(true)
     }
 
-    /// Counts a token that every layer takes in, and says what each has to do for it. With `scored`, scores are computed
-    /// even where nothing is selected.
+    /// Counts a token that every layer takes in, and says what each has to do for it. With
+    /// `scored`, scores are computed even where nothing is selected.
     pub(crate) fn advance(&mut self, scored: bool) -> Vec<LayerStep> {
         let mut steps = Vec::with_capacity(self.layers.len());
         for layer in 0..self.layers.len() {
-            let before = self.layers[layer].sizes();
-            let cache = &mut self.layers[layer];
-            let capacity = cache.store.as_ref().map_or(0, |store| store.capacity());
+            let capacity = self.capacity(layer);
             let ranked_by = self.config.decode.rule().scope().ranked_by;
-            let decay = ranked_by.decay(cache.state.step(), self.config.decay);
+            let decay = ranked_by.decay(self.layers[layer].state.step(), self.config.decay);
             // Scores that add up have to be computed at every step.
             let scored = scored || ranked_by == RankedBy::DecayedAttention;
-            let eviction = cache.state.advance(&self.config, layer);
+            let eviction = self.change_state(layer, |state, config| state.advance(config, layer));
             steps.push(LayerStep {
                 decay,
-                ..step_of(eviction, capacity, scored)
+                ..step_of(eviction.ok().flatten(), capacity, scored)
             });
-            self.settle(layer, before, false);
         }
         steps
     }
 
-    /// Changes whenever `layer` may have moved to other memory.
+    /// A number that changes when `layer`'s buffers may have been reallocated.
     pub(crate) fn stamp(&self, layer: usize) -> Option<u64> {
-        self.stamps.get(layer).copied()
+        self.layers.stamp(layer)
     }
 
-    /// Slots a head that `layer`'s memory has.
+    /// Slots per head that `layer` has allocated.
     pub(crate) fn capacity(&self, layer: usize) -> usize {
         let store = self
             .layers
@@ -101,23 +75,39 @@ impl ScopeCache {
         store.map_or(0, |store| store.capacity())
     }
 
-    /// Slots a head of the layer that has most.
+    /// Slots per head of the layer that has most.
     pub(crate) fn most_capacity(&self) -> usize {
         let stores = self.layers.iter().filter_map(|cache| cache.store.as_ref());
         stores.map(|store| store.capacity()).max().unwrap_or(0)
     }
 
-    /// The memory of `layer`.
+    /// The memory of `layer`, if it has any.
     ///
     /// # Errors
     ///
-    /// [`KernelError::Device`] where the device does not answer.
+    /// [`KernelError::Device`] if the device does not answer.
     pub(crate) fn buffers(&self, layer: usize) -> Result<Option<LayerBuffers>, KernelError> {
         let store = self
             .layers
             .get(layer)
             .and_then(|cache| cache.store.as_ref());
         store.map(|store| store.buffers()).transpose()
+    }
+}
+
+impl LayerCache {
+    /// Makes the layer's memory its own, with at least `capacity` slots per head.
+    fn own_memory(&mut self, capacity: usize) {
+        self.store = self.store.take().map(|mut store| {
+            if capacity > store.capacity() {
+                store = store.grow(capacity);
+            }
+            if store.is_unshared() {
+                store
+            } else {
+                store.copied()
+            }
+        });
     }
 }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::budget::TurnBudgets;
 use super::config::ScopeCacheConfig;
 use super::decode::HeadSlots;
-use super::memory;
-use super::store::{Sizes, SlotStore};
+use super::memory::{self, LayerBytes};
+use super::store::SlotStore;
 
 /// One layer.
 #[derive(Module, Debug)]
@@ -32,7 +32,8 @@ pub(super) struct LayerState {
     /// Tokens seen when the last prefill was finished; later positions are decode positions.
     pub boundary: usize,
     /// Slots that the last prefill filled; memory beyond them comes in blocks.
-    pub settled: usize,
+    #[serde(rename = "settled")]
+    pub prompt_slots: usize,
     /// A prompt that has been appended in part or whole, but not finished.
     pub turn: Option<OpenTurn>,
     /// Steps at which a patient strategy would have acted since it last did.
@@ -92,8 +93,8 @@ impl LayerState {
             .decode
             .rule()
             .most(self.most_prefill(), layer, &self.budgets);
-        let lead = memory::lead(layer, config.layers, config.block);
-        memory::capacity(needed, lead, self.settled, config.block, most)
+        let stagger = memory::growth_stagger(layer, config.layers, config.block);
+        memory::capacity(needed, stagger, self.prompt_slots, config.block, most)
     }
 
     /// Slots that a full cache's `layer` would have allocated for the same tokens.
@@ -107,8 +108,8 @@ impl LayerState {
             // As in our own cache: a prompt's end comes with room for a token, each token after that makes its own.
             None => {
                 let needed = self.seen.max(self.boundary + 1);
-                let lead = memory::lead(layer, config.layers, config.block);
-                memory::capacity(needed, lead, self.boundary, config.block, None)
+                let stagger = memory::growth_stagger(layer, config.layers, config.block);
+                memory::capacity(needed, stagger, self.boundary, config.block, None)
             }
         }
     }
@@ -126,16 +127,16 @@ impl LayerCache {
         }
     }
 
-    /// Bytes of the tensors that exist now.
-    pub fn sizes(&self) -> Sizes {
-        let mut sizes = self
-            .store
-            .as_ref()
-            .map_or_else(Sizes::default, SlotStore::sizes);
-        if let Some(queries) = &self.queries {
+    /// Bytes of the tensors.
+    pub fn bytes(&self) -> LayerBytes {
+        let store = self.store.as_ref().map(SlotStore::bytes);
+        let queries = self.queries.as_ref().map(|queries| {
             let elements: usize = queries.dims().iter().product();
-            sizes[4] = (elements * queries.dtype().size()) as u64;
+            (elements * queries.dtype().size()) as u64
+        });
+        LayerBytes {
+            queries: queries.unwrap_or(0),
+            ..store.unwrap_or_default()
         }
-        sizes
     }
 }

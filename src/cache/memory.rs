@@ -1,14 +1,13 @@
-//! Counting bytes: what the cache holds, and what the same cache would hold had it evicted nothing.
+//! Bytes of the cache and of a full one, and the slots that are allocated.
 
 use serde::{Deserialize, Serialize};
 
-use super::store::Sizes;
-
-/// Bytes of the cache's tensors (keys, values, positions, scores and, during a prefill, the queries that will score it),
-/// for what is held and for the same sequence with `full` prefill and decoding, in the same type and blocks.
+/// Bytes of keys, values, positions, scores and, during a prefill, the queries that will score it.
+/// The full cache is that of the same sequence under `full` prefill and decoding, in the same type
+/// and blocks.
 ///
-/// High-water marks count the moments at which a tensor is replaced and both the old and the new exist. The work space of
-/// attention is not counted: it is there with any cache.
+/// High-water marks include the moments at which a tensor is replaced, when the old and the new one
+/// exist. Attention's scratch memory is not counted: any cache has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -24,14 +23,38 @@ pub struct MemoryReport {
 }
 
 impl MemoryReport {
-    /// What a full cache would hold beyond what is held; during a prefill it may be a little below 0, since the queries
-    /// that will score the prompt are held too.
+    /// Bytes of a full cache minus those held. Slightly negative during a prefill, while queries
+    /// are held too.
     pub fn saved_bytes(&self) -> i64 {
         self.full_bytes as i64 - self.held_bytes as i64
     }
 }
 
-/// Bytes now and at most, kept by going along with every replacement of a tensor.
+/// Bytes of one layer's tensors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct LayerBytes {
+    pub keys: u64,
+    pub values: u64,
+    pub positions: u64,
+    pub scores: u64,
+    /// Queries of an open prefill.
+    pub queries: u64,
+}
+
+impl LayerBytes {
+    /// The tensors one by one, in the order in which they are replaced.
+    pub fn each(self) -> [u64; 5] {
+        [
+            self.keys,
+            self.values,
+            self.positions,
+            self.scores,
+            self.queries,
+        ]
+    }
+}
+
+/// Bytes now and at most, updated at every replacement of a tensor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Account {
     pub now: u64,
@@ -39,40 +62,40 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// A layer's tensors of sizes `before` give way, one after the other, to tensors of sizes `after`.
-    pub fn replace(&mut self, before: Sizes, after: Sizes) {
-        for (before, after) in before.into_iter().zip(after) {
+    /// Replaces a layer's tensors, one after the other.
+    pub fn replace(&mut self, before: LayerBytes, after: LayerBytes) {
+        for (before, after) in before.each().into_iter().zip(after.each()) {
             self.high = self.high.max(self.now + after);
             self.now = (self.now + after).saturating_sub(before);
         }
     }
 }
 
-/// By how many tokens `layer` of `layers` is ahead of the others in allocating its next block: they take turns, so that no
-/// step has to move all of the cache.
-pub(super) fn lead(layer: usize, layers: usize, block: usize) -> usize {
+/// Tokens by which `layer` of `layers` allocates its next block early, so that no single step
+/// reallocates the whole cache.
+pub(super) fn growth_stagger(layer: usize, layers: usize, block: usize) -> usize {
     (layer * block).checked_div(layers).unwrap_or(0)
 }
 
-/// The slots to allocate for `needed` and, if there may be more, for the `lead` tokens after: what is `settled` exactly, the
-/// rest in blocks, and never beyond `most` as long as that is enough.
+/// Slots to allocate for `needed`, and for `stagger` tokens more: `exact` of them as they are, the
+/// rest in blocks. Never more than `most`, if that is enough.
 pub(super) fn capacity(
     needed: usize,
-    lead: usize,
-    settled: usize,
+    stagger: usize,
+    exact: usize,
     block: usize,
     most: Option<usize>,
 ) -> usize {
-    let beyond = (needed + lead).saturating_sub(settled);
-    let blocks = settled + beyond.next_multiple_of(block.max(1));
+    let beyond = (needed + stagger).saturating_sub(exact);
+    let blocks = exact + beyond.next_multiple_of(block.max(1));
     match most {
         Some(most) if needed <= most => blocks.min(most),
         _ => blocks,
     }
 }
 
-/// The slots to allocate for a prompt that needs `needed` of them so far, after `before` that were in use when it began:
-/// as many as it is known to need, if that is `reserved`, and in blocks otherwise.
+/// Slots to allocate for a prompt that needs `needed` so far, of which `before` were in use when it
+/// began: for its `reserved` tokens if they are enough, else in blocks.
 pub(super) fn prompt_capacity(
     needed: usize,
     before: usize,

@@ -1,23 +1,21 @@
-//! Reading the retained set back from the device, for pictures and tests.
+//! The retained set, read back from the device.
 
-use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::error::CacheError;
 use super::scope_cache::ScopeCache;
-use super::store::SlotStore;
 
-/// What one KV head holds, in the order of positions.
+/// The retained set of one KV head, in the order of positions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RetainedHead {
     /// The positions held.
     pub positions: Vec<u32>,
-    /// The score that each had at the last selection or, in decoding, gets at every step: the attention of the queries
-    /// that were asked, averaged over the query group. 0 where a method does not score.
+    /// Their scores at the last selection or, in decoding, at the last step: attention averaged
+    /// over the query group. 0 if the method does not score.
     pub scores: Vec<f32>,
 }
 
-/// Slots that a head holds, by the phase their positions come from.
+/// Slots of one head by the phase that their positions come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseSlots {
     /// Positions up to the end of the last prompt.
@@ -37,8 +35,8 @@ impl ScopeCache {
         let Some(store) = &cache.store else {
             return Ok(vec![RetainedHead::default(); self.config.kv_heads]);
         };
-        let positions = read_positions(store).await?;
-        let scores = read_scores(&store.scores).await?;
+        let positions = store.read_positions().await?;
+        let scores = store.read_scores().await?;
         let heads = positions.iter().zip(scores.chunks(store.capacity()));
         Ok(heads
             .map(|(positions, scores)| {
@@ -54,9 +52,9 @@ impl ScopeCache {
             .collect())
     }
 
-    /// The slots of every KV head of `layer` by phase, without asking the device.
+    /// The slots of every KV head of `layer` by phase, without waiting for the device.
     ///
-    /// `None` under strategies that may evict prompt positions, where only the device knows:
+    /// `None` under strategies that may evict prompt positions. Then only the device knows, and
     /// [`read_phases`](Self::read_phases) asks it.
     ///
     /// # Errors
@@ -81,7 +79,8 @@ impl ScopeCache {
         Ok(Some(heads.collect()))
     }
 
-    /// The slots of every KV head of `layer` by phase. Waits for the device where it has to be asked.
+    /// The slots of every KV head of `layer` by phase. Waits for the device if
+    /// [`phases`](Self::phases) is `None`.
     ///
     /// # Errors
     ///
@@ -98,7 +97,7 @@ impl ScopeCache {
             Some(_) => cache.state.seen,
             None => cache.state.boundary,
         };
-        let phases = read_positions(store).await?.into_iter().map(|positions| {
+        let phases = store.read_positions().await?.into_iter().map(|positions| {
             let held = positions
                 .iter()
                 .filter_map(|position| usize::try_from(*position).ok());
@@ -110,30 +109,5 @@ impl ScopeCache {
             }
         });
         Ok(phases.collect())
-    }
-}
-
-/// Every head's slots' positions, as they lie.
-pub(super) async fn read_positions(store: &SlotStore) -> Result<Vec<Vec<i32>>, CacheError> {
-    let positions = read_ints(&store.positions).await?;
-    Ok(positions
-        .chunks(store.capacity().max(1))
-        .map(<[i32]>::to_vec)
-        .collect())
-}
-
-pub(super) async fn read_ints(tensor: &Tensor<2, Int>) -> Result<Vec<i32>, CacheError> {
-    let data = tensor.to_data_async().await.map_err(unread)?;
-    data.try_into_vec_as::<i32>().map_err(unread)
-}
-
-pub(super) async fn read_scores(tensor: &Tensor<2>) -> Result<Vec<f32>, CacheError> {
-    let data = tensor.to_data_async().await.map_err(unread)?;
-    data.try_into_vec_as::<f32>().map_err(unread)
-}
-
-pub(super) fn unread(error: impl std::fmt::Debug) -> CacheError {
-    CacheError::Read {
-        detail: format!("{error:?}"),
     }
 }

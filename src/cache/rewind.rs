@@ -5,7 +5,6 @@ use super::config::ScopeCacheConfig;
 use super::decode::{HeadSlots, Step};
 use super::error::CacheError;
 use super::layer::{LayerCache, LayerState};
-use super::retained::read_positions;
 use super::scope_cache::ScopeCache;
 use super::step::acts;
 
@@ -22,27 +21,24 @@ impl ScopeCache {
     ///
     /// [`CacheError::Read`]; then nothing is changed.
     pub async fn truncate(&mut self, length: usize) -> Result<(), CacheError> {
-        (0..self.layers.len()).for_each(|layer| self.moved(layer));
         if length == 0 {
             for layer in 0..self.layers.len() {
-                let before = self.layers[layer].sizes();
-                self.layers[layer] = LayerCache::empty(&self.config);
-                self.settle(layer, before, false);
+                self.change(layer, |cache, config| *cache = LayerCache::empty(config))?;
             }
             return Ok(());
         }
         let mut held = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        for layer in self.layers.iter() {
             held.push(match &layer.store {
-                Some(store) if layer.state.seen > length => Some(read_positions(store).await?),
+                Some(store) if layer.state.seen > length => Some(store.read_positions().await?),
                 _ => None,
             });
         }
         for (layer, held) in held.into_iter().enumerate() {
             if let Some(held) = held {
-                let before = self.layers[layer].sizes();
-                self.layers[layer].truncate(length, &held, &self.config, layer);
-                self.settle(layer, before, true);
+                self.change(layer, |cache, config| {
+                    cache.truncate(length, &held, config, layer);
+                })?;
             }
         }
         Ok(())
@@ -83,12 +79,12 @@ impl LayerCache {
         state.selections.retain(|range| !range.is_empty());
         if fresh {
             state.boundary = length;
-            state.settled = state.most_held();
+            state.prompt_slots = state.most_held();
             state.budgets = TurnBudgets::resolve(config, length, config.max_new_tokens);
         }
         state.waited = waited(state, config, layer);
 
-        let needed = state.most_held().max(state.settled + 1);
+        let needed = state.most_held().max(state.prompt_slots + 1);
         let capacity = state.decode_capacity(needed, config, layer);
         let kept = store
             .positions

@@ -1,210 +1,260 @@
-//! How one layer's keys, or its values, lie in memory. Nothing outside this file knows the element type.
+//! The rows of one layer's keys, or of its values, in tensors.
 
 use burn::module::Module;
 use burn::tensor::kind::Basic;
 use burn::tensor::ops::IndexingUpdateOp;
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 
-use super::config::CacheType;
-use super::error::{CacheError, ConfigError};
-use super::part::part;
-use super::retained::unread;
+use super::buffers::copied_part;
+use super::error::CacheError;
+use super::storage::CacheType;
 use crate::kernels::{
-    BoundBuffer, CacheRows, KernelError, buffer_of, int_buffer_of, pack_f16, unpack_f16,
+    BoundBuffer, KernelError, StoredRows, buffer_of, int_buffer_of, pack_rows, runs_wgsl,
+    unpack_rows,
 };
 
-/// Rows of `head_dim` elements, `[kv_heads, capacity, head_dim]`, in the cache's type.
+/// Rows of `head_dim` elements, `[kv_heads, capacity]` of them, in the cache's type.
 ///
-/// Methods that write take the rows by value: burn writes in place only where nobody else holds the tensor.
+/// Methods that write take the rows by value: burn writes in place only if nothing else holds the
+/// tensor.
 #[derive(Module, Debug)]
-pub(super) enum Rows {
-    /// The type is one that the device computes with.
-    Plain(Tensor<3>),
-    /// f16 where the device has none: two neighbours in each u32, `[kv_heads, capacity, head_dim / 2]`.
-    Packed(Tensor<3, Int>),
+pub(super) struct Rows {
+    memory: RowMemory,
+    #[module(skip)]
+    cache_type: CacheType,
+    #[module(skip)]
+    head_dim: usize,
 }
 
-/// Checks whether `device` can hold rows of that type, as they are or packed.
-pub(super) fn check_storable(
-    cache_type: CacheType,
-    head_dim: usize,
-    device: &Device,
-) -> Result<(), ConfigError> {
-    if device.supports_dtype(cache_type.dtype()) {
-        return Ok(());
-    }
-    if !head_dim.is_multiple_of(2) {
-        return Err(ConfigError::new(
-            "head_dim",
-            head_dim,
-            "even for an f16 cache on this device, which has no 16-bit floats and must pack two",
-        ));
-    }
-    pack_f16(Tensor::<1>::zeros([2], device))
-        .map(drop)
-        .map_err(|error| ConfigError::new("cache_type", "f16", format!("f32 here: {error}")))
+/// The tensor that holds rows on one device.
+#[derive(Module, Debug)]
+enum RowMemory {
+    /// A float type of the device's own, `[kv_heads, capacity, head_dim]`.
+    Floats(Tensor<3>),
+    /// Packed rows, `[kv_heads, capacity, words per row]`.
+    Words(Tensor<3, Int>),
+}
+
+/// Does the same to rows in either form.
+macro_rules! in_either {
+    ($self:expr, |$rows:ident| $done:expr) => {{
+        let rows = $self;
+        Rows {
+            memory: match rows.memory {
+                RowMemory::Floats($rows) => RowMemory::Floats($done),
+                RowMemory::Words($rows) => RowMemory::Words($done),
+            },
+            ..rows
+        }
+    }};
+}
+
+/// Asks the same of rows in either form.
+macro_rules! of_either {
+    ($self:expr, |$rows:ident| $asked:expr) => {
+        match &$self.memory {
+            RowMemory::Floats($rows) => $asked,
+            RowMemory::Words($rows) => $asked,
+        }
+    };
 }
 
 impl Rows {
-    /// Empty rows. `device` has passed [`check_storable`].
+    /// Empty rows, `shape` being `[kv_heads, capacity, head_dim]`. `device` has passed
+    /// [`CacheType::check`].
     pub fn zeros(shape: [usize; 3], cache_type: CacheType, device: &Device) -> Self {
-        let [heads, capacity, dim] = shape;
-        let dtype = cache_type.dtype();
-        if device.supports_dtype(dtype) {
-            Self::Plain(Tensor::zeros(shape, (device, dtype)))
-        } else {
-            Self::Packed(Tensor::zeros(
-                [heads, capacity, dim / 2],
+        let memory = match cache_type.float_on(device) {
+            Some(float) => RowMemory::Floats(Tensor::zeros(shape, (device, float))),
+            None => RowMemory::Words(Tensor::zeros(
+                word_shape(shape, cache_type),
                 (device, DType::U32),
-            ))
+            )),
+        };
+        Self {
+            memory,
+            cache_type,
+            head_dim: shape[2],
         }
     }
 
-    /// Rows from their [`bytes`](Self::bytes). `device` has passed [`check_storable`].
+    /// Rows from their [`bytes`](Self::bytes). `device` has passed [`CacheType::check`].
     pub fn from_bytes(
         bytes: Vec<u8>,
         shape: [usize; 3],
         cache_type: CacheType,
         device: &Device,
     ) -> Self {
-        let [heads, capacity, dim] = shape;
-        let dtype = cache_type.dtype();
-        if device.supports_dtype(dtype) {
-            let data = TensorData::from_bytes_vec(bytes, shape, dtype);
-            Self::Plain(Tensor::from_data(data, (device, dtype)))
-        } else {
-            // The even-numbered of two neighbours is in the low half, so that packed rows have the bytes of plain ones.
-            let shape = [heads, capacity, dim / 2];
-            let data = TensorData::from_bytes_vec(bytes, shape, DType::U32);
-            Self::Packed(Tensor::from_data(data, (device, DType::U32)))
+        let memory = match cache_type.float_on(device) {
+            Some(float) => {
+                let data = TensorData::from_bytes_vec(bytes, shape, float);
+                RowMemory::Floats(Tensor::from_data(data, (device, float)))
+            }
+            None => {
+                let shape = word_shape(shape, cache_type);
+                let data = TensorData::from_bytes_vec(bytes, shape, DType::U32);
+                RowMemory::Words(Tensor::from_data(data, (device, DType::U32)))
+            }
+        };
+        Self {
+            memory,
+            cache_type,
+            head_dim: shape[2],
         }
     }
 
-    /// The elements' bytes, the same for plain and packed rows.
+    /// The bytes of all rows, equal on every device. Waits for the device.
     pub async fn bytes(&self) -> Result<TensorData, CacheError> {
-        let data = match self {
-            Self::Plain(rows) => rows.to_data_async().await,
-            Self::Packed(rows) => rows.to_data_async().await,
-        };
-        data.map_err(unread)
+        of_either!(self, |rows| rows.to_data_async().await).map_err(CacheError::unread)
     }
 
     pub fn device(&self) -> Device {
-        match self {
-            Self::Plain(rows) => rows.device(),
-            Self::Packed(rows) => rows.device(),
-        }
+        of_either!(self, |rows| rows.device())
     }
 
     /// Shape and type as allocated.
     pub fn layout(&self) -> ([usize; 3], DType) {
-        match self {
-            Self::Plain(rows) => (rows.dims(), rows.dtype()),
-            Self::Packed(rows) => (rows.dims(), rows.dtype()),
-        }
+        of_either!(self, |rows| (rows.dims(), rows.dtype()))
     }
 
-    /// Whether a write needs no copy.
+    /// `true` if a write needs no copy.
     pub fn is_unshared(&self) -> bool {
-        match self {
-            Self::Plain(rows) => rows.can_mut(),
-            Self::Packed(rows) => rows.can_mut(),
+        of_either!(self, |rows| rows.can_mut())
+    }
+
+    /// The rows as kernels read them.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError`] on a device that runs no kernels.
+    pub fn stored(&self) -> Result<StoredRows, KernelError> {
+        let format = self.cache_type.row_format();
+        match &self.memory {
+            RowMemory::Floats(rows) => StoredRows::of_f32(rows.clone(), format),
+            RowMemory::Words(rows) => StoredRows::new(rows.clone(), self.head_dim, format),
         }
     }
 
-    /// The same in memory of its own.
-    pub fn copied(self) -> Self {
-        let capacity = self.capacity();
-        match self {
-            Self::Plain(rows) => Self::Plain(part(rows, 1, 0..capacity)),
-            Self::Packed(rows) => Self::Packed(part(rows, 1, 0..capacity)),
-        }
-    }
-
-    /// All of it as it is stored, for kernels that read it so.
-    pub fn stored(&self) -> CacheRows {
-        match self {
-            Self::Plain(rows) => CacheRows::Plain(rows.clone()),
-            Self::Packed(rows) => CacheRows::Packed(rows.clone()),
-        }
-    }
-
-    /// Its memory, for kernels that write into it: f16, packed or not, has the same bytes.
+    /// The rows' memory, for kernels that write into it.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Device`] if the device does not answer.
     pub fn buffer(&self) -> Result<BoundBuffer, KernelError> {
-        match self {
-            Self::Plain(rows) => buffer_of(rows),
-            Self::Packed(rows) => int_buffer_of(rows),
+        match &self.memory {
+            RowMemory::Floats(rows) => buffer_of(rows),
+            RowMemory::Words(rows) => int_buffer_of(rows),
         }
     }
 
+    /// Slots per head.
     pub fn capacity(&self) -> usize {
         let ([_, capacity, _], _) = self.layout();
         capacity
     }
 
+    /// Bytes.
     pub fn size(&self) -> u64 {
         let (shape, dtype) = self.layout();
         shape.iter().product::<usize>() as u64 * dtype.size() as u64
     }
 
-    /// The first `slots` in f32, `[kv_heads, slots, head_dim]`. In an f16 cache this is a copy that lives as long as one
-    /// layer's attention.
+    /// The rows of the first `slots` slots in f32, `[kv_heads, slots, head_dim]`. Of any type but
+    /// f32 this is a copy, which lives as long as one layer's attention.
     pub fn read(&self, slots: usize) -> Tensor<3> {
-        match self {
-            Self::Plain(rows) => first(rows, slots).cast(FloatDType::F32),
-            #[expect(
-                clippy::expect_used,
-                reason = "packed rows are u32, and only where the kernels run"
-            )]
-            Self::Packed(rows) => unpack_f16(first(rows, slots)).expect("packed rows unpack"),
+        match &self.memory {
+            RowMemory::Floats(rows) => first(rows, slots).cast(FloatDType::F32),
+            RowMemory::Words(rows) => unpacked(first(rows, slots), self.head_dim, self.cache_type),
         }
     }
 
-    /// Puts one new row a head, `[kv_heads, head_dim]`, where `index` says, counted over all heads' slots.
+    /// Writes one row per head, `[kv_heads, head_dim]`, into the slots `index`, counted over all
+    /// heads' slots.
     pub fn put(self, index: Tensor<1, Int>, new: Tensor<2>) -> Self {
-        match self {
-            Self::Plain(rows) => {
+        let memory = match self.memory {
+            RowMemory::Floats(rows) => {
                 let new = new.cast(rows.dtype());
-                Self::Plain(put(rows, index, new))
+                RowMemory::Floats(put(rows, index, new))
             }
-            Self::Packed(rows) => Self::Packed(put(rows, index, packed(new))),
-        }
+            RowMemory::Words(rows) => {
+                RowMemory::Words(put(rows, index, packed(new, self.cache_type)))
+            }
+        };
+        Self { memory, ..self }
     }
 
-    /// Puts `[kv_heads, count, head_dim]` into the slots from `start` on.
+    /// Writes `[kv_heads, count, head_dim]` into the slots from `start` on.
     pub fn put_range(self, start: usize, new: Tensor<3>) -> Self {
-        match self {
-            Self::Plain(rows) => {
+        let memory = match self.memory {
+            RowMemory::Floats(rows) => {
                 let new = new.cast(rows.dtype());
-                Self::Plain(put_range(rows, start, new))
+                RowMemory::Floats(put_range(rows, start, new))
             }
-            Self::Packed(rows) => Self::Packed(put_range(rows, start, packed(new))),
-        }
+            RowMemory::Words(rows) => {
+                RowMemory::Words(put_range(rows, start, packed(new, self.cache_type)))
+            }
+        };
+        Self { memory, ..self }
     }
 
-    /// The rows of the slots `index`, `[kv_heads, capacity]` counted over all heads' slots, as the new rows.
+    /// The same rows in memory of their own.
+    pub fn copied(self) -> Self {
+        let capacity = self.capacity();
+        in_either!(self, |rows| copied_part(rows, 1, 0..capacity))
+    }
+
+    /// New rows: those of the slots `index`, `[kv_heads, capacity]`, counted over all heads' slots.
     pub fn gather(self, index: Tensor<2, Int>) -> Self {
-        match self {
-            Self::Plain(rows) => Self::Plain(gather(rows, index)),
-            Self::Packed(rows) => Self::Packed(gather(rows, index)),
-        }
+        in_either!(self, |rows| gather(rows, index))
     }
 
-    /// More slots, up to `capacity`.
+    /// The same rows, and empty ones up to `capacity` slots per head.
     pub fn grow(self, capacity: usize) -> Self {
-        match self {
-            Self::Plain(rows) => Self::Plain(grow(rows, capacity)),
-            Self::Packed(rows) => Self::Packed(grow(rows, capacity)),
-        }
+        in_either!(self, |rows| grow(rows, capacity))
     }
+}
+
+/// The shape of packed rows.
+fn word_shape([heads, capacity, dim]: [usize; 3], cache_type: CacheType) -> [usize; 3] {
+    [heads, capacity, cache_type.row_bytes(dim) / 4]
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "the head dimension is even and the kernels run on the device, as `check_storable` has found out"
+    reason = "`CacheType::check` has passed, and a CPU's memory is always readable"
 )]
-fn packed<const D: usize>(new: Tensor<D>) -> Tensor<D, Int> {
-    pack_f16(new.cast(FloatDType::F32)).expect("rows pack")
+fn packed<const D: usize>(rows: Tensor<D>, cache_type: CacheType) -> Tensor<D, Int> {
+    let rows = rows.cast(FloatDType::F32);
+    let (device, mut shape) = (rows.device(), rows.dims());
+    if runs_wgsl(&device) {
+        return pack_rows(rows, cache_type.row_format()).expect("rows of the type");
+    }
+    let dim = shape[D - 1];
+    let elements = rows.into_data().try_into_vec_as::<f32>().expect("f32");
+    let mut words = Vec::new();
+    for row in elements.chunks(dim.max(1)) {
+        (cache_type.storage().pack)(row, &mut words);
+    }
+    shape[D - 1] = cache_type.row_bytes(dim) / 4;
+    Tensor::from_data(TensorData::new(words, shape), (&device, DType::U32))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the words are rows of the type, and a CPU's memory is always readable"
+)]
+fn unpacked<const D: usize>(words: Tensor<D, Int>, dim: usize, cache_type: CacheType) -> Tensor<D> {
+    let (device, mut shape) = (words.device(), words.dims());
+    if runs_wgsl(&device) {
+        return unpack_rows(words, dim, cache_type.row_format()).expect("rows of the type");
+    }
+    let width = shape[D - 1];
+    let words = words.into_data().try_into_vec_as::<u32>().expect("u32");
+    let mut elements = Vec::new();
+    for row in words.chunks(width.max(1)) {
+        (cache_type.storage().unpack)(row, &mut elements);
+    }
+    shape[D - 1] = dim;
+    Tensor::from_data(TensorData::new(elements, shape), (&device, DType::F32))
 }
 
 fn first<K: Basic>(rows: &Tensor<3, K>, slots: usize) -> Tensor<3, K> {
@@ -241,4 +291,69 @@ fn grow<K: Basic>(rows: Tensor<3, K>, capacity: usize) -> Tensor<3, K> {
     let shape = [heads, capacity.saturating_sub(had), width];
     let more = Tensor::zeros(shape, (&rows.device(), rows.dtype()));
     Tensor::cat(vec![rows, more], 1)
+}
+
+#[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
+mod tests {
+    use super::*;
+    use crate::device::{Gpu, GpuOptions};
+
+    /// Rows of elements of all magnitudes, halfway between two f16 as well.
+    fn rows() -> Tensor<3> {
+        let elements: Vec<f32> = (0..2 * 40 * 64_u32)
+            .map(|at| {
+                let bits = at.wrapping_mul(2_654_435_769) >> 17;
+                let low = half::f16::from_bits(bits as u16 & 0x7bfe).to_f32();
+                let high = half::f16::from_bits((bits as u16 & 0x7bfe) + 1).to_f32();
+                let sign = if at % 3 == 0 { -1.0 } else { 1.0 };
+                sign * [low, high, low.midpoint(high)][at as usize % 3]
+            })
+            .collect();
+        Tensor::from_data(TensorData::new(elements, [2, 40, 64]), &Device::flex())
+    }
+
+    fn to<const D: usize, K: Basic>(tensor: Tensor<D, K>, device: &Device) -> Tensor<D, K> {
+        let dtype = tensor.dtype();
+        Tensor::from_data(tensor.into_data(), (device, dtype))
+    }
+
+    /// Every type's rows in words, packed and unpacked by kernels and by the host. A float type's
+    /// are the same to the bit; of others an element may be off by a step, as WGSL's division is.
+    #[test]
+    fn kernels_store_as_the_host_does() {
+        let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();
+        for &cache_type in CacheType::ALL {
+            let by_host = packed(rows(), cache_type);
+            let by_kernel = packed(to(rows(), gpu.device()), cache_type);
+            let read_by_host = unpacked(by_host.clone(), 64, cache_type);
+            let read_by_kernel = unpacked(by_kernel.clone(), 64, cache_type);
+            let read_by_kernel = to(read_by_kernel, &Device::flex());
+            if cache_type.storage().float.is_some() {
+                let by_kernel = by_kernel.into_data();
+                assert_eq!(by_kernel.as_bytes(), by_host.into_data().as_bytes());
+                let read = read_by_kernel.into_data();
+                assert_eq!(read.as_bytes(), read_by_host.into_data().as_bytes());
+            } else {
+                let off = (read_by_kernel - read_by_host.clone()).abs().max_dim(2);
+                let step = read_by_host.abs().max_dim(2) / 7.0;
+                assert!(
+                    off.lower_equal(step).all().into_scalar::<bool>(),
+                    "{cache_type}"
+                );
+            }
+        }
+    }
+
+    /// On a device that has the type, its tensors hold the bytes that packed rows have elsewhere.
+    #[test]
+    fn floats_have_the_bytes_of_words() {
+        for &cache_type in CacheType::ALL {
+            if let Some(float) = cache_type.float_on(&Device::flex()) {
+                let floats = rows().cast(float).into_data();
+                let words = packed(rows(), cache_type).into_data();
+                assert_eq!(floats.as_bytes(), words.as_bytes(), "{cache_type}");
+            }
+        }
+    }
 }

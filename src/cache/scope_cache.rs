@@ -1,79 +1,107 @@
 //! The cache as its users see it.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::check;
 use super::config::ScopeCacheConfig;
 use super::decode::HeadSlots;
-use super::error::CacheError;
-use super::layer::LayerCache;
-use super::memory::{Account, MemoryReport};
-use super::rows::check_storable;
+use super::error::{CacheError, ConfigError};
+use super::layer::{LayerCache, LayerState};
+use super::layers::{Layers, Terms};
+use super::memory::MemoryReport;
+use super::prompt::PromptChunk;
 use super::step::Token;
-use super::store::{self, Sizes};
-use super::turn::Piece;
 use super::validate::MOST_TOKENS;
 
 /// The key-value cache of one sequence, in every layer, made by [`ScopeCacheConfig::init`].
 ///
-/// For each prompt, every layer gets any number of [`append`](Self::append)s and one
-/// [`finish_prefill`](Self::finish_prefill); then, for each new token, one [`step`](Self::step). Layers may go one after
-/// the other or side by side. Keys come with RoPE applied, for the position that [`position`](Self::position) tells.
+/// Per prompt, every layer gets any number of [`append`](Self::append)s and one
+/// [`finish_prefill`](Self::finish_prefill); then one [`step`](Self::step) per new token. Layers
+/// may go one after the other or side by side. Keys come with RoPE applied, for the position that
+/// [`position`](Self::position) returns.
 ///
 /// The rules are in the [module's documentation](super).
 ///
 /// # Copies
 ///
-/// A clone shares its tensors with the original until either writes to a layer, which copies that layer's then. Each
-/// counts the bytes it refers to, so that for a while both together report more than is allocated.
+/// A clone shares the original's tensors; whichever writes to a layer first copies that layer. Each
+/// counts the bytes it refers to, so that both together may report more than is allocated.
 #[derive(Module, Debug)]
 pub struct ScopeCache {
-    pub(super) layers: Vec<LayerCache>,
+    pub(super) layers: Layers,
     #[module(skip)]
     pub(super) config: ScopeCacheConfig,
     /// Tokens that the next prompt is known to have.
     #[module(skip)]
     pub(super) reserved: usize,
-    /// Whether prompts are seen by what any prefill method needs, see [`ScopeCache::prepare_forks`].
+    /// Prompts are kept ready for [`ScopeCache::fork`], see [`ScopeCache::prepare_forks`].
     #[module(skip)]
     pub(super) forks: bool,
-    #[module(skip)]
-    pub(super) held: Account,
-    #[module(skip)]
-    pub(super) full: Account,
-    /// What a full cache's layers would have allocated.
-    #[module(skip)]
-    pub(super) full_capacities: Vec<usize>,
-    /// Where a layer's memory may have changed since, its number here has.
-    #[module(skip)]
-    pub(super) stamps: Vec<u64>,
+}
+
+impl ScopeCacheConfig {
+    /// Creates an empty cache. Memory is allocated when the first tokens come, on the device they
+    /// are on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with the first field that has a value it can't have, here or on `device`.
+    pub fn init(&self, device: &Device) -> Result<ScopeCache, ConfigError> {
+        self.validate()?;
+        self.cache_type.check(self.head_dim, device)?;
+        Ok(ScopeCache::empty(self.clone()))
+    }
 }
 
 impl ScopeCache {
     pub(super) fn empty(config: ScopeCacheConfig) -> Self {
         Self {
-            layers: (0..config.layers)
-                .map(|_| LayerCache::empty(&config))
-                .collect(),
-            full_capacities: vec![0; config.layers],
-            stamps: (0..config.layers).map(|_| next_stamp()).collect(),
+            layers: Layers::empty(&config),
             reserved: 0,
             forks: false,
-            held: Account::default(),
-            full: Account::default(),
             config,
         }
     }
 
-    /// Notes that `layer` may have other memory now.
-    pub(super) fn moved(&mut self, layer: usize) {
-        if let Some(stamp) = self.stamps.get_mut(layer) {
-            *stamp = next_stamp();
-        }
+    /// Changes `layer` by way of [`Layers::change`].
+    pub(super) fn change<R>(
+        &mut self,
+        layer: usize,
+        change: impl FnOnce(&mut LayerCache, &ScopeCacheConfig) -> R,
+    ) -> Result<R, CacheError> {
+        let terms = Terms {
+            config: &self.config,
+            reserved: self.reserved,
+        };
+        let changed = self
+            .layers
+            .change(layer, terms, |cache| change(cache, terms.config));
+        changed.ok_or(CacheError::Layer {
+            layer,
+            layers: self.layers.len(),
+        })
+    }
+
+    /// Changes what the host knows of `layer` by way of [`Layers::change_state`].
+    pub(super) fn change_state<R>(
+        &mut self,
+        layer: usize,
+        change: impl FnOnce(&mut LayerState, &ScopeCacheConfig) -> R,
+    ) -> Result<R, CacheError> {
+        let terms = Terms {
+            config: &self.config,
+            reserved: self.reserved,
+        };
+        let changed = self
+            .layers
+            .change_state(layer, terms, |state| change(state, terms.config));
+        changed.ok_or(CacheError::Layer {
+            layer,
+            layers: self.layers.len(),
+        })
     }
 
     /// The configuration it was made with.
@@ -81,23 +109,26 @@ impl ScopeCache {
         &self.config
     }
 
-    /// The position of the next token: how many tokens every layer has seen, however much was evicted.
+    /// The position of the next token: the number of tokens that every layer has seen, evicted or
+    /// not.
     pub fn position(&self) -> usize {
         let seen = self.layers.iter().map(|layer| layer.state.seen);
         seen.min().unwrap_or(0)
     }
 
-    /// Says that the next prompt has `tokens` tokens, so that memory for all of it is allocated at once and never
-    /// beyond it. Without this, memory grows with the pieces.
+    /// Announces that the next prompt has `tokens` tokens: their memory is then allocated at once,
+    /// and no more. Otherwise it grows with the chunks.
     pub fn reserve(&mut self, tokens: usize) {
         self.reserved = tokens.min(MOST_TOKENS);
     }
 
-    /// Sets T, the number of tokens expected to be decoded, from the next [`finish_prefill`](Self::finish_prefill) on.
+    /// Sets T, the number of tokens expected to be decoded, from the next
+    /// [`finish_prefill`](Self::finish_prefill) on.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`] where [`max_new_tokens`](ScopeCacheConfig::max_new_tokens) can't be that.
+    /// [`CacheError::Config`] if [`max_new_tokens`](ScopeCacheConfig::max_new_tokens) can't be
+    /// that.
     pub fn expect_new_tokens(&mut self, tokens: usize) -> Result<(), CacheError> {
         let config = self.config.clone().with_max_new_tokens(tokens);
         config.validate()?;
@@ -105,16 +136,22 @@ impl ScopeCache {
         Ok(())
     }
 
-    /// Takes a piece of a prompt into `layer`: `queries` `[query_heads, tokens, head_dim]`, `keys` and `values`
-    /// `[kv_heads, tokens, head_dim]`. Returns its causal attention over everything held and the prompt so far, in the
-    /// shape and type of `queries`.
+    /// Appends a chunk of a prompt to `layer`. Returns its causal attention over everything held
+    /// and the prompt so far.
     ///
-    /// Pieces of any size give the same as the whole prompt at once.
+    /// Chunks of any size give the same as the whole prompt at once.
+    ///
+    /// # Shapes
+    ///
+    /// - queries: `[query_heads, tokens, head_dim]`
+    /// - keys, values: `[kv_heads, tokens, head_dim]`
+    /// - output: as the queries, in their type
     ///
     /// # Errors
     ///
-    /// [`CacheError::Layer`], [`CacheError::Shape`], [`CacheError::Type`], [`CacheError::Device`], [`CacheError::TooLong`],
-    /// or [`CacheError::Config`] for a first piece on a device that can't hold the cache's type.
+    /// [`CacheError::Layer`], [`CacheError::Shape`], [`CacheError::Type`], [`CacheError::Device`],
+    /// [`CacheError::TooLong`], or [`CacheError::Config`] for a first chunk on a device that can't
+    /// hold the cache's type.
     pub fn append(
         &mut self,
         layer: usize,
@@ -123,29 +160,30 @@ impl ScopeCache {
         values: Tensor<3>,
     ) -> Result<Tensor<3>, CacheError> {
         let dtype = queries.dtype();
-        let piece = Piece {
+        let chunk = PromptChunk {
             queries,
             keys,
             values,
         };
         let cache = self.layer(layer)?;
         let device = cache.store.as_ref().map(|store| store.device());
-        let count = check::piece(&piece, &self.config, device.as_ref())?;
+        let count = check::chunk(&chunk, &self.config, device.as_ref())?;
         check::length(cache.state.seen, count)?;
         if device.is_none() {
-            let device = piece.keys.device();
-            check_storable(self.config.cache_type, self.config.head_dim, &device)?;
+            let device = chunk.keys.device();
+            self.config
+                .cache_type
+                .check(self.config.head_dim, &device)?;
         }
-
-        let before = cache.sizes();
-        let replaced = cache.state.turn.is_none();
-        self.moved(layer);
-        let output = self.layers[layer].append(piece, &self.config, self.reserved, self.forks);
-        self.settle(layer, before, replaced);
+        let (reserved, forks) = (self.reserved, self.forks);
+        let output = self.change(layer, |cache, config| {
+            cache.append(chunk, config, reserved, forks)
+        })?;
         Ok(output.cast(dtype))
     }
 
-    /// Ends `layer`'s prompt: evicts what the prefill method does not keep and gives its memory back.
+    /// Ends `layer`'s prompt: evicts the positions that the prefill method does not keep, and frees
+    /// their memory.
     ///
     /// # Errors
     ///
@@ -155,10 +193,7 @@ impl ScopeCache {
         if cache.state.turn.is_none() {
             return Err(CacheError::NoPrompt { layer });
         }
-        let before = cache.sizes();
-        self.moved(layer);
-        let replaced = self.layers[layer].finish_prefill(&self.config, layer);
-        self.settle(layer, before, replaced);
+        self.change(layer, |cache, config| cache.finish_prefill(config, layer))?;
         let seen = self.layers[layer].state.seen;
         let mut layers = self.layers.iter();
         if layers.all(|layer| layer.state.turn.is_none() && layer.state.seen == seen) {
@@ -168,14 +203,20 @@ impl ScopeCache {
         Ok(())
     }
 
-    /// Takes a decoded token into `layer`: `query` `[query_heads, head_dim]`, `key` and `value` `[kv_heads, head_dim]`.
-    /// Returns its attention over everything held and itself, in the shape and type of `query`, and then evicts what the
-    /// decode strategy does not keep.
+    /// Appends a decoded token to `layer`. Returns its attention over everything held and itself;
+    /// then evicts the positions that the decode strategy does not keep.
+    ///
+    /// # Shapes
+    ///
+    /// - query: `[query_heads, head_dim]`
+    /// - key, value: `[kv_heads, head_dim]`
+    /// - output: as the query, in its type
     ///
     /// # Errors
     ///
-    /// [`CacheError::Layer`], [`CacheError::Shape`], [`CacheError::Type`], [`CacheError::Device`], [`CacheError::TooLong`],
-    /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of one.
+    /// [`CacheError::Layer`], [`CacheError::Shape`], [`CacheError::Type`], [`CacheError::Device`],
+    /// [`CacheError::TooLong`], [`CacheError::NoPrompt`] before any prompt,
+    /// [`CacheError::PrefillOpen`] in the middle of one.
     pub fn step(
         &mut self,
         layer: usize,
@@ -192,12 +233,7 @@ impl ScopeCache {
         let device = cache.store.as_ref().map(|store| store.device());
         check::token(&token, &self.config, device.as_ref())?;
         check::length(cache.state.seen, 1)?;
-
-        let before = cache.sizes();
-        self.moved(layer);
-        let output = self.layers[layer].step(token, &self.config, layer);
-        self.settle(layer, before, false);
-        output
+        self.change(layer, |cache, config| cache.step(token, config, layer))?
             .map(|output| output.cast(dtype))
             .ok_or(CacheError::NoPrompt { layer })
     }
@@ -210,7 +246,7 @@ impl ScopeCache {
         };
     }
 
-    /// What `layer` holds, a head, without asking the device.
+    /// Slots that every head of `layer` holds, without waiting for the device.
     ///
     /// # Errors
     ///
@@ -228,17 +264,12 @@ impl ScopeCache {
         Ok(&self.layer(layer)?.state.selections)
     }
 
-    /// Bytes held, and what a full cache would hold.
+    /// Bytes held, and those of a full cache.
     pub fn memory(&self) -> MemoryReport {
-        MemoryReport {
-            held_bytes: self.held.now,
-            full_bytes: self.full.now,
-            held_high_water: self.held.high,
-            full_high_water: self.full.high,
-        }
+        self.layers.memory()
     }
 
-    /// The live tensors, one by one: what [`MemoryReport::held_bytes`] is the sum of.
+    /// The live tensors one by one; [`MemoryReport::held_bytes`] is their sum.
     pub fn allocations(&self) -> Vec<Allocation> {
         let mut allocations = Vec::new();
         for (layer, cache) in self.layers.iter().enumerate() {
@@ -275,37 +306,6 @@ impl ScopeCache {
             layers: self.layers.len(),
         })
     }
-
-    /// Brings the accounts up to date after `layer` has changed.
-    pub(super) fn settle(&mut self, layer: usize, before: Sizes, replaced: bool) {
-        let cache = &self.layers[layer];
-        let after = cache.sizes();
-        if replaced || after != before {
-            self.held.replace(before, after);
-        }
-        let had = self.full_capacities[layer];
-        let needed = cache
-            .state
-            .full_capacity(&self.config, layer, self.reserved);
-        // A full cache shrinks only when it is truncated or when it gives back what was reserved for its prompt.
-        let has = match cache.state.turn {
-            Some(_) => needed.max(had),
-            None => needed,
-        };
-        if has != had {
-            self.full.replace(
-                store::sizes_of(&self.config, had),
-                store::sizes_of(&self.config, has),
-            );
-            self.full_capacities[layer] = has;
-        }
-    }
-}
-
-/// A number that no other call returns.
-fn next_stamp() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// One tensor of the cache.

@@ -1,17 +1,18 @@
-//! Selection on the device: which slots rank lowest, without sorting and without reading anything back.
+//! Selection on the device: ranks slots without sorting and without reading anything back.
 //!
-//! burn's sort runs on the host for GPU tensors. Comparing all pairs is more arithmetic but stays on the device, and for
-//! the usual case of one eviction a step a minimum is enough.
+//! burn sorts GPU tensors on the host. Comparing all pairs is more arithmetic but stays on the
+//! device; one eviction per step, the usual case, needs a minimum only.
 
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
-use super::store::EMPTY;
+/// The position of an empty slot, less than any other.
+pub(super) const EMPTY: i32 = -1;
 
 /// Above any score.
 const ABOVE: f32 = 1.0e30;
 
-/// How many candidates stand before each slot, `[kv_heads, slots]`: those with a greater score, and among equal ones
-/// those at earlier positions. Without scores, those at earlier positions.
+/// Candidates that rank before each slot, `[kv_heads, slots]`: those with a greater score or, of
+/// equal ones, an earlier position. Without scores, those at earlier positions.
 pub(super) fn rank(
     scores: Option<&Tensor<2>>,
     positions: &Tensor<2, Int>,
@@ -57,8 +58,9 @@ pub(super) fn rank(
     before
 }
 
-/// Empties in every head the one slot that ranks lowest of those not `barred`: the lowest score and, among equal ones,
-/// the latest position; without scores, the latest position. A head where every slot is barred stays as it is.
+/// Empties every head's lowest slot of those not `barred`: that of the lowest score and, of equal
+/// ones, of the latest position; without scores, of the latest position. A head with all slots
+/// barred keeps them.
 pub(super) fn evict_lowest(
     positions: Tensor<2, Int>,
     scores: Option<&Tensor<2>>,
@@ -72,8 +74,8 @@ pub(super) fn evict_lowest(
                 .mask_fill(barred.clone(), ABOVE)
                 .min_dim(1)
                 .expand(scores.dims());
-            // Not `scores > least` rather than `scores == least`: whatever is not a number is then among the lowest, and
-            // still exactly one slot is emptied.
+            // Not `scores > least` rather than `scores == least`: whatever is not a number is then
+            // among the lowest, and still exactly one slot is emptied.
             barred.bool_or(scores.clone().greater(least))
         }
     };
@@ -87,7 +89,7 @@ pub(super) fn evict_lowest(
     positions.mask_fill(evicted, EMPTY)
 }
 
-/// One whole number a head, repeated for every slot: `[kv_heads, slots]`.
+/// One whole number per head, repeated for every slot: `[kv_heads, slots]`.
 pub(super) fn per_head(numbers: &[usize], like: &Tensor<2, Int>) -> Tensor<2, Int> {
     let [heads, slots] = like.dims();
     let numbers: Vec<i32> = numbers

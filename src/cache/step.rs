@@ -3,11 +3,12 @@
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
 
 use super::attention::{self, Sight};
+use super::buffers::unpooled;
 use super::config::ScopeCacheConfig;
 use super::decode::{RankedBy, Step};
 use super::layer::{LayerCache, LayerState};
-use super::select;
-use super::store::{EMPTY, SlotStore, exactly};
+use super::select::{self, EMPTY};
+use super::store::SlotStore;
 
 /// Up to so many evictions a step are found one after the other; more of them by ranking all candidates.
 const ONE_BY_ONE: usize = 16;
@@ -45,9 +46,9 @@ impl LayerCache {
         let device = store.device();
         let ranked_by = config.decode.rule().scope().ranked_by;
         let decay = ranked_by.decay(state.step(), config.decay);
-        let before = (decay > 0.0).then(|| store.scores_but(newest));
+        let before = (decay > 0.0).then(|| store.scores_without(newest));
         let evidence = (probabilities.clone(), before);
-        store.scores = exactly(&device, evidence, |(probabilities, before)| {
+        store.scores = unpooled(&device, evidence, |(probabilities, before)| {
             let attention = attention::group_mean(probabilities);
             match before {
                 Some(before) => before * decay + attention,
@@ -59,7 +60,7 @@ impl LayerCache {
         let eviction = state.advance(config, layer);
         if let Some(eviction) = eviction {
             let device = store.device();
-            store.positions = exactly(&device, (), |()| eviction.apply(&store));
+            store.positions = unpooled(&device, (), |()| eviction.apply(&store));
         }
         self.store = Some(store);
         Some(output.squeeze_dim::<2>(1))

@@ -1,55 +1,85 @@
-//! One layer's slots: keys, values, the position that each slot holds, and the scores of the last selection.
+//! One layer's slots: keys, values, the position in every slot, and the scores of the last
+//! selection.
 
 use burn::module::Module;
 use burn::tensor::ops::IndexingUpdateOp;
 use burn::tensor::{Bool, Device, Int, IntDType, Tensor};
 
-use super::config::{CacheType, ScopeCacheConfig};
-use super::in_place::LayerBuffers;
-use super::part::part;
+use super::buffers::{copied_part, read_floats, read_ints, unpooled};
+use super::config::ScopeCacheConfig;
+use super::error::CacheError;
+use super::memory::LayerBytes;
 use super::rows::Rows;
-use crate::kernels::{KernelError, buffer_of, int_buffer_of};
+use super::select::EMPTY;
+use crate::kernels::{BoundBuffer, KernelError, buffer_of, int_buffer_of};
 
-/// The position of an empty slot.
-pub(super) const EMPTY: i32 = -1;
-
-/// One layer's memory. Slots are in no order; a position tells what a slot holds.
+/// One layer's memory. Slots are in no order; a slot's position says what it holds.
 #[derive(Module, Debug)]
 pub(super) struct SlotStore {
     pub keys: Rows,
     pub values: Rows,
-    /// `[kv_heads, capacity]`, [`EMPTY`] where a slot holds nothing.
+    /// `[kv_heads, capacity]`, [`EMPTY`] in empty slots.
     pub positions: Tensor<2, Int>,
     /// `[kv_heads, capacity]` in f32.
     pub scores: Tensor<2>,
+    /// All tensors have been replaced since [`take_replaced`](Self::take_replaced) was called last.
+    #[module(skip)]
+    replaced: bool,
 }
 
-/// Bytes of a layer's tensors, in one order everywhere: keys, values, positions, scores, waiting queries.
-pub(super) type Sizes = [u64; 5];
+/// One layer's memory as kernels bind it.
+pub(crate) struct LayerBuffers {
+    pub keys: BoundBuffer,
+    pub values: BoundBuffer,
+    pub positions: BoundBuffer,
+    pub scores: BoundBuffer,
+    /// Slots per head.
+    pub capacity: usize,
+}
 
-/// What [`SlotStore::sizes`] will be with `capacity` slots.
-pub(super) fn sizes_of(config: &ScopeCacheConfig, capacity: usize) -> Sizes {
+/// [`SlotStore::bytes`] of a store with `capacity` slots per head.
+pub(super) fn bytes_of(config: &ScopeCacheConfig, capacity: usize) -> LayerBytes {
     let slots = config.kv_heads as u64 * capacity as u64;
-    let rows = slots * (config.head_dim * config.cache_type.size()) as u64;
-    [rows, rows, slots * 4, slots * 4, 0]
+    let rows = slots * config.cache_type.row_bytes(config.head_dim) as u64;
+    LayerBytes {
+        keys: rows,
+        values: rows,
+        positions: slots * 4,
+        scores: slots * 4,
+        queries: 0,
+    }
 }
 
 impl SlotStore {
-    pub fn empty(
-        heads: usize,
-        capacity: usize,
-        dim: usize,
-        cache_type: CacheType,
-        device: &Device,
-    ) -> Self {
-        exactly(device, (), |()| Self {
-            keys: Rows::zeros([heads, capacity, dim], cache_type, device),
-            values: Rows::zeros([heads, capacity, dim], cache_type, device),
-            positions: Tensor::full([heads, capacity], EMPTY, device),
-            scores: Tensor::zeros([heads, capacity], device),
+    /// A store with `capacity` empty slots per head.
+    pub fn empty(config: &ScopeCacheConfig, capacity: usize, device: &Device) -> Self {
+        let slots = [config.kv_heads, capacity];
+        let rows = [config.kv_heads, capacity, config.head_dim];
+        unpooled(device, (), |()| Self {
+            keys: Rows::zeros(rows, config.cache_type, device),
+            values: Rows::zeros(rows, config.cache_type, device),
+            positions: Tensor::full(slots, EMPTY, device),
+            scores: Tensor::zeros(slots, device),
+            replaced: false,
         })
     }
 
+    /// A store of these tensors.
+    pub fn from_parts(
+        [keys, values]: [Rows; 2],
+        positions: Tensor<2, Int>,
+        scores: Tensor<2>,
+    ) -> Self {
+        Self {
+            keys,
+            values,
+            positions,
+            scores,
+            replaced: false,
+        }
+    }
+
+    /// Slots per head.
     pub fn capacity(&self) -> usize {
         self.keys.capacity()
     }
@@ -58,35 +88,49 @@ impl SlotStore {
         self.keys.device()
     }
 
-    pub fn sizes(&self) -> Sizes {
+    /// Bytes of the tensors.
+    pub fn bytes(&self) -> LayerBytes {
         let slots: usize = self.positions.dims().iter().product();
-        [
-            self.keys.size(),
-            self.values.size(),
-            (slots * self.positions.dtype().size()) as u64,
-            (slots * self.scores.dtype().size()) as u64,
-            0,
-        ]
+        LayerBytes {
+            keys: self.keys.size(),
+            values: self.values.size(),
+            positions: (slots * self.positions.dtype().size()) as u64,
+            scores: (slots * self.scores.dtype().size()) as u64,
+            queries: 0,
+        }
     }
 
-    /// Whether nothing else refers to its memory.
+    /// `true` if all tensors have been replaced since the last call, be it by others of the same
+    /// size.
+    pub fn take_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaced)
+    }
+
+    /// `true` if nothing else refers to the memory.
     pub fn is_unshared(&self) -> bool {
         let rows = self.keys.is_unshared() && self.values.is_unshared();
         rows && self.positions.can_mut() && self.scores.can_mut()
     }
 
-    /// The same in memory of its own.
+    /// The same store in memory of its own.
     pub fn copied(self) -> Self {
-        let [_, capacity] = self.positions.dims();
-        Self {
-            keys: self.keys.copied(),
-            values: self.values.copied(),
-            positions: part(self.positions, 1, 0..capacity),
-            scores: part(self.scores, 1, 0..capacity),
-        }
+        unpooled(&self.device(), self, |store: Self| {
+            let [_, capacity] = store.positions.dims();
+            Self {
+                keys: store.keys.copied(),
+                values: store.values.copied(),
+                positions: copied_part(store.positions, 1, 0..capacity),
+                scores: copied_part(store.scores, 1, 0..capacity),
+                ..store
+            }
+        })
     }
 
-    /// Its memory, for kernels that write into it.
+    /// The memory, for kernels that write into it.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Device`] if the device does not answer.
     pub fn buffers(&self) -> Result<LayerBuffers, KernelError> {
         Ok(LayerBuffers {
             keys: self.keys.buffer()?,
@@ -97,7 +141,20 @@ impl SlotStore {
         })
     }
 
-    /// Puts a token, key and value `[kv_heads, head_dim]`, into an empty slot of each head. There must be one.
+    /// Every head's positions, slot by slot. Waits for the device.
+    pub async fn read_positions(&self) -> Result<Vec<Vec<i32>>, CacheError> {
+        let positions = read_ints(&self.positions).await?;
+        let heads = positions.chunks(self.capacity().max(1));
+        Ok(heads.map(<[i32]>::to_vec).collect())
+    }
+
+    /// All heads' scores, slot by slot. Waits for the device.
+    pub async fn read_scores(&self) -> Result<Vec<f32>, CacheError> {
+        read_floats(&self.scores).await
+    }
+
+    /// Puts a token, key and value `[kv_heads, head_dim]`, into an empty slot of each head. There
+    /// must be one.
     ///
     /// An empty slot's position is less than any other, so it is where the least is.
     pub fn put(self, key: Tensor<2>, value: Tensor<2>, position: usize) -> Self {
@@ -120,17 +177,19 @@ impl SlotStore {
                 .reshape([heads * capacity])
                 .select_assign(0, index, position, IndexingUpdateOp::Assign)
                 .reshape([heads, capacity]),
-            scores: self.scores,
+            ..self
         }
     }
 
-    /// The scores, without what the slot of `newest` has from a position that was in it before.
-    pub fn scores_but(&self, newest: usize) -> Tensor<2> {
+    /// The scores, with 0 in the slot of position `newest`, which still has that of the position
+    /// evicted from it.
+    pub fn scores_without(&self, newest: usize) -> Tensor<2> {
         let taken = self.positions.clone().equal_elem(newest as i64);
         self.scores.clone().mask_fill(taken, 0.0)
     }
 
-    /// Puts `[kv_heads, count, head_dim]` tokens into the slots from `start` on, positions counting from `position`.
+    /// Puts `[kv_heads, count, head_dim]` tokens into the slots from `start` on, positions counting
+    /// from `position`.
     pub fn put_range(
         self,
         start: usize,
@@ -149,14 +208,15 @@ impl SlotStore {
             positions: self
                 .positions
                 .slice_assign([0..heads, start..start + count], new),
-            scores: self.scores,
+            ..self
         }
     }
 
-    /// Moves every slot whose entry of `places`, `[kv_heads, capacity]`, is below `capacity` to that place among
-    /// `capacity` slots, and drops the others. No two slots of a head may go to one place below `capacity`.
+    /// Moves every slot whose entry of `places`, `[kv_heads, capacity]`, is below `capacity` to
+    /// that place among `capacity` slots, and drops the others. No two slots of a head may go to
+    /// one place below `capacity`.
     pub fn arrange(self, places: Tensor<2, Int>, capacity: usize) -> Self {
-        exactly(&self.device(), (self, places), |(store, places)| {
+        unpooled(&self.device(), (self, places), |(store, places)| {
             store.arranged(places, capacity)
         })
     }
@@ -188,12 +248,14 @@ impl SlotStore {
         Self {
             keys: self.keys.gather(from.clone()),
             values: self.values.gather(from),
-            positions: part(positions, 1, 0..capacity),
-            scores: part(scores, 1, 0..capacity),
+            positions: copied_part(positions, 1, 0..capacity),
+            scores: copied_part(scores, 1, 0..capacity),
+            replaced: true,
         }
     }
 
-    /// Keeps the slots of `kept`, `[kv_heads, capacity]`, in the order they are in, as the first of `capacity` slots.
+    /// Keeps the slots of `kept`, `[kv_heads, capacity]`, in their order, as the first of
+    /// `capacity` slots.
     pub fn keep(self, kept: Tensor<2, Bool>, capacity: usize) -> Self {
         let places = kept
             .clone()
@@ -204,7 +266,7 @@ impl SlotStore {
         self.arrange(places, capacity)
     }
 
-    /// With `capacity` slots, at least as many as are held by any head.
+    /// The same store with `capacity` slots per head, at least as many as any head holds.
     pub fn resized(self, capacity: usize) -> Self {
         let had = self.capacity();
         if capacity < had {
@@ -217,9 +279,9 @@ impl SlotStore {
         }
     }
 
-    /// More slots, which are empty.
+    /// The same store with empty slots up to `capacity` per head.
     pub fn grow(self, capacity: usize) -> Self {
-        exactly(&self.device(), self, |store| store.grown(capacity))
+        unpooled(&self.device(), self, |store| store.grown(capacity))
     }
 
     fn grown(self, capacity: usize) -> Self {
@@ -233,18 +295,9 @@ impl SlotStore {
             values: self.values.grow(capacity),
             positions: Tensor::cat(vec![self.positions, empty], 1),
             scores: Tensor::cat(vec![self.scores, unscored], 1),
+            replaced: true,
         }
     }
-}
-
-/// What `make` makes of `input`, in buffers of just its size: others come from a pool, where a small tensor may get a large
-/// buffer that happens to be free, and then what is held is not what is allocated.
-pub(super) fn exactly<I: Send, O: Send>(
-    device: &Device,
-    input: I,
-    make: impl Fn(I) -> O + Send,
-) -> O {
-    device.memory_persistent_allocations(input, make)
 }
 
 /// Each head's first slot, counted over all heads.

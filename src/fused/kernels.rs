@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::weights::MatrixBuffers;
 use super::{DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning};
+use crate::kernels::RowFormat;
 
 macro_rules! shader {
     ($file:literal) => {
@@ -77,7 +78,7 @@ impl Kernel {
     }
 }
 
-type Key = (Kernel, KernelVariant, bool);
+type Key = (Kernel, KernelVariant, RowFormat);
 
 /// Compiled kernels, and how they share out their work. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -110,7 +111,7 @@ impl Pipelines {
         particular: KernelVariant,
     ) -> DecodePipeline {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = all.pipelines.entry((kernel, particular, sizes.packed));
+        let compiled = all.pipelines.entry((kernel, particular, sizes.rows));
         let compile = || {
             let texts = ShaderSources(kernel.texts());
             DecodePipeline::new(device, kernel.name(), &texts, sizes, &particular)

@@ -176,7 +176,7 @@ impl FusedDecoder {
     ) -> Result<Option<Tuning>, Error> {
         if gpu.processor() != Processor::Gpu {
             let usual = tune::usual(model, gpu);
-            return Ok(weights::sizes(model, CacheType::F16).map(|_| usual));
+            return Ok(weights::sizes(model, CacheType::default()).map(|_| usual));
         }
         Self::tune_by_trial(model, gpu, known).await
     }
@@ -346,7 +346,7 @@ impl FusedDecoder {
 
     /// Makes ready for a step in `cache`'s memory; `false` where that can't be.
     fn ready(&mut self, cache: &mut ScopeCache) -> Result<bool, Error> {
-        let ready = cache.ready()?;
+        let ready = cache.prepare_fused_step()?;
         if ready {
             self.bind(cache)?;
         }
@@ -403,8 +403,8 @@ impl StepDecoder for FusedDecoder {
             self.model.check_tokens(&[token])?;
         }
         self.model.check_cache(cache)?;
-        let is_packed = cache.config().cache_type == CacheType::F16;
-        if is_packed != self.sizes.packed || !self.ready(cache)? {
+        let rows = cache.config().cache_type.row_format();
+        if rows != self.sizes.rows || !self.ready(cache)? {
             return Ok(None);
         }
         let (device, queue) = self.gpu.wgpu();

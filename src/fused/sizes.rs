@@ -1,5 +1,7 @@
 //! What the shaders of a decode step are written out for.
 
+use crate::kernels::RowFormat;
+
 /// The sizes of a model, and how its queries and keys are turned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DecodeSizes {
@@ -29,8 +31,8 @@ pub struct DecodeSizes {
     pub biases: bool,
     /// Whether queries and keys have a norm a head.
     pub head_norms: bool,
-    /// Whether the cache's elements are f16, two in a word, or f32.
-    pub packed: bool,
+    /// The cache's storage type.
+    pub rows: RowFormat,
 }
 
 /// Slots of one workgroup of the attention kernel.
@@ -74,6 +76,8 @@ impl DecodeSizes {
             && (1..=MOST_GROUP).contains(&self.group())
             && (8..=256).contains(&dim)
             && dim.is_multiple_of(8)
+            && (self.rows.words)(dim).is_some()
+            && dim.is_multiple_of((self.rows.unit)(dim).max(4))
             && self.rotated.is_multiple_of(2)
             && self.rotated <= dim
             && self.width > 0

@@ -87,9 +87,7 @@ pub fn render(
         head_norms => sizes.head_norms,
         extras => sizes.biases || sizes.head_norms,
         norm_at => norm_places(sizes),
-        packed => sizes.packed,
-        quad => if sizes.packed { "vec2<u32>" } else { "vec4<f32>" },
-        oct => if sizes.packed { "vec4<u32>" } else { "vec4<f32>" },
+        unit => (sizes.rows.unit)(sizes.dim),
         scale => format!("{:e}", sizes.scale),
         split => SPLIT,
         partial => sizes.partial(),
@@ -105,7 +103,8 @@ pub fn render(
         written += ENABLE_SUBGROUPS;
         written.push('\n');
     }
-    written += &write_out(texts.0, &values);
+    // The storage type's macros come first, for the kernels that read or write rows.
+    written += &write_out(&[&[sizes.rows.wgsl], texts.0].concat(), &values);
     if in_quads {
         written += include_str!("../../shaders/decode/of_quad.wgsl");
         written += include_str!("../../shaders/decode/from_quad.wgsl");

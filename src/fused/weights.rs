@@ -63,7 +63,7 @@ pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes>
         interleaved: rope.layout == RopeLayout::Interleaved,
         biases: layer.biases.query_key_value,
         head_norms: layer.head_norms,
-        packed: cache_type == CacheType::F16,
+        rows: cache_type.row_format(),
     };
     sizes.fit().then_some(sizes)
 }

@@ -8,10 +8,10 @@ mod buffer;
 mod cpu;
 mod error;
 mod launch;
-mod packed_f16;
 mod prompt_attention;
 mod rms_norm;
 mod rope;
+mod rows;
 pub(crate) mod template;
 
 pub use attention_output::{AttentionOutputExtension, attention_output};
@@ -22,12 +22,12 @@ pub use attention_probabilities::{
 pub use block_matrix::{BlockMatrix, BlockMatrixExtension, MatrixShape};
 pub use buffer::{BoundBuffer, BufferExtension, buffer_of, int_buffer_of};
 pub use error::KernelError;
-pub use packed_f16::{PackedF16Extension, pack_f16, unpack_f16};
 pub use prompt_attention::{
-    CacheRows, PromptAttentionExtension, prompt_attention, prompt_attention_takes, prompt_scores,
+    PromptAttentionExtension, prompt_attention, prompt_attention_takes, prompt_scores,
 };
 pub use rms_norm::{RmsNormExtension, rms_norm};
 pub use rope::{RopeExtension, rope};
+pub use rows::{RowExtension, RowFormat, StoredRows, pack_rows, unpack_rows};
 
 use burn::tensor::Device;
 

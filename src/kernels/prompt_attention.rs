@@ -1,4 +1,4 @@
-//! Attention of a piece of a prompt over a cache as it lies in memory, and what each slot gets of it:
+//! Attention of a prompt's chunk over a cache's rows as stored, and every slot's score by it:
 //! `shaders/attention/prompt_attention.wgsl` and `shaders/attention/prompt_scores.wgsl`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -9,98 +9,56 @@ use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_cont
 use minijinja::context;
 
 use super::attention_probabilities::attention_scale;
-use super::cpu::{self, Kernels, Rows, Work};
+use super::cpu::{self, Kernels, QuadRows, Work};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
+use super::rows::{RowFormat, StoredRows};
 use super::template::write_out;
 
 const NAME: &str = "prompt_attention";
 
-/// A cache's rows, `[kv_heads, capacity, dim]`, however they are stored.
-#[derive(Debug, Clone)]
-pub enum CacheRows {
-    /// In f32 or f16.
-    Plain(Tensor<3>),
-    /// f16, two in a u32: `[kv_heads, capacity, dim / 2]`.
-    Packed(Tensor<3, Int>),
-}
-
-impl CacheRows {
-    fn dims(&self) -> [usize; 3] {
-        match self {
-            Self::Plain(rows) => rows.dims(),
-            Self::Packed(rows) => {
-                let [heads, capacity, words] = rows.dims();
-                [heads, capacity, 2 * words]
-            }
-        }
-    }
-
-    /// Whether elements are f16.
-    fn halves(&self) -> bool {
-        match self {
-            Self::Plain(rows) => rows.dtype() == DType::F16,
-            Self::Packed(_) => true,
-        }
-    }
-}
-
-/// What the shaders are told.
+/// One launch of the shaders, for a chunk of a prompt.
 #[derive(Debug, Clone, Copy)]
-pub struct Piece {
+pub struct PromptLaunch {
     /// Slots in use, the first ones.
-    pub slots: usize,
+    slots: usize,
     /// The position of the first query.
     pub first: usize,
-    halves: bool,
+    /// The storage type of keys and values.
+    format: RowFormat,
 }
 
-/// The operations as burn's extension point takes them; call [`prompt_attention`] and [`prompt_scores`] instead.
+/// The operations as burn's extension point takes them; call [`prompt_attention`] and
+/// [`prompt_scores`] instead.
 #[backend_extension(Cube)]
 pub trait PromptAttentionExtension: burn::backend::Backend {
-    /// Attention over plain rows; the rows' largest logits and sums come with it.
-    fn attend_plain(
-        queries: FloatTensor<Self>,
-        keys: FloatTensor<Self>,
-        values: FloatTensor<Self>,
-        positions: IntTensor<Self>,
-        piece: Piece,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
-    /// The same over packed rows.
-    fn attend_packed(
+    /// Attention, and every row's largest logit with the sum of exponentials by it.
+    fn attend_to_rows(
         queries: FloatTensor<Self>,
         keys: IntTensor<Self>,
         values: IntTensor<Self>,
         positions: IntTensor<Self>,
-        piece: Piece,
+        prompt: PromptLaunch,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
-    /// Scores over plain rows.
-    fn score_plain(
-        queries: FloatTensor<Self>,
-        keys: FloatTensor<Self>,
-        positions: IntTensor<Self>,
-        stats: FloatTensor<Self>,
-        before: FloatTensor<Self>,
-        piece: Piece,
-    ) -> FloatTensor<Self>;
-    /// Scores over packed rows.
-    fn score_packed(
+    /// Scores of the slots.
+    fn score_rows(
         queries: FloatTensor<Self>,
         keys: IntTensor<Self>,
         positions: IntTensor<Self>,
         stats: FloatTensor<Self>,
         before: FloatTensor<Self>,
-        piece: Piece,
+        prompt: PromptLaunch,
     ) -> FloatTensor<Self>;
 }
 
-/// Whether the kernels take heads of `dim` elements.
+/// `true` if the kernels take heads of `dim` elements.
 pub fn prompt_attention_takes(dim: usize) -> bool {
     dim.is_multiple_of(8) && (8..=128).contains(&dim)
 }
 
-/// What queries at neighbouring positions from `first` on attend to among the first `slots` slots: those in use that hold no
-/// later position than the query's own. Nothing of the size queries × slots is stored.
+/// Causal attention of neighbouring queries over the first `slots` slots of a cache. Query i of a
+/// head is at position `first` + i and sees the slots in use that hold no later position. Nothing
+/// of the size queries × slots is stored.
 ///
 /// # Shapes
 ///
@@ -111,94 +69,73 @@ pub fn prompt_attention_takes(dim: usize) -> bool {
 ///
 /// # Errors
 ///
-/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs no WGSL.
+/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs
+/// no WGSL.
 pub fn prompt_attention(
     queries: Tensor<3>,
-    keys: CacheRows,
-    values: CacheRows,
+    keys: StoredRows,
+    values: StoredRows,
     positions: Tensor<2, Int>,
     slots: usize,
     first: usize,
 ) -> Result<(Tensor<3>, Tensor<3>), KernelError> {
-    let piece = check(&queries, &keys, &positions, slots, first)?;
-    let positions = positions.into_dispatch();
-    let queries = queries.into_dispatch();
-    let (output, stats) = match (keys, values) {
-        (CacheRows::Plain(keys), CacheRows::Plain(values)) => {
-            <Dispatch as PromptAttentionExtension>::attend_plain(
-                queries,
-                keys.into_dispatch(),
-                values.into_dispatch(),
-                positions,
-                piece,
-            )
-        }
-        (CacheRows::Packed(keys), CacheRows::Packed(values)) => {
-            <Dispatch as PromptAttentionExtension>::attend_packed(
-                queries,
-                keys.into_dispatch(),
-                values.into_dispatch(),
-                positions,
-                piece,
-            )
-        }
-        (keys, _) => {
-            return Err(KernelError::Shape {
-                kernel: NAME,
-                argument: "values",
-                shape: keys.dims().to_vec(),
-                expected: "stored as the keys are".to_owned(),
-            });
-        }
-    };
+    let prompt = check(&queries, &keys, &positions, slots, first)?;
+    if values.dims() != keys.dims() || values.format != keys.format {
+        return Err(KernelError::Shape {
+            kernel: NAME,
+            argument: "values",
+            shape: values.dims().to_vec(),
+            expected: format!("{:?}, stored as the keys are", keys.dims()),
+        });
+    }
+    let (output, stats) = <Dispatch as PromptAttentionExtension>::attend_to_rows(
+        queries.into_dispatch(),
+        keys.words.into_dispatch(),
+        values.words.into_dispatch(),
+        positions.into_dispatch(),
+        prompt,
+    );
     Ok((Tensor::from_dispatch(output), Tensor::from_dispatch(stats)))
 }
 
-/// The scores `before`, `[kv_heads, capacity]`, and for every slot what the same queries as in [`prompt_attention`], which
-/// gave `stats`, attend to it with: averaged over the query group, summed over the queries.
+/// `before` plus the attention that the queries of [`prompt_attention`] give to every slot,
+/// averaged over the query group and summed over the queries.
+///
+/// # Shapes
+///
+/// - queries, keys, positions: those of [`prompt_attention`], which returned `stats`
+/// - before, output: `[kv_heads, capacity]`, f32
 ///
 /// # Errors
 ///
 /// As [`prompt_attention`].
 pub fn prompt_scores(
     queries: Tensor<3>,
-    keys: CacheRows,
+    keys: StoredRows,
     positions: Tensor<2, Int>,
     stats: Tensor<3>,
     before: Tensor<2>,
     (slots, first): (usize, usize),
 ) -> Result<Tensor<2>, KernelError> {
-    let piece = check(&queries, &keys, &positions, slots, first)?;
-    let queries = queries.into_dispatch();
-    let positions = positions.into_dispatch();
-    let (stats, before) = (stats.into_dispatch(), before.into_dispatch());
-    Ok(Tensor::from_dispatch(match keys {
-        CacheRows::Plain(keys) => <Dispatch as PromptAttentionExtension>::score_plain(
-            queries,
-            keys.into_dispatch(),
-            positions,
-            stats,
-            before,
-            piece,
-        ),
-        CacheRows::Packed(keys) => <Dispatch as PromptAttentionExtension>::score_packed(
-            queries,
-            keys.into_dispatch(),
-            positions,
-            stats,
-            before,
-            piece,
-        ),
-    }))
+    let prompt = check(&queries, &keys, &positions, slots, first)?;
+    let scores = <Dispatch as PromptAttentionExtension>::score_rows(
+        queries.into_dispatch(),
+        keys.words.into_dispatch(),
+        positions.into_dispatch(),
+        stats.into_dispatch(),
+        before.into_dispatch(),
+        prompt,
+    );
+    Ok(Tensor::from_dispatch(scores))
 }
 
 fn check(
     queries: &Tensor<3>,
-    keys: &CacheRows,
+    keys: &StoredRows,
     positions: &Tensor<2, Int>,
     slots: usize,
     first: usize,
-) -> Result<Piece, KernelError> {
+) -> Result<PromptLaunch, KernelError> {
     let [query_heads, count, dim] = queries.dims();
     let [heads, capacity, key_dim] = keys.dims();
     let fits = key_dim == dim && prompt_attention_takes(dim) && heads > 0;
@@ -221,10 +158,10 @@ fn check(
     }
     expect_f32(NAME, "queries", queries)?;
     expect_wgpu(NAME, &queries.device())?;
-    Ok(Piece {
+    Ok(PromptLaunch {
         slots,
         first,
-        halves: keys.halves(),
+        format: keys.format,
     })
 }
 
@@ -233,13 +170,13 @@ fn check(
 struct PromptKernel {
     scores: bool,
     dim: usize,
-    halves: bool,
+    format: RowFormat,
     on_cpu: bool,
 }
 
 impl PromptKernel {
-    /// Rows and slots per lane, and lanes per workgroup. A CPU's loads have to serve many products
-    /// each; a GPU's lanes have few registers.
+    /// Rows and slots per lane, and lanes per workgroup. On a CPU one load has to serve many
+    /// products; on a GPU a lane has few registers.
     fn cut(self) -> [usize; 3] {
         match (self.on_cpu, self.scores) {
             (true, false) => [3, 4, 4],
@@ -259,12 +196,10 @@ impl KernelSource for PromptKernel {
             include_str!("../../shaders/attention/prompt_attention.wgsl")
         };
         SourceTemplate::new(write_out(
-            &[text],
+            &[self.format.wgsl, text],
             &context! {
                 rows, slots, threads,
                 dim => self.dim,
-                packed => self.halves,
-                oct => if self.halves { "vec4<u32>" } else { "vec4<f32>" },
                 scale => format!("{:e}", attention_scale(self.dim)),
             },
         ))
@@ -279,77 +214,79 @@ impl KernelSource for PromptKernel {
     }
 }
 
-fn attend(
-    queries: CubeTensor,
-    keys: CubeTensor,
-    values: CubeTensor,
-    positions: CubeTensor,
-    piece: Piece,
-) -> (CubeTensor, CubeTensor) {
-    let queries = into_contiguous(queries);
-    let (keys, values) = (into_contiguous(keys), into_contiguous(values));
-    let positions = into_contiguous(positions);
-    let kernels = kernels_for(&queries, &positions);
-    if kernels == Kernels::Quads {
-        return rows(&queries, &keys, &positions, piece).attention(&values);
+impl PromptAttentionExtension for CubeBackend {
+    fn attend_to_rows(
+        queries: FloatTensor<Self>,
+        keys: IntTensor<Self>,
+        values: IntTensor<Self>,
+        positions: IntTensor<Self>,
+        prompt: PromptLaunch,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let queries = into_contiguous(queries);
+        let (keys, values) = (into_contiguous(keys), into_contiguous(values));
+        let positions = into_contiguous(positions);
+        let kernels = kernels_for(&queries, &positions);
+        if kernels == Kernels::Quads {
+            return quad_rows(&queries, &keys, &positions, prompt).attention(&values);
+        }
+        let shape = queries.meta.shape().clone();
+        let output = empty(&queries, shape.clone(), DType::F32);
+        let stats = empty(&queries, Shape::new([shape[0], shape[1], 2]), DType::F32);
+        let kernel = kernel(false, &queries, prompt, kernels);
+        let [rows, _, threads] = kernel.cut();
+        let (words, count) = uniform(&queries, &keys, prompt, rows * threads, false);
+        launch(
+            kernel,
+            count,
+            &[&queries, &keys, &values, &positions, &output, &stats],
+            &words,
+        );
+        (output, stats)
     }
-    let shape = queries.meta.shape().clone();
-    let output = empty(&queries, shape.clone(), DType::F32);
-    let stats = empty(&queries, Shape::new([shape[0], shape[1], 2]), DType::F32);
-    let kernel = kernel(false, &queries, piece, kernels);
-    let [rows, _, threads] = kernel.cut();
-    let (words, count) = words(&queries, &keys, piece, rows * threads, false);
-    launch(
-        kernel,
-        count,
-        &[&queries, &keys, &values, &positions, &output, &stats],
-        &words,
-    );
-    (output, stats)
+
+    fn score_rows(
+        queries: FloatTensor<Self>,
+        keys: IntTensor<Self>,
+        positions: IntTensor<Self>,
+        stats: FloatTensor<Self>,
+        before: FloatTensor<Self>,
+        prompt: PromptLaunch,
+    ) -> FloatTensor<Self> {
+        let queries = into_contiguous(queries);
+        let (keys, positions) = (into_contiguous(keys), into_contiguous(positions));
+        let (stats, before) = (into_contiguous(stats), into_contiguous(before));
+        let kernels = kernels_for(&queries, &positions);
+        if kernels == Kernels::Quads {
+            return quad_rows(&queries, &keys, &positions, prompt).scores(&stats, before);
+        }
+        let scores = empty(&before, before.meta.shape().clone(), DType::F32);
+        let kernel = kernel(true, &queries, prompt, kernels);
+        let [_, slots, threads] = kernel.cut();
+        let (words, count) = uniform(&queries, &keys, prompt, slots * threads, true);
+        launch(
+            kernel,
+            count,
+            &[&queries, &keys, &positions, &stats, &before, &scores],
+            &words,
+        );
+        scores
+    }
 }
 
-fn rows<'a>(
+fn quad_rows<'a>(
     queries: &'a CubeTensor,
     keys: &'a CubeTensor,
     positions: &'a CubeTensor,
-    piece: Piece,
-) -> Rows<'a> {
-    Rows {
+    prompt: PromptLaunch,
+) -> QuadRows<'a> {
+    QuadRows {
         queries,
         keys,
         positions,
-        slots: piece.slots,
-        first: piece.first,
-        halves: piece.halves,
+        slots: prompt.slots,
+        first: prompt.first,
+        format: prompt.format,
     }
-}
-
-fn score(
-    queries: CubeTensor,
-    keys: CubeTensor,
-    positions: CubeTensor,
-    stats: CubeTensor,
-    before: CubeTensor,
-    piece: Piece,
-) -> CubeTensor {
-    let queries = into_contiguous(queries);
-    let (keys, positions) = (into_contiguous(keys), into_contiguous(positions));
-    let (stats, before) = (into_contiguous(stats), into_contiguous(before));
-    let kernels = kernels_for(&queries, &positions);
-    if kernels == Kernels::Quads {
-        return rows(&queries, &keys, &positions, piece).scores(&stats, before);
-    }
-    let scores = empty(&before, before.meta.shape().clone(), DType::F32);
-    let kernel = kernel(true, &queries, piece, kernels);
-    let [_, slots, threads] = kernel.cut();
-    let (words, count) = words(&queries, &keys, piece, slots * threads, true);
-    launch(
-        kernel,
-        count,
-        &[&queries, &keys, &positions, &stats, &before, &scores],
-        &words,
-    );
-    scores
 }
 
 fn kernels_for(queries: &CubeTensor, positions: &CubeTensor) -> Kernels {
@@ -358,20 +295,26 @@ fn kernels_for(queries: &CubeTensor, positions: &CubeTensor) -> Kernels {
     cpu::kernels_for(queries, Work::Attention { rows, dim })
 }
 
-fn kernel(scores: bool, queries: &CubeTensor, piece: Piece, kernels: Kernels) -> PromptKernel {
+fn kernel(
+    scores: bool,
+    queries: &CubeTensor,
+    prompt: PromptLaunch,
+    kernels: Kernels,
+) -> PromptKernel {
     PromptKernel {
         scores,
         dim: queries.meta.shape()[2],
-        halves: piece.halves,
+        format: prompt.format,
         on_cpu: kernels == Kernels::Cpu,
     }
 }
 
-/// The shaders' uniform, and the workgroups: one for `tile` rows, or `by_slot` for `tile` slots, of a KV head.
-fn words(
+/// The shaders' uniform, and their workgroups: one per `tile` rows of a KV head, or `by_slot` per
+/// `tile` slots.
+fn uniform(
     queries: &CubeTensor,
     keys: &CubeTensor,
-    piece: Piece,
+    prompt: PromptLaunch,
     tile: usize,
     by_slot: bool,
 ) -> (Vec<u32>, burn::cubecl::prelude::CubeCount) {
@@ -380,52 +323,8 @@ fn words(
     let rows = shape[0] / heads * shape[1];
     let tiles = if by_slot { capacity } else { rows }.div_ceil(tile);
     let (count, line) = grid((heads * tiles) as u32);
-    let numbers = [rows, shape[1], piece.slots, capacity, piece.first, tiles];
+    let numbers = [rows, shape[1], prompt.slots, capacity, prompt.first, tiles];
     let mut words: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
     words.extend([line, heads as u32]);
     (words, count)
-}
-
-impl PromptAttentionExtension for CubeBackend {
-    fn attend_plain(
-        queries: FloatTensor<Self>,
-        keys: FloatTensor<Self>,
-        values: FloatTensor<Self>,
-        positions: IntTensor<Self>,
-        piece: Piece,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        attend(queries, keys, values, positions, piece)
-    }
-
-    fn attend_packed(
-        queries: FloatTensor<Self>,
-        keys: IntTensor<Self>,
-        values: IntTensor<Self>,
-        positions: IntTensor<Self>,
-        piece: Piece,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        attend(queries, keys, values, positions, piece)
-    }
-
-    fn score_plain(
-        queries: FloatTensor<Self>,
-        keys: FloatTensor<Self>,
-        positions: IntTensor<Self>,
-        stats: FloatTensor<Self>,
-        before: FloatTensor<Self>,
-        piece: Piece,
-    ) -> FloatTensor<Self> {
-        score(queries, keys, positions, stats, before, piece)
-    }
-
-    fn score_packed(
-        queries: FloatTensor<Self>,
-        keys: IntTensor<Self>,
-        positions: IntTensor<Self>,
-        stats: FloatTensor<Self>,
-        before: FloatTensor<Self>,
-        piece: Piece,
-    ) -> FloatTensor<Self> {
-        score(queries, keys, positions, stats, before, piece)
-    }
 }

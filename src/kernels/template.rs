@@ -18,20 +18,15 @@ pub(crate) fn quad_sums(sums: usize, elements: usize) -> String {
     write_out(&[text], &context! { sums, elements })
 }
 
-/// Renders `texts`, one after the other.
+/// Renders `texts` as one template, so that macros of the first serve those after it.
 pub(crate) fn write_out(texts: &[&str], values: &Value) -> String {
-    let environment = Environment::new();
-    let mut written = String::new();
-    for text in texts {
-        #[expect(
-            clippy::expect_used,
-            reason = "the templates are files of this crate, and tests write all of them out"
-        )]
-        let text = environment
-            .render_str(text, values)
-            .expect("a template that can be written out");
-        written += &text;
-        written.push('\n');
-    }
+    #[expect(
+        clippy::expect_used,
+        reason = "the templates are files of this crate, and tests render all of them"
+    )]
+    let mut written = Environment::new()
+        .render_str(&texts.join("\n"), values)
+        .expect("a template of this crate");
+    written.push('\n');
     written
 }

@@ -1,12 +1,13 @@
 //! Kernels against plain tensors on the same device, for native code and for the browser.
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
+use kvscope::cache::CacheType;
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::formats::planes::PlaneSplitter;
 use kvscope::kernels::{
-    BlockMatrix, CacheRows, KernelError, MatrixShape, attention_output, attention_probabilities,
-    pack_f16, prompt_attention, prompt_scores, rms_norm, rope, unpack_f16,
+    BlockMatrix, KernelError, MatrixShape, StoredRows, attention_output, attention_probabilities,
+    pack_rows, prompt_attention, prompt_scores, rms_norm, rope, unpack_rows,
 };
 
 /// Numbers without structure but the same on every machine, between -1 and 1 (a 32-bit linear congruential generator).
@@ -99,7 +100,8 @@ pub async fn packed_f16_equals_half(gpu: &Gpu) {
 
     let shape = [values.len() / 2, 2];
     let tensor = Tensor::<2>::from_data(TensorData::new(values.clone(), shape), gpu.device());
-    let words = pack_f16(tensor).unwrap();
+    let format = CacheType::F16.row_format();
+    let words = pack_rows(tensor, format).unwrap();
     let bits = gpu
         .read(words.clone())
         .await
@@ -112,7 +114,10 @@ pub async fn packed_f16_equals_half(gpu: &Gpu) {
         assert_eq!(got, expected, "{pair:?}");
     }
 
-    let back = gpu.read(unpack_f16(words).unwrap()).await.unwrap();
+    let back = gpu
+        .read(unpack_rows(words, 2, format).unwrap())
+        .await
+        .unwrap();
     for (value, back) in values.iter().zip(back.try_to_vec::<f32>().unwrap()) {
         assert_eq!(half::f16::from_f32(*value).to_f32(), back);
     }
@@ -401,21 +406,22 @@ struct PromptPiece {
     slots: usize,
     capacity: usize,
     dim: usize,
-    packed: bool,
+    cache_type: CacheType,
 }
 
 /// Pieces at the start and in the middle of a prompt, of too few rows for the kernels that keep keys at hand, of just
 /// enough and of more than one block of them, odd lengths, grouped heads, empty slots, slots in no order and slots beyond
-/// those in use, in f32 and packed f16: against the definition in f64.
+/// those in use, in f32 and f16: against the definition in f64.
 pub async fn prompt_attention_equals_its_definition(gpu: &Gpu) {
-    for (heads, group, queries, slots, capacity, dim, packed) in [
-        (2, 1, 5, 21, 24, 8, false),
-        (1, 1, 48, 48, 48, 32, false),
-        (3, 3, 37, 101, 130, 64, true),
-        (2, 2, 65, 65, 70, 96, false),
-        (1, 4, 33, 200, 200, 128, true),
-        (2, 3, 64, 300, 333, 24, true),
-        (1, 2, 260, 16_401, 16_416, 32, false),
+    use CacheType::{F16, F32};
+    for (heads, group, queries, slots, capacity, dim, cache_type) in [
+        (2, 1, 5, 21, 24, 8, F32),
+        (1, 1, 48, 48, 48, 32, F32),
+        (3, 3, 37, 101, 130, 64, F16),
+        (2, 2, 65, 65, 70, 96, F32),
+        (1, 4, 33, 200, 200, 128, F16),
+        (2, 3, 64, 300, 333, 24, F16),
+        (1, 2, 260, 16_401, 16_416, 32, F32),
     ] {
         prompt_piece_equals_its_definition(
             gpu,
@@ -426,7 +432,7 @@ pub async fn prompt_attention_equals_its_definition(gpu: &Gpu) {
                 slots,
                 capacity,
                 dim,
-                packed,
+                cache_type,
             },
         )
         .await;
@@ -441,7 +447,7 @@ async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
         slots,
         capacity,
         dim,
-        packed,
+        cache_type,
     } = piece;
     let rows = group * count;
     let queries: Vec<f32> = numbers(heads * rows * dim, 1)
@@ -465,9 +471,13 @@ async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
     let tensor = |values: &[f32], shape: [usize; 3]| {
         Tensor::<3>::from_data(TensorData::new(values.to_vec(), shape), device)
     };
-    let stored = |values: &[f32]| match tensor(values, [heads, capacity, dim]) {
-        rows if packed => CacheRows::Packed(pack_f16(rows).unwrap()),
-        rows => CacheRows::Plain(rows),
+    let format = cache_type.row_format();
+    let stored = |values: &[f32]| {
+        let rows = tensor(values, [heads, capacity, dim]);
+        match cache_type {
+            CacheType::F32 => StoredRows::of_f32(rows, format).unwrap(),
+            _ => StoredRows::new(pack_rows(rows, format).unwrap(), dim, format).unwrap(),
+        }
     };
     let places = TensorData::new(positions.clone(), [heads, capacity]);
     let places = Tensor::<2, Int>::from_data(places, (device, DType::I32));
@@ -487,9 +497,9 @@ async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
     let scores = gpu.read(scores.unwrap()).await.unwrap();
     let scores = scores.try_to_vec::<f32>().unwrap();
 
-    let as_stored = |value: f32| match packed {
-        true => half::f16::from_f32(value).to_f64(),
-        false => f64::from(value),
+    let as_stored = |value: f32| match cache_type {
+        CacheType::F16 => half::f16::from_f32(value).to_f64(),
+        CacheType::F32 => f64::from(value),
     };
     let mut sums: Vec<f64> = scored.iter().copied().map(f64::from).collect();
     for row in 0..heads * rows {

@@ -1,5 +1,6 @@
 //! The kernels of a decode step: gate and up, the largest product of a layer, and the attention.
 
+use kvscope::cache::CacheType;
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{
@@ -27,7 +28,7 @@ pub const SIZES: DecodeSizes = DecodeSizes {
     interleaved: false,
     biases: false,
     head_norms: false,
-    packed: true,
+    rows: CacheType::F16.row_format(),
 };
 
 /// Slots attended to.

@@ -44,24 +44,16 @@ pub struct CacheArguments {
     #[arg(long)]
     strict_budget: bool,
     /// The type in which keys and values are kept
-    #[arg(long, default_value = "f16", value_parser = by_name(&CACHE_TYPES, cache_type_name))]
+    #[arg(long, default_value_t = CacheType::default(), value_parser = by_name(CacheType::ALL, CacheType::name))]
     cache_type: CacheType,
 }
 
 const POOLINGS: [Pooling; 2] = [Pooling::MaxPool, Pooling::AvgPool];
-const CACHE_TYPES: [CacheType; 2] = [CacheType::F16, CacheType::F32];
 
 fn pooling_name(pooling: Pooling) -> &'static str {
     match pooling {
         Pooling::MaxPool => "maxpool",
         Pooling::AvgPool => "avgpool",
-    }
-}
-
-fn cache_type_name(cache_type: CacheType) -> &'static str {
-    match cache_type {
-        CacheType::F16 => "f16",
-        CacheType::F32 => "f32",
     }
 }
 

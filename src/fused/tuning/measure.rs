@@ -54,7 +54,7 @@ pub async fn fastest(
     gpu: &Gpu,
     known: &mut KnownTunings,
 ) -> Result<Option<Tuning>, Error> {
-    let Some(sizes) = weights::sizes(model, CacheType::F16) else {
+    let Some(sizes) = weights::sizes(model, CacheType::default()) else {
         return Ok(None);
     };
     let Some(feed_forward) = weights::first_feed_forward(model)? else {

@@ -7,7 +7,7 @@ mod quad_attention;
 mod quad_product;
 
 pub(super) use float_product::float_product;
-pub(super) use quad_attention::Rows;
+pub(super) use quad_attention::QuadRows;
 pub(super) use quad_product::quad_product;
 
 use std::ops::RangeInclusive;

@@ -1,7 +1,7 @@
-//! Attention of a prompt's chunk whose lanes exchange values within quads: logits first, for as
-//! many rows at a time as their memory holds, then the output, or the scores of slots. Shaders:
-//! `quad_logits.wgsl`, `quad_attention.wgsl`, `quad_combine.wgsl` and `quad_scores.wgsl` of
-//! `shaders/cpu`.
+//! Attention of a prompt's chunk on adapters that compute on a CPU and swap values within quads.
+//! Logits come first, in blocks of rows that bound their memory, then the weighted values, then
+//! every slot's score: `quad_logits.wgsl`, `quad_attention.wgsl`, `quad_combine.wgsl` and
+//! `quad_scores.wgsl` of `shaders/cpu`.
 
 use burn::cubecl::prelude::{CubeCount, KernelId};
 use burn::tensor::{DType, Shape};
@@ -10,6 +10,7 @@ use minijinja::context;
 
 use crate::kernels::attention_scale;
 use crate::kernels::launch::{empty, grid, launch};
+use crate::kernels::rows::RowFormat;
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
 /// Slots per lane. More would unroll past the CPU's instruction cache.
@@ -21,19 +22,20 @@ const LANES: usize = 4;
 /// Slots per workgroup.
 const TILE: usize = SLOTS * LANES;
 
-/// Elements of a value per lane: the first for which a quad's lanes divide the head.
+/// Elements of a head's values per lane: the first of these by which a quad's lanes divide the
+/// head.
 const ELEMENTS: [usize; 2] = [16, 8];
 
-/// Parts into which the tiles are split.
+/// Splits of the tiles of slots, for the CPU's threads.
 const SPLITS: usize = 2;
 
-/// Threads per workgroup that combines the parts.
+/// Threads per workgroup that combines the splits.
 const THREADS: usize = 64;
 
-/// Fewest rows per KV head: below, loading into registers costs more than it saves.
+/// Fewest rows per KV head for which loading keys into registers pays.
 const FEWEST_ROWS: usize = 48;
 
-/// Most logits held at a time, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
+/// Logits in memory at once, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
 const MOST_LOGITS: usize = 1 << 23;
 
 /// True if these kernels take `rows` rows per KV head of `dim` elements.
@@ -59,7 +61,7 @@ enum Step {
 struct QuadKernel {
     step: Step,
     dim: usize,
-    halves: bool,
+    format: RowFormat,
 }
 
 impl KernelSource for QuadKernel {
@@ -89,12 +91,11 @@ impl KernelSource for QuadKernel {
         };
         let shape = include_str!("../../../shaders/cpu/quad_shape.wgsl");
         SourceTemplate::new(write_out(
-            &[ENABLE_SUBGROUPS, shape, places, step],
+            &[ENABLE_SUBGROUPS, self.format.wgsl, shape, places, step],
             &context! {
                 sums,
                 elements,
                 dim => self.dim,
-                packed => self.halves,
                 slots => SLOTS,
                 tile => TILE,
                 splits => SPLITS,
@@ -113,26 +114,26 @@ impl KernelSource for QuadKernel {
     }
 }
 
-/// Rows of a prompt's chunk, all tensors contiguous, as
-/// [`prompt_attention`](crate::kernels::prompt_attention()) takes them.
-pub(in crate::kernels) struct Rows<'a> {
-    /// `[query_heads, queries, dim]`.
+/// The rows of a prompt's chunk, one per query and query head; all tensors are contiguous. See
+/// [`prompt_attention`](crate::kernels::prompt_attention::prompt_attention).
+pub(in crate::kernels) struct QuadRows<'a> {
+    /// `[query_heads, queries, dim]`
     pub queries: &'a CubeTensor,
-    /// `[kv_heads, capacity, dim]`, or two elements in a word.
+    /// `[kv_heads, capacity, words per row]`
     pub keys: &'a CubeTensor,
-    /// `[kv_heads, capacity]`.
+    /// `[kv_heads, capacity]`
     pub positions: &'a CubeTensor,
     /// Slots in use.
     pub slots: usize,
     /// The position of the first query.
     pub first: usize,
-    /// True for keys and values in f16.
-    pub halves: bool,
+    /// The storage type of keys and values.
+    pub format: RowFormat,
 }
 
-impl Rows<'_> {
-    /// Attention, `[query_heads, queries, dim]`, and each row's largest logit and sum of
-    /// exponentials relative to it, `[query_heads, queries, 2]`.
+impl QuadRows<'_> {
+    /// Attention, `[query_heads, queries, dim]`, and every row's largest logit with the sum of
+    /// exponentials by it, `[query_heads, queries, 2]`.
     pub fn attention(&self, values: &CubeTensor) -> (CubeTensor, CubeTensor) {
         let shape = self.queries.meta.shape().clone();
         let [query_heads, queries, dim] = [0, 1, 2].map(|axis| shape[axis]);
@@ -161,8 +162,8 @@ impl Rows<'_> {
         (output, stats)
     }
 
-    /// The scores `before`, `[kv_heads, capacity]`, plus each slot's attention, averaged over the
-    /// query group and summed over the queries.
+    /// `before`, `[kv_heads, capacity]`, plus every slot's attention, averaged over the query group
+    /// and summed over the queries.
     pub fn scores(&self, stats: &CubeTensor, before: CubeTensor) -> CubeTensor {
         let mut scores = before;
         let tiles = self.positions.meta.shape()[1].div_ceil(TILE);
@@ -180,8 +181,8 @@ impl Rows<'_> {
         scores
     }
 
-    /// Calls `take` after the logits of each block of rows, with its first row and its rows per KV
-    /// head.
+    /// Calls `take` after the logits of each block of rows, with the block's first row and its rows
+    /// per KV head.
     fn by_block(&self, mut take: impl FnMut([usize; 2], &CubeTensor, &CubeTensor)) {
         let (heads, rows, most) = (self.heads(), self.rows(), self.most_rows());
         let logits = self.memory(heads * most * self.tiles() * TILE);
@@ -214,7 +215,7 @@ impl Rows<'_> {
         let kernel = QuadKernel {
             step,
             dim: shape[2],
-            halves: self.halves,
+            format: self.format,
         };
         launch(kernel, count, tensors, &numbers.map(|number| number as u32));
     }
@@ -229,14 +230,14 @@ impl Rows<'_> {
         shape[0] / self.heads() * shape[1]
     }
 
-    /// Rows per KV head whose logits are held at a time.
+    /// Rows per KV head and block.
     fn most_rows(&self) -> usize {
         let line = self.heads() * self.tiles() * TILE;
         (MOST_LOGITS / line).max(FEWEST_ROWS).min(self.rows())
     }
 
-    /// Memory for at least `count` numbers. Sizes are powers of two, so that a prompt's chunks,
-    /// each with more slots than the last, reuse each other's.
+    /// Memory for at least `count` numbers, in few sizes: the chunks of a prompt, each with more
+    /// slots than the last, then reuse each other's buffers.
     fn memory(&self, count: usize) -> CubeTensor {
         let shape = Shape::new([count.next_power_of_two()]);
         empty(self.queries, shape, DType::F32)

@@ -610,3 +610,114 @@ fn sizes_that_no_kernel_is_written_for() {
     let decoder = FusedDecoder::new(&model, devices::opened(), &cache).unwrap();
     assert!(decoder.is_none());
 }
+
+/// Numbers between two neighbouring f16: halfway, next to that, subnormal and too large, too.
+fn between_halves() -> Vec<f32> {
+    let mut numbers = vec![
+        65_504.0, 65_519.9, 65_520.0, -65_520.0, 1e9, -1e9, 1e-9, 2.9e-8, 3e-8,
+    ];
+    for bits in (0..0x7bff_u16).step_by(7) {
+        let [low, high] = [bits, bits + 1].map(|bits| half::f16::from_bits(bits).to_f32());
+        let tie = low.midpoint(high);
+        numbers.extend([tie, tie.next_up(), tie.next_down(), -tie]);
+    }
+    numbers
+}
+
+/// Whatever writes a row into an f16 cache rounds as the crate `half` does: the tensor path, of a prompt and of a step, and the
+/// fused kernel. The model's embedding picks one column of the matrices for keys and values, and its norm scales by 1/16.
+#[test]
+fn all_writers_of_f16_round_alike() {
+    const TOKENS: usize = 200;
+    let sizes = Sizes {
+        layers: 1,
+        context: 512,
+        rotated: 32,
+        ..LLAMA
+    };
+    let (width, dim, rows) = (sizes.width, sizes.head_dim, sizes.kv_heads * sizes.head_dim);
+    let numbers = between_halves();
+    let number = |row: usize, token: usize| numbers[(token * rows + row) % numbers.len()];
+    assert!(TOKENS * rows > numbers.len());
+    let mut tiny = TinyModel::new(sizes, BlockFormat::F32);
+    for tensor in &mut tiny.tensors {
+        let count: usize = tensor.shape.iter().product();
+        let element: &dyn Fn(usize) -> f32 = match tensor.name.as_str() {
+            "token_embd.weight" => &|at| if at / width == at % width { 256.0 } else { 0.0 },
+            "blk.0.attn_norm.weight" => &|_| 1.0,
+            "blk.0.attn_k.weight" | "blk.0.attn_v.weight" => {
+                &|at| number(at / width, at % width) / 16.0
+            }
+            _ => continue,
+        };
+        tensor.elements = (0..count).map(element).collect();
+        let bytes = tensor.elements.iter().flat_map(|it| it.to_le_bytes());
+        tensor.bytes = bytes.collect();
+    }
+    let model = run::load_gguf(&tiny.gguf().bytes(), devices::opened().device()).unwrap();
+
+    let config = model.config().cache().with_cache_type(CacheType::F16);
+    let tokens: Vec<u32> = (0..TOKENS as u32).collect();
+    let mut cache = prefilled(&model, config, &tokens);
+    let _ = model.step(7, &mut cache).unwrap();
+    let decoder = FusedDecoder::tuned(&model, devices::opened(), &cache, tunings()[0]);
+    let mut decoder = decoder.unwrap().expect("kernels");
+    for &token in &tokens {
+        step(&mut decoder, token, &mut cache, StepOutput::Likeliest);
+    }
+
+    let written: Vec<u32> = tokens.iter().chain(&[7]).chain(&tokens).copied().collect();
+    let saved = SavedLayer::of(&cache, &sizes);
+    let mut rows_seen = 0;
+    for (slot, &position) in saved.positions.iter().enumerate() {
+        let Ok(position) = usize::try_from(position) else {
+            continue;
+        };
+        let first_row = slot / saved.capacity * dim;
+        for element in 0..dim {
+            let number = number(first_row + element, written[position] as usize);
+            let expected = half::f16::from_f32(number).to_bits();
+            let at = slot * dim + element;
+            assert_eq!(saved.values[at], expected, "{number:e} at {position}");
+            // RoPE turns the elements before.
+            if element >= sizes.rotated {
+                assert_eq!(saved.keys[at], expected, "{number:e} at {position}");
+            }
+        }
+        rows_seen += 1;
+    }
+    assert_eq!(rows_seen, sizes.kv_heads * written.len());
+}
+
+/// The only layer of a saved f16 cache: keys and values in bits, slot by slot.
+struct SavedLayer {
+    capacity: usize,
+    keys: Vec<u16>,
+    values: Vec<u16>,
+    positions: Vec<i32>,
+}
+
+impl SavedLayer {
+    fn of(cache: &ScopeCache, sizes: &Sizes) -> Self {
+        let bytes = pollster::block_on(cache.save()).unwrap();
+        let (preamble, rest) = bytes.split_at(16);
+        let length = u32::from_le_bytes(preamble[12..].try_into().unwrap()) as usize;
+        let (header, rest) = rest.split_at(length);
+        let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+        let capacity = header["layers"][0]["capacity"].as_u64().unwrap() as usize;
+        let slots = sizes.kv_heads * capacity;
+        let (keys, rest) = rest.split_at(2 * slots * sizes.head_dim);
+        let (values, rest) = rest.split_at(2 * slots * sizes.head_dim);
+        let halves = |bytes: &[u8]| {
+            let (halves, _) = bytes.as_chunks::<2>();
+            halves.iter().map(|it| u16::from_le_bytes(*it)).collect()
+        };
+        let (positions, _) = rest[..4 * slots].as_chunks::<4>();
+        Self {
+            capacity,
+            keys: halves(keys),
+            values: halves(values),
+            positions: positions.iter().map(|it| i32::from_le_bytes(*it)).collect(),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A decode step's products, in every tuning, against sums in f64; and the choice of a tuning.
 
+use kvscope::cache::CacheType;
 use kvscope::device::Readback;
 use kvscope::formats::BlockFormat;
 use kvscope::formats::planes::PlaneSplitter;
@@ -38,7 +39,7 @@ const SIZES: DecodeSizes = DecodeSizes {
     interleaved: false,
     biases: false,
     head_norms: false,
-    packed: true,
+    rows: CacheType::F16.row_format(),
 };
 
 macro_rules! shader {

@@ -1,40 +1,41 @@
-//! Prefill: a prompt comes in as many pieces as the caller likes, then its cache is compressed.
+//! Prefill: appends a prompt in chunks of any size. `compress.rs` has its end.
 
 use burn::tensor::{FloatDType, Int, Tensor};
 
 use super::attention::{self, Sight};
+use super::buffers::{copied_part, unpooled};
 use super::config::ScopeCacheConfig;
 use super::layer::{LayerCache, LayerState, OpenTurn};
 use super::memory;
-use super::part::part;
 use super::prefill::Needs;
 use super::select;
-use super::store::{SlotStore, exactly};
+use super::store::SlotStore;
 use crate::kernels::{prompt_attention, prompt_attention_takes, prompt_scores, runs_wgsl};
 
-/// Queries `[query_heads, tokens, head_dim]`, keys and values `[kv_heads, tokens, head_dim]` of a piece of a prompt.
-pub(super) struct Piece {
+/// A chunk of a prompt: queries `[query_heads, tokens, head_dim]`, keys and values
+/// `[kv_heads, tokens, head_dim]`.
+pub(super) struct PromptChunk {
     pub queries: Tensor<3>,
     pub keys: Tensor<3>,
     pub values: Tensor<3>,
 }
 
 impl LayerCache {
-    /// Takes a piece of a prompt in and returns its attention, `[query_heads, tokens, head_dim]` in f32, over everything
-    /// held and the prompt so far. `reserved` is how many tokens the prompt is known to have; with `forks`, what any method
-    /// needs to see is kept, and not only what this one does.
+    /// Appends a chunk and returns its attention, `[query_heads, tokens, head_dim]` in f32, over
+    /// everything held and the prompt so far. `reserved`: tokens that the prompt is known to have.
+    /// `forks`: keeps the evidence of every prefill method, not only of this one.
     pub(super) fn append(
         &mut self,
-        piece: Piece,
+        chunk: PromptChunk,
         config: &ScopeCacheConfig,
         reserved: usize,
         forks: bool,
     ) -> Tensor<3> {
-        let Piece {
+        let PromptChunk {
             queries,
             keys,
             values,
-        } = piece;
+        } = chunk;
         let [_, count, _] = queries.dims();
         let mut turn = self.state.turn.unwrap_or_else(|| OpenTurn {
             width: self.state.most_held(),
@@ -65,7 +66,8 @@ impl LayerCache {
         output
     }
 
-    /// The layer's memory with room for `count` more tokens of `turn`, held slots in the order of their positions.
+    /// The layer's memory with room for `count` more tokens of `turn`. Held slots are in the order
+    /// of their positions.
     fn room_for(
         &mut self,
         turn: OpenTurn,
@@ -78,13 +80,7 @@ impl LayerCache {
         let before = turn.width - turn.new;
         let roomy = memory::prompt_capacity(needed, before, reserved, config.block);
         let Some(store) = self.store.take() else {
-            return SlotStore::empty(
-                config.kv_heads,
-                roomy,
-                config.head_dim,
-                config.cache_type,
-                &keys.device(),
-            );
+            return SlotStore::empty(config, roomy, &keys.device());
         };
         if self.state.turn.is_none() {
             return in_order(store, &self.state, turn.width, roomy);
@@ -95,7 +91,7 @@ impl LayerCache {
         store
     }
 
-    /// Keeps the last `window` queries of the turn.
+    /// Keeps the turn's last `window` queries.
     fn keep_queries(&mut self, queries: Tensor<3>, window: usize) {
         let queries = match self.queries.take() {
             Some(earlier) => Tensor::cat(vec![earlier, queries], 1),
@@ -104,28 +100,29 @@ impl LayerCache {
         let [_, count, _] = queries.dims();
         let last = count.min(window);
         let device = queries.device();
-        self.queries = Some(exactly(&device, queries, |queries| {
-            part(queries, 1, count - last..count)
+        self.queries = Some(unpooled(&device, queries, |queries| {
+            copied_part(queries, 1, count - last..count)
         }));
     }
 }
 
-/// The held slots in the order of their positions, against the end of the first `width` of `capacity` slots: heads that
-/// hold fewer than others then have their empty slots before their first position, where they look like padding.
+/// Moves held slots, in the order of their positions, against the end of the first `width` of
+/// `capacity` slots. Heads that hold fewer than others then have their empty slots first, like
+/// padding.
 fn in_order(store: SlotStore, state: &LayerState, width: usize, capacity: usize) -> SlotStore {
     let held = store.positions.clone().greater_equal_elem(0);
     let missing: Vec<usize> = state.heads.iter().map(|head| width - head.held).collect();
     let places =
         select::rank(None, &store.positions, &held) + select::per_head(&missing, &store.positions);
     let mut store = store.arrange(places.mask_fill(held.bool_not(), capacity as i64), capacity);
-    // What earlier turns scored is forgotten: this turn is judged by its own queries.
+    // Scores of earlier turns are forgotten: only this turn's queries score.
     let device = store.device();
-    store.scores = exactly(&device, store.scores, |scores| scores.zeros_like());
+    store.scores = unpooled(&device, store.scores, |scores| scores.zeros_like());
     store
 }
 
-/// Attention of queries whose positions count from `first` on the first `slots` slots, a few queries at a time. With
-/// `summed`, adds what every slot got to its score.
+/// Causal attention of queries, at positions from `first` on, over the first `slots` slots, a few
+/// queries at a time. `summed`: adds every slot's attention to its score.
 fn attend_causally(
     mut store: SlotStore,
     slots: usize,
@@ -171,8 +168,8 @@ fn attend_causally(
     (Tensor::cat(outputs, 1), store)
 }
 
-/// The same by kernels that read the cache as it lies, and store no probability; what is above is what they are tested
-/// against.
+/// [`attend_causally`] by kernels that read the rows as stored and store no probability. Tests hold
+/// them to the tensors.
 #[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
 fn attend_in_place(
     mut store: SlotStore,
@@ -181,11 +178,13 @@ fn attend_in_place(
     queries: &Tensor<3>,
     summed: bool,
 ) -> (Tensor<3>, SlotStore) {
+    let keys = store.keys.stored().expect("rows of the type");
+    let values = store.values.stored().expect("rows of the type");
     let positions = store.positions.clone();
     let (output, stats) = prompt_attention(
         queries.clone(),
-        store.keys.stored(),
-        store.values.stored(),
+        keys.clone(),
+        values,
         positions.clone(),
         slots,
         first,
@@ -193,8 +192,7 @@ fn attend_in_place(
     .expect("fitting tensors");
     if summed {
         let device = store.device();
-        let keys = store.keys.stored();
-        store.scores = exactly(&device, store.scores, |before| {
+        store.scores = unpooled(&device, store.scores, |before| {
             let (keys, positions) = (keys.clone(), positions.clone());
             let rows = (slots, first);
             prompt_scores(

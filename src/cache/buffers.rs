@@ -1,0 +1,45 @@
+//! Tensors in buffers of their own, and their contents read back.
+
+use std::ops::Range;
+
+use burn::tensor::kind::Basic;
+use burn::tensor::{Device, Int, Tensor};
+
+use super::error::CacheError;
+
+/// Makes tensors from `input` in buffers of exactly their size.
+///
+/// Other buffers come from a pool, where a small tensor may get a large buffer that happens to be
+/// free; then more is allocated than is counted.
+pub(super) fn unpooled<I: Send, O: Send>(
+    device: &Device,
+    input: I,
+    make: impl Fn(I) -> O + Send,
+) -> O {
+    device.memory_persistent_allocations(input, make)
+}
+
+/// A copy of the entries `range` of dimension `dim`.
+///
+/// A narrowed tensor may be a view that keeps the whole alive, and arithmetic on it may work in
+/// place and keep it too; a selection by index never does.
+pub(super) fn copied_part<const D: usize, K: Basic>(
+    tensor: Tensor<D, K>,
+    dim: usize,
+    range: Range<usize>,
+) -> Tensor<D, K> {
+    let index = Tensor::arange(range.start as i64..range.end as i64, &tensor.device());
+    tensor.select(dim, index)
+}
+
+/// The elements of `tensor`. Waits for the device.
+pub(super) async fn read_ints(tensor: &Tensor<2, Int>) -> Result<Vec<i32>, CacheError> {
+    let data = tensor.to_data_async().await.map_err(CacheError::unread)?;
+    data.try_into_vec_as::<i32>().map_err(CacheError::unread)
+}
+
+/// The elements of `tensor`. Waits for the device.
+pub(super) async fn read_floats(tensor: &Tensor<2>) -> Result<Vec<f32>, CacheError> {
+    let data = tensor.to_data_async().await.map_err(CacheError::unread)?;
+    data.try_into_vec_as::<f32>().map_err(CacheError::unread)
+}

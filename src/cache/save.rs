@@ -1,0 +1,301 @@
+//! Saving to bytes and loading from them, to resume a chat or to use a prompt again.
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 8 | `kvscope` and a zero |
+//! | 4 | version of the format |
+//! | 4 | length of the header |
+//! | header | JSON: the configuration, and every layer's numbers on the host |
+//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot |
+//! | 4 | CRC-32 of everything before |
+//!
+//! Numbers are little-endian.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::config::ScopeCacheConfig;
+use super::error::CacheError;
+use super::layer::{LayerCache, LayerState};
+use super::memory::Account;
+use super::rewind::unbroken;
+use super::rows::Rows;
+use super::scope_cache::ScopeCache;
+use super::select::EMPTY;
+use super::store::{self, SlotStore};
+use super::validate::MOST_TOKENS;
+
+const MAGIC: &[u8; 8] = b"kvscope\0";
+const VERSION: u32 = 1;
+/// Magic, version and the header's length.
+const PREAMBLE: usize = 16;
+const CHECKSUM: usize = 4;
+
+#[cfg(target_endian = "big")]
+compile_error!("saved caches are little-endian, as WebGPU's memory is");
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    config: ScopeCacheConfig,
+    layers: Vec<SavedLayer>,
+    held: Account,
+    full: Account,
+    full_capacities: Vec<usize>,
+}
+
+/// A layer in the header. Tensors follow in the order of the layers.
+#[derive(Serialize, Deserialize)]
+struct SavedLayer {
+    state: LayerState,
+    /// Slots allocated per head, 0 for a layer without memory.
+    capacity: usize,
+}
+
+impl ScopeCache {
+    /// Saves the cache to bytes. Waits for the device.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::PrefillOpen`] in the middle of a prompt, [`CacheError::Read`] if the device
+    /// does not answer.
+    pub async fn save(&self) -> Result<Vec<u8>, CacheError> {
+        if let Some(layer) = self
+            .layers
+            .iter()
+            .position(|layer| layer.state.turn.is_some())
+        {
+            return Err(CacheError::PrefillOpen { layer });
+        }
+        let (held, full, full_capacities) = self.layers.accounts();
+        let header = Header {
+            config: self.config.clone(),
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| SavedLayer {
+                    state: layer.state.clone(),
+                    capacity: layer.store.as_ref().map_or(0, SlotStore::capacity),
+                })
+                .collect(),
+            held,
+            full,
+            full_capacities: full_capacities.to_vec(),
+        };
+        let header = serde_json::to_vec(&header).map_err(CacheError::unread)?;
+        let mut bytes = Vec::with_capacity(PREAMBLE + header.len() + CHECKSUM);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(
+            &u32::try_from(header.len())
+                .map_err(CacheError::unread)?
+                .to_le_bytes(),
+        );
+        bytes.extend_from_slice(&header);
+        for store in self.layers.iter().filter_map(|layer| layer.store.as_ref()) {
+            for rows in [&store.keys, &store.values] {
+                bytes.extend_from_slice(rows.bytes().await?.as_bytes());
+            }
+            for positions in store.read_positions().await? {
+                bytes.extend_from_slice(bytemuck::cast_slice(&positions));
+            }
+            let scores = store.read_scores().await?;
+            bytes.extend_from_slice(bytemuck::cast_slice(&scores));
+        }
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        Ok(bytes)
+    }
+
+    /// Loads a cache from the bytes of [`save`](Self::save), onto `device`.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Version`] for a format that this release does not read,
+    /// [`CacheError::Corrupt`] for bytes that are no whole, unchanged save, [`CacheError::Config`]
+    /// if `device` can't hold the saved type.
+    pub fn load(bytes: &[u8], device: &Device) -> Result<Self, CacheError> {
+        let (header, payload) = open(bytes)?;
+        let config = header.config;
+        config
+            .validate()
+            .map_err(|error| corrupt(format!("its configuration is invalid: {error}")))?;
+        config.cache_type.check(config.head_dim, device)?;
+        if header.layers.len() != config.layers || header.full_capacities.len() != config.layers {
+            return Err(corrupt("it has not as many layers as its configuration"));
+        }
+        let mut expected = 0_u64;
+        for layer in &header.layers {
+            check_numbers(layer, &config)?;
+            let bytes = store::bytes_of(&config, layer.capacity).each();
+            expected = bytes.into_iter().fold(expected, u64::saturating_add);
+        }
+        // Everything is bounded by what is really there before anything is allocated.
+        if expected != payload.len() as u64 {
+            return Err(corrupt(format!(
+                "it has {} bytes of tensors instead of {expected}",
+                payload.len()
+            )));
+        }
+
+        let mut cache = Self::empty(config);
+        let mut rest = payload;
+        for (layer, saved) in header.layers.into_iter().enumerate() {
+            let loaded = load_layer(saved, &mut rest, &cache.config, device)?;
+            cache.change(layer, |cache, _| *cache = loaded)?;
+        }
+        cache.layers.raise_high_water(header.held, header.full);
+        Ok(cache)
+    }
+}
+
+/// Header and tensors, if the bytes are whole and of this version.
+fn open(bytes: &[u8]) -> Result<(Header, &[u8]), CacheError> {
+    let (preamble, rest) = bytes
+        .split_at_checked(PREAMBLE)
+        .ok_or_else(|| corrupt("it is too short"))?;
+    let (magic, numbers) = preamble.split_at(MAGIC.len());
+    if magic != MAGIC {
+        return Err(corrupt("it does not begin as one"));
+    }
+    let (version, length) = numbers.split_at(4);
+    let version = number(version);
+    if version != VERSION {
+        return Err(CacheError::Version {
+            found: version,
+            supported: VERSION,
+        });
+    }
+    let (rest, checksum) = rest
+        .len()
+        .checked_sub(CHECKSUM)
+        .and_then(|middle| rest.split_at_checked(middle))
+        .ok_or_else(|| corrupt("it is too short"))?;
+    if crc32fast::hash(&bytes[..bytes.len() - CHECKSUM]) != number(checksum) {
+        return Err(corrupt("its checksum is wrong"));
+    }
+    let (header, payload) = rest
+        .split_at_checked(number(length) as usize)
+        .ok_or_else(|| corrupt("its header is cut off"))?;
+    let header = serde_json::from_slice(header)
+        .map_err(|error| corrupt(format!("its header can't be read: {error}")))?;
+    Ok((header, payload))
+}
+
+/// Takes a layer's tensors off the front of `rest`, which is known to hold them.
+fn load_layer(
+    saved: SavedLayer,
+    rest: &mut &[u8],
+    config: &ScopeCacheConfig,
+    device: &Device,
+) -> Result<LayerCache, CacheError> {
+    let SavedLayer { state, capacity } = saved;
+    let mut layer = LayerCache::empty(config);
+    if capacity > 0 {
+        let mut take = |size: u64| -> Result<Vec<u8>, CacheError> {
+            let (taken, left) = usize::try_from(size)
+                .ok()
+                .and_then(|size| rest.split_at_checked(size))
+                .ok_or_else(|| corrupt("its tensors are cut off"))?;
+            *rest = left;
+            Ok(taken.to_vec())
+        };
+        let bytes = store::bytes_of(config, capacity);
+        let slots = [config.kv_heads, capacity];
+        let rows = [config.kv_heads, capacity, config.head_dim];
+        let keys = Rows::from_bytes(take(bytes.keys)?, rows, config.cache_type, device);
+        let values = Rows::from_bytes(take(bytes.values)?, rows, config.cache_type, device);
+        let positions = TensorData::from_bytes_vec(take(bytes.positions)?, slots, DType::I32);
+        let scores = TensorData::from_bytes_vec(take(bytes.scores)?, slots, DType::F32);
+        let held = positions.try_to_vec::<i32>().map_err(CacheError::unread)?;
+        check_positions(&held, capacity, &state, config)?;
+        layer.store = Some(SlotStore::from_parts(
+            [keys, values],
+            Tensor::from_data(positions, device),
+            Tensor::from_data(scores, device),
+        ));
+    }
+    layer.state = state;
+    Ok(layer)
+}
+
+/// Checks a layer's numbers against each other. A checksum tells accidents, this everything else:
+/// counts that the host relies on must agree with the slots.
+fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), CacheError> {
+    let SavedLayer { state, capacity } = layer;
+    let budgets = &state.budgets;
+    let sane = state.turn.is_none()
+        && state.heads.len() == config.kv_heads
+        && state.seen <= MOST_TOKENS
+        && state.boundary <= state.seen
+        && state.prompt_slots <= *capacity
+        && *capacity <= 2 * MOST_TOKENS
+        && (*capacity > 0 || state.seen == 0)
+        && state.heads.iter().all(|head| {
+            head.held <= *capacity && head.held <= state.seen && head.prefill <= state.boundary
+        })
+        && state.waited <= MOST_TOKENS
+        && selections_ascend(state)
+        && [
+            budgets.prefill,
+            budgets.window,
+            budgets.decode,
+            budgets.recent,
+            budgets.expected,
+            budgets.pyramid_beta,
+        ]
+        .iter()
+        .all(|budget| *budget <= MOST_TOKENS + 1)
+        && (budgets.layers == config.layers || state.seen == 0);
+    if sane {
+        Ok(())
+    } else {
+        Err(corrupt("a layer's numbers contradict each other"))
+    }
+}
+
+fn selections_ascend(state: &LayerState) -> bool {
+    let mut last = 0;
+    state.selections.iter().all(|range| {
+        let ascends = last <= range.start && range.start < range.end && range.end <= state.seen;
+        last = range.end;
+        ascends
+    })
+}
+
+/// Checks every head's slots against what the layer's numbers say that it holds.
+fn check_positions(
+    slots: &[i32],
+    capacity: usize,
+    state: &LayerState,
+    config: &ScopeCacheConfig,
+) -> Result<(), CacheError> {
+    let split = !config.decode.rule().scope().prompt_too;
+    for (slots, head) in slots.chunks(capacity.max(1)).zip(&state.heads) {
+        let mut held: Vec<usize> = slots
+            .iter()
+            .filter_map(|slot| usize::try_from(*slot).ok())
+            .collect();
+        held.sort_unstable();
+        let of_prompt = held.iter().filter(|held| **held < state.boundary).count();
+        let true_to_count = held.len() == head.held
+            && held.last().is_none_or(|last| *last < state.seen)
+            && held.windows(2).all(|pair| pair[0] != pair[1])
+            && slots.iter().all(|slot| *slot >= EMPTY)
+            && (!split || of_prompt == head.prefill)
+            && unbroken(slots, state.seen) >= state.unbroken;
+        if !true_to_count {
+            return Err(corrupt("a head's slots are not what its numbers say"));
+        }
+    }
+    Ok(())
+}
+
+/// A little-endian number of four bytes, or 0 of any others.
+fn number(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_le_bytes)
+}
+
+fn corrupt(reason: impl Into<String>) -> CacheError {
+    CacheError::Corrupt {
+        reason: reason.into(),
+    }
+}

@@ -1,0 +1,19 @@
+//! IEEE 754 binary32, an element per word.
+
+use burn::tensor::DType;
+
+use super::RowStorage;
+use crate::kernels::RowFormat;
+
+pub const STORAGE: RowStorage = RowStorage {
+    format: RowFormat {
+        name: "f32",
+        wgsl: include_str!("../../../shaders/rows/f32.wgsl"),
+        words: Some,
+        unit: |_| 2,
+    },
+    head_dim: "any",
+    float: Some(DType::F32),
+    pack: |row, words| words.extend(row.iter().map(|element| element.to_bits())),
+    unpack: |words, row| row.extend(words.iter().map(|word| f32::from_bits(*word))),
+};

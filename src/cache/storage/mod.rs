@@ -1,0 +1,101 @@
+//! Storage types: how the rows of keys and values lie in memory.
+//!
+//! A type is a file here, which describes it as a [`RowStorage`], a file in `shaders/rows` with the
+//! macros by which kernels read and write its rows, and a line in the list below. Sizes are per
+//! row, so that a row may hold scales too.
+
+mod row_storage;
+
+use burn::tensor::{DType, Device};
+pub(super) use row_storage::RowStorage;
+
+use super::error::ConfigError;
+use crate::kernels::{RowFormat, runs_wgsl};
+
+/// Declares [`CacheType`] and the modules of its types: one line per type, the default first.
+macro_rules! storage_types {
+    ($($variant:ident = $name:literal in $module:ident: $sentence:literal;)+) => {
+        $(mod $module;)+
+
+        /// The type in which keys and values are stored. Arithmetic is in f32 with any of them.
+        #[derive(
+            Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+        pub enum CacheType {
+            #[default]
+            $(#[doc = $sentence] #[serde(rename = $name)] $variant,)+
+        }
+
+        impl CacheType {
+            /// All types, the default first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The type's name in configurations.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The type in a sentence.
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $sentence,)+
+                }
+            }
+
+            pub(super) const fn storage(self) -> &'static RowStorage {
+                match self {
+                    $(Self::$variant => &$module::STORAGE,)+
+                }
+            }
+        }
+    };
+}
+
+storage_types! {
+    F16 = "f16" in f16: "16-bit floats.";
+    F32 = "f32" in f32: "32-bit floats: twice the memory, and exact where keys and values are f32.";
+}
+
+impl std::fmt::Display for CacheType {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl CacheType {
+    /// The type as kernels see it.
+    pub const fn row_format(self) -> RowFormat {
+        self.storage().format
+    }
+
+    /// Bytes per row of `head_dim` elements, on every device.
+    pub fn row_bytes(self, head_dim: usize) -> usize {
+        let RowStorage { format, float, .. } = self.storage();
+        match (float, (format.words)(head_dim)) {
+            (Some(float), _) => head_dim * float.size(),
+            (None, words) => 4 * words.unwrap_or(0),
+        }
+    }
+
+    /// The float type of tensors that hold such rows on `device`; `None` if rows are words there.
+    ///
+    /// WGSL leaves rounding to f16 to the adapter, so kernels round in its place wherever they run.
+    pub(super) fn float_on(self, device: &Device) -> Option<DType> {
+        let float = self.storage().float?;
+        let exact = float == DType::F32 || !runs_wgsl(device);
+        (exact && device.supports_dtype(float)).then_some(float)
+    }
+
+    /// Checks that `device` can hold rows of `head_dim` elements.
+    pub(super) fn check(self, head_dim: usize, device: &Device) -> Result<(), ConfigError> {
+        let storage = self.storage();
+        if self.float_on(device).is_some() || (storage.format.words)(head_dim).is_some() {
+            return Ok(());
+        }
+        let allowed = format!("{} for a cache of {self} on this device", storage.head_dim);
+        Err(ConfigError::new("head_dim", head_dim, allowed))
+    }
+}

@@ -1,0 +1,19 @@
+//! The description of a storage type.
+
+use burn::tensor::DType;
+
+use crate::kernels::RowFormat;
+
+/// How keys and values of one type are stored, row by row; a row is one slot's key or value.
+pub struct RowStorage {
+    /// Size of a row, and how shaders read and write it.
+    pub format: RowFormat,
+    /// Head dimensions that have rows, as an error message says it.
+    pub head_dim: &'static str,
+    /// Float type with the same bytes, for devices that compute with it and run no kernels.
+    pub float: Option<DType>,
+    /// Appends the words of a row of f32: what kernels store has to be the same to the bit.
+    pub pack: fn(&[f32], &mut Vec<u32>),
+    /// Appends the elements of a row's words.
+    pub unpack: fn(&[u32], &mut Vec<f32>),
+}
