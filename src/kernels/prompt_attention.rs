@@ -10,7 +10,7 @@ use minijinja::context;
 
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
-use super::quad_attention::{Rows, quad_attention_takes};
+use super::cpu::quad_attention::{Rows, quad_attention_takes};
 use super::template::write_out;
 use crate::device::{is_software, is_software_with_quads};
 
