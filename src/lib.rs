@@ -15,6 +15,7 @@ pub mod generate;
 pub mod kernels;
 pub mod measure;
 pub mod model;
+pub mod policy;
 mod quoted;
 mod random;
 pub mod text;

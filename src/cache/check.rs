@@ -6,7 +6,7 @@ use super::config::ScopeCacheConfig;
 use super::error::CacheError;
 use super::step::Token;
 use super::turn::Piece;
-use super::validate::MOST_TOKENS;
+use crate::policy::MOST_TOKENS;
 
 /// The tokens of a piece of a prompt, if its tensors fit each other and the cache.
 pub(super) fn piece(

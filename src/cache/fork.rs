@@ -1,12 +1,11 @@
 //! Forks: one prompt's cache that goes on by several rules, so that the prompt is computed once for all of them.
 
-use super::budget::TurnBudgets;
 use super::config::ScopeCacheConfig;
 use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
-use super::prefill::Needs;
 use super::scope_cache::ScopeCache;
 use super::store::exactly;
+use crate::policy::{Queries, TurnBudgets};
 
 impl ScopeCache {
     /// From the next piece of a prompt on, keeps what any prefill method needs to see, so that the prompt can be
@@ -40,7 +39,8 @@ impl ScopeCache {
         if open {
             fixed.extend(self.seen_by(&config));
         } else {
-            let own = self.config.keeping().into_iter().zip(config.keeping());
+            let own = self.config.prompt_settings().into_iter();
+            let own = own.zip(config.prompt_settings());
             fixed.extend(own.map(|((name, own), (_, asked))| (name, own, asked)));
             if self.layers.iter().any(decoded) {
                 let (own, asked) = (&self.config, &config);
@@ -54,7 +54,7 @@ impl ScopeCache {
         }
 
         let mut fork = self.clone();
-        let scores = config.prefill.rule().needs() != Needs::Nothing;
+        let scores = config.policy.evidence().is_some();
         fork.config = config;
         for layer in 0..fork.layers.len() {
             fork.moved(layer);
@@ -87,16 +87,16 @@ impl ScopeCache {
 
     /// What can't change because an open prompt has been seen by it.
     fn seen_by(&self, asked: &ScopeCacheConfig) -> Vec<(&'static str, String, String)> {
-        let (own, needs) = (&self.config, asked.prefill.rule().needs());
+        let (own, evidence) = (&self.config, asked.policy.evidence());
         let mut fixed = Vec::new();
-        if !self.forks && needs != Needs::Nothing && needs != own.prefill.rule().needs() {
+        if !self.forks && evidence.is_some() && evidence != own.policy.evidence() {
             fixed.push((
                 "prefill",
                 own.prefill.to_string(),
                 asked.prefill.to_string(),
             ));
         }
-        if needs == Needs::WindowQueries {
+        if evidence == Some(Queries::Window) {
             let (own, asked) = (own.observation_window, asked.observation_window);
             fixed.push(("observation_window", own.to_string(), asked.to_string()));
         }
@@ -105,21 +105,9 @@ impl ScopeCache {
 }
 
 impl ScopeCacheConfig {
-    /// Whether a finished prompt is the same under both.
+    /// A finished prompt is the same under both.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
-        self.keeping() == other.keeping()
-    }
-
-    /// All that a prompt is compressed by: name, value.
-    fn keeping(&self) -> [(&'static str, String); 6] {
-        [
-            ("prefill", self.prefill.to_string()),
-            ("prefill_budget", self.prefill_budget.to_string()),
-            ("observation_window", self.observation_window.to_string()),
-            ("pooling", format!("{:?}", self.pooling)),
-            ("kernel", self.kernel.to_string()),
-            ("pyramid_beta", self.pyramid_beta.to_string()),
-        ]
+        self.prompt_settings() == other.prompt_settings()
     }
 }
 
@@ -138,8 +126,9 @@ impl LayerCache {
             return false;
         };
         let state = &mut self.state;
-        state.budgets = TurnBudgets::resolve(config, state.seen, config.max_new_tokens);
-        let capacity = state.decode_capacity(state.settled + 1, config, layer);
+        state.budgets = TurnBudgets::resolve(&config.policy, config.layers, state.seen);
+        let needed = state.prompt_slots + 1;
+        let capacity = state.decode_capacity(needed, &config.policy, layer);
         let had = store.capacity();
         self.store = Some(store.resized(capacity));
         capacity != had

@@ -1,14 +1,12 @@
-//! Decode steps whose kernels write into the cache's memory themselves, all layers in one go. What they have to know is
-//! decided here, by the same arithmetic as for [`ScopeCache::step`].
+//! Decode steps whose kernels write into the cache's memory themselves, all layers at once. Their
+//! orders are the policy's, as those of [`ScopeCache::step`].
 
 use super::check;
-use super::decode::RankedBy;
 use super::error::CacheError;
 use super::scope_cache::ScopeCache;
-use super::step::{Eviction, Recent};
 use super::store::exactly;
-use crate::fused::{LayerStep, RecentSlots};
 use crate::kernels::{BoundBuffer, KernelError};
+use crate::policy::{Order, decide};
 
 /// One layer's memory.
 pub(crate) struct LayerBuffers {
@@ -21,14 +19,14 @@ pub(crate) struct LayerBuffers {
 }
 
 impl ScopeCache {
-    /// Makes every layer ready for a step in place: with room for the token, in memory that nothing else refers to. `false`
-    /// where the heads of a layer hold different numbers of slots, as only a cache from elsewhere can: then tensor
-    /// operations are needed.
+    /// Makes every layer ready for a step in place: with room for the token, in memory that nothing
+    /// else refers to. `false` where the heads of a layer hold different numbers of slots, as only
+    /// a cache from elsewhere can: then tensor operations are needed.
     ///
     /// # Errors
     ///
-    /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of one,
-    /// [`CacheError::TooLong`].
+    /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of
+    /// one, [`CacheError::TooLong`].
     pub(crate) fn ready(&mut self) -> Result<bool, CacheError> {
         for layer in 0..self.layers.len() {
             let cache = &self.layers[layer];
@@ -47,7 +45,9 @@ impl ScopeCache {
                 return Err(CacheError::NoPrompt { layer });
             };
             let needed = cache.state.most_held() + 1;
-            let capacity = cache.state.decode_capacity(needed, &self.config, layer);
+            let capacity = cache
+                .state
+                .decode_capacity(needed, &self.config.policy, layer);
             let mut moved = capacity > store.capacity();
             if moved {
                 store = store.grow(capacity);
@@ -65,26 +65,19 @@ impl ScopeCache {
         Ok(true)
     }
 
-    /// Counts a token that every layer takes in, and says what each has to do for it. With `scored`, scores are computed
-    /// even where nothing is selected.
-    pub(crate) fn advance(&mut self, scored: bool) -> Vec<LayerStep> {
-        let mut steps = Vec::with_capacity(self.layers.len());
+    /// Counts a token that every layer takes in, and decides what each layer does after its
+    /// attention. With `scored`, every layer's scores are needed.
+    pub(crate) fn plan_step(&mut self, scored: bool) -> Vec<Order> {
+        let mut orders = Vec::with_capacity(self.layers.len());
         for layer in 0..self.layers.len() {
             let before = self.layers[layer].sizes();
-            let cache = &mut self.layers[layer];
-            let capacity = cache.store.as_ref().map_or(0, |store| store.capacity());
-            let ranked_by = self.config.decode.rule().scope().ranked_by;
-            let decay = ranked_by.decay(cache.state.step(), self.config.decay);
-            // Scores that add up have to be computed at every step.
-            let scored = scored || ranked_by == RankedBy::DecayedAttention;
-            let eviction = cache.state.advance(&self.config, layer);
-            steps.push(LayerStep {
-                decay,
-                ..step_of(eviction, capacity, scored)
-            });
+            let state = &mut self.layers[layer].state;
+            let mut order = decide(state, &self.config.policy, layer);
+            order.scored |= scored;
+            orders.push(order);
             self.settle(layer, before, false);
         }
-        steps
+        orders
     }
 
     /// Changes whenever `layer` may have moved to other memory.
@@ -118,31 +111,5 @@ impl ScopeCache {
             .get(layer)
             .and_then(|cache| cache.store.as_ref());
         store.map(|store| store.buffers()).transpose()
-    }
-}
-
-fn step_of(eviction: Option<Eviction>, capacity: usize, scored: bool) -> LayerStep {
-    let step = LayerStep {
-        capacity,
-        reach: capacity,
-        scored,
-        ..LayerStep::default()
-    };
-    let Some(eviction) = eviction else {
-        return step;
-    };
-    // Heads agree, or the step would not be done in place.
-    let first = |numbers: &[usize]| numbers.first().copied().unwrap_or(0);
-    let recent = match &eviction.recent {
-        Recent::From(first) => RecentSlots::From(*first),
-        Recent::Rank(before) => RecentSlots::After(first(before)),
-    };
-    LayerStep {
-        evicted: first(&eviction.evicted),
-        from_position: eviction.first,
-        recent,
-        by_position: eviction.ranked_by == RankedBy::Position,
-        scored: true,
-        ..step
     }
 }

@@ -31,8 +31,8 @@
 //! | `decayed-h2o` | as `h2o` | as `h2o`, by decayed scores |
 //!
 //! Those of the paper rank by the attention of one step. The last two, which are not the paper's, rank by that of every step
-//! since the prompt: s(t) = γ · s(t − 1) + a(t), with a(t) the scores of step t alone, s(0) = a(0), and γ
-//! [`ScopeCacheConfig::decay`].
+//! since the prompt: s(t) = γ · s(t − 1) + a(t), with a(t) the scores of step t alone, s(0) = a(0), and γ set by
+//! [`ScopeCacheConfig::with_decay`].
 //!
 //! # Later turns
 //!
@@ -62,15 +62,13 @@
 //!
 //! # Adding a method
 //!
-//! A prefill method is a file in `prefill/` that implements `PrefillRule`, and a line in `prefill/mod.rs`; a decode strategy
-//! the same in `decode/`. TOVA, which is not among the paper's, is such a file.
+//! The rules are in [`policy`](crate::policy): a prefill method or a decode strategy is one file and
+//! one line there. TOVA, which is not among the paper's, is such a file.
 
 mod attention;
-mod budget;
 mod check;
 mod compress;
 mod config;
-mod decode;
 mod error;
 mod fork;
 mod in_place;
@@ -79,27 +77,25 @@ mod memory;
 mod options;
 mod part;
 mod persist;
-mod prefill;
-mod pyramid;
+mod pool;
 mod resume;
 mod retained;
 mod rewind;
 mod rows;
-mod rules;
 mod scope_cache;
 mod select;
 mod step;
 mod store;
 mod turn;
-mod validate;
 
-pub use budget::Budget;
-pub use config::{CacheType, Pooling, ScopeCacheConfig};
-pub use decode::{DecodeStrategy, HeadSlots};
+pub use crate::policy::{
+    Budget, BudgetOption, DecodeOptions, DecodeStrategy, HeadSlots, Pooling, PrefillMethod,
+    PrefillOptions,
+};
+pub use config::{CacheType, ScopeCacheConfig};
 pub use error::{CacheError, ConfigError};
 pub(crate) use in_place::LayerBuffers;
 pub use memory::MemoryReport;
-pub use options::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
-pub use prefill::PrefillMethod;
+pub use options::{CACHE_TYPE, CacheOptions};
 pub use retained::{PhaseSlots, RetainedHead};
 pub use scope_cache::{Allocation, ScopeCache};

@@ -16,16 +16,20 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
-use super::layer::{LayerCache, LayerState};
+use super::layer::LayerCache;
 use super::memory::Account;
 use super::resume;
 use super::retained::unread;
 use super::rows::{Rows, check_storable};
 use super::scope_cache::ScopeCache;
 use super::store::{self, SlotStore};
+use crate::policy::LayerState;
 
 const MAGIC: &[u8; 8] = b"kvscope\0";
-const VERSION: u32 = 1;
+/// Version 2 has no `pyramid_beta` and no `strict` among a turn's budgets: they are the policy's.
+const VERSION: u32 = 2;
+/// The oldest version that can be read.
+const OLDEST: u32 = 1;
 /// Magic, version and the header's length.
 const PREAMBLE: usize = 16;
 const CHECKSUM: usize = 4;
@@ -150,7 +154,7 @@ fn open(bytes: &[u8]) -> Result<(Header, &[u8]), CacheError> {
     }
     let (version, length) = numbers.split_at(4);
     let version = number(version);
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(CacheError::Version {
             found: version,
             supported: VERSION,

@@ -3,10 +3,8 @@
 
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
-use super::layer::LayerState;
 use super::persist::{SavedLayer, corrupt};
-use super::rewind::unbroken;
-use super::validate::MOST_TOKENS;
+use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
 /// Checks a layer's numbers against each other.
 pub(super) fn check_numbers(
@@ -19,13 +17,13 @@ pub(super) fn check_numbers(
         && state.heads.len() == config.kv_heads
         && state.seen <= MOST_TOKENS
         && state.boundary <= state.seen
-        && state.settled <= *capacity
+        && state.prompt_slots <= *capacity
         && *capacity <= 2 * MOST_TOKENS
         && (*capacity > 0 || state.seen == 0)
         && state.heads.iter().all(|head| {
             head.held <= *capacity && head.held <= state.seen && head.prefill <= state.boundary
         })
-        && state.waited <= MOST_TOKENS
+        && state.skipped <= MOST_TOKENS
         && selections_ascend(state)
         && [
             budgets.prefill,
@@ -33,7 +31,6 @@ pub(super) fn check_numbers(
             budgets.decode,
             budgets.recent,
             budgets.expected,
-            budgets.pyramid_beta,
         ]
         .iter()
         .all(|budget| *budget <= MOST_TOKENS + 1)
@@ -61,7 +58,7 @@ pub(super) fn check_positions(
     state: &LayerState,
     config: &ScopeCacheConfig,
 ) -> Result<(), CacheError> {
-    let split = !config.decode.rule().scope().prompt_too;
+    let split = !config.decode.evicts_prompt();
     for (slots, head) in slots.chunks(capacity.max(1)).zip(&state.heads) {
         let mut held: Vec<usize> = slots
             .iter()
@@ -74,7 +71,7 @@ pub(super) fn check_positions(
             && held.windows(2).all(|pair| pair[0] != pair[1])
             && slots.iter().all(|slot| *slot >= super::store::EMPTY)
             && (!split || of_prompt == head.prefill)
-            && unbroken(slots, state.seen) >= state.unbroken;
+            && recent_run(slots, state.seen) >= state.recent_run;
         if !true_to_count {
             return Err(corrupt("a head's slots are not what its numbers say"));
         }

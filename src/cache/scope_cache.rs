@@ -8,7 +8,6 @@ use burn::tensor::{DType, Tensor};
 
 use super::check;
 use super::config::ScopeCacheConfig;
-use super::decode::HeadSlots;
 use super::error::CacheError;
 use super::layer::LayerCache;
 use super::memory::{Account, MemoryReport};
@@ -16,7 +15,7 @@ use super::rows::check_storable;
 use super::step::Token;
 use super::store::{self, Sizes};
 use super::turn::Piece;
-use super::validate::MOST_TOKENS;
+use crate::policy::{HeadSlots, MOST_TOKENS};
 
 /// The key-value cache of one sequence, in every layer, made by [`ScopeCacheConfig::init`].
 ///
@@ -286,7 +285,7 @@ impl ScopeCache {
         let had = self.full_capacities[layer];
         let needed = cache
             .state
-            .full_capacity(&self.config, layer, self.reserved);
+            .full_capacity(&self.config.policy, layer, self.reserved);
         // A full cache shrinks only when it is truncated or when it gives back what was reserved for its prompt.
         let has = match cache.state.turn {
             Some(_) => needed.max(had),

@@ -8,14 +8,14 @@
 //! A long prompt is given to the device in chunks of [`GenerateConfig::prefill_chunk`] tokens, and each is waited for
 //! before the next: the device has no more than a chunk's work queued, progress is what is done and not what is asked for,
 //! and between any two chunks the generation can be cancelled. Attention needs chunk × n scores at a time instead of n × n.
-//! Only the last chunk's last token gives logits. Then every layer's cache is compressed, once, by its prefill method, which
-//! gets what it scores by chunk after chunk:
+//! Only the last chunk's last token gives logits. Then the prefill method compresses every layer's
+//! cache, once, by its [`Score`](crate::policy::Score), which is gathered chunk after chunk:
 //!
-//! | method | what it needs | how it comes |
-//! | --- | --- | --- |
-//! | `full`, `streamingllm` | nothing | |
-//! | `h2o`, `pyramidinfer` | for each slot, the attention of all queries, under the causal mask | each chunk's queries see the slots up to themselves, and what each slot gets is added to its score |
-//! | `snapkv`, `pyramidkv` | the attention of the last α2 queries | the last α2 queries are kept from chunk to chunk, and attend once, after the last |
+//! - By position: nothing is gathered.
+//! - By the attention of [every query](crate::policy::Queries::Every), under the causal mask: each
+//!   chunk's queries see the slots up to themselves, and add to the slots' scores.
+//! - By the attention of [the window's queries](crate::policy::Queries::Window): the last α2 queries
+//!   are kept from chunk to chunk, and attend once, after the last.
 //!
 //! A query sees the same slots in whatever chunk it comes, so the probabilities are the same; h2o's sums differ in the
 //! order of additions only. That the retained sets and the logits are those of the whole prompt at once is tested for every
