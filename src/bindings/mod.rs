@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod gpu;
 mod loader;
+mod policies;
 mod report;
 mod trace;
 
@@ -14,6 +15,7 @@ pub use constructors::constructor_runs;
 pub use engine::{GenerateRequest, GenerateResult, WasmEngine};
 pub use gpu::WasmGpu;
 pub use loader::WasmLoader;
+pub use policies::{PlanRequest, PlannedHead, PlannedLayer, PlannedSlots, planned_slots, policies};
 pub use report::{
     ModelReport, Observe, PromptTokens, RetainedLayer, RetainedLayers, RetainedSlots,
 };
