@@ -16,6 +16,7 @@ pub mod kernels;
 #[cfg(feature = "bench")]
 pub mod measure;
 pub mod model;
+pub mod policy;
 mod quoted;
 mod random;
 mod setters;

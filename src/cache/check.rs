@@ -6,7 +6,7 @@ use super::config::ScopeCacheConfig;
 use super::error::CacheError;
 use super::prompt::PromptChunk;
 use super::step::Token;
-use super::validate::MOST_TOKENS;
+use crate::policy::MOST_TOKENS;
 
 /// Checks that a chunk's tensors fit each other and the cache, and returns its tokens.
 pub(super) fn chunk(

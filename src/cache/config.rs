@@ -1,29 +1,26 @@
-//! The configuration: what is cached, by which rules, within which budgets.
+//! The configuration of a cache: a model's sizes, the storage type, and the policy.
+
+use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Budget;
-use super::decode::DecodeStrategy;
-use super::prefill::PrefillMethod;
 use super::storage::CacheType;
+use super::{Budget, ConfigError, DecodeStrategy, Pooling, PrefillMethod};
+use crate::policy::decode::{adaptive::STRICT_BUDGET, decayed::DECAY};
+use crate::policy::prefill::pyramidkv::PYRAMID_BETA;
+use crate::policy::prefill::snapkv::{KERNEL, POOLING};
+use crate::policy::{Parameter, Policy, Setting, within};
 use crate::setters::setters;
 
-/// How SnapKV smooths attention along the positions before it picks the largest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
-pub enum Pooling {
-    /// The greatest of the positions under the kernel.
-    #[default]
-    MaxPool,
-    /// Their mean, where positions beyond the ends count as zeros.
-    AvgPool,
-}
+/// Bounds far above any model, so that products of sizes can't overflow.
+const MOST_LAYERS: usize = 4096;
+const MOST_HEADS: usize = 4096;
+const MOST_HEAD_DIM: usize = 4096;
 
 /// Creates a [`ScopeCache`](super::ScopeCache).
 ///
-/// [`ScopeCacheConfig::new`] gives a cache that evicts nothing; the `with_` methods choose the rules. Budgets have the
-/// paper's values to begin with (α1 + α2 = 2048, β1 + β2 = 512).
+/// [`ScopeCacheConfig::new`] gives a cache that evicts nothing; the `with_` methods choose the
+/// rules. Budgets have the paper's values by default (α1 + α2 = 2048, β1 + β2 = 512).
 ///
 /// ```
 /// use kvscope::cache::{Budget, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
@@ -35,98 +32,57 @@ pub enum Pooling {
 ///     .with_decode_budget(Budget::Slots(256))
 ///     .with_recent(64);
 /// assert!(config.validate().is_ok());
+/// assert_eq!(config.recent, 64); // the policy's fields are the configuration's
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ScopeCacheConfig {
     /// Attention layers, L.
     pub layers: usize,
-    /// Query heads a layer.
+    /// Query heads per layer.
     pub query_heads: usize,
-    /// KV heads a layer; each serves a group of `query_heads / kv_heads` query heads, the i-th the i-th group.
+    /// KV heads per layer. Each serves a group of `query_heads / kv_heads` query heads, the i-th
+    /// the i-th group.
     pub kv_heads: usize,
     /// Elements of one head's key or value.
     pub head_dim: usize,
-    /// The type in which keys and values are kept.
+    /// Type in which keys and values are stored.
     #[serde(default)]
     pub cache_type: CacheType,
-    /// What is kept of the prompt.
-    #[serde(default)]
-    pub prefill: PrefillMethod,
-    /// A = α1 + α2: slots a head for what is kept of the prompt.
-    #[serde(default = "defaults::prefill_budget")]
-    pub prefill_budget: Budget,
-    /// α2: the last prompt positions, which are always kept and whose queries score the others.
-    #[serde(default = "defaults::observation_window")]
-    pub observation_window: usize,
-    /// SnapKV's and PyramidKV's pooling.
-    #[serde(default)]
-    pub pooling: Pooling,
-    /// Positions under the pooling kernel, an odd number.
-    #[serde(default = "defaults::kernel")]
-    pub kernel: usize,
-    /// β of the pyramid: its last layer gets α1 div β.
-    #[serde(default = "defaults::pyramid_beta")]
-    pub pyramid_beta: usize,
-    /// What is evicted while decoding.
-    #[serde(default)]
-    pub decode: DecodeStrategy,
-    /// B = β1 + β2: slots a head for what decoding adds.
-    #[serde(default = "defaults::decode_budget")]
-    pub decode_budget: Budget,
-    /// β2: the newest positions, which are always kept.
-    #[serde(default = "defaults::recent")]
-    pub recent: usize,
-    /// T: how many tokens are expected to be decoded; the adaptive strategies pace their budget by it.
-    #[serde(default = "defaults::max_new_tokens")]
-    pub max_new_tokens: usize,
-    /// What a step's attention counts at the next one, from 0 to 1, in the strategies that rank by that of all steps.
-    #[serde(default = "defaults::decay")]
-    pub decay: f32,
-    /// Keeps `adaptive` and `discontinuous` within β1. Their published code lets β1(t) = t div δ grow past it near the
-    /// end of a generation, because δ is rounded down; `false` is exact to that.
-    #[serde(default)]
-    pub strict_budget: bool,
-    /// Slots by which memory grows.
-    #[serde(default = "defaults::block")]
-    pub block: usize,
+    /// Rules and budgets. Its reader refuses unknown fields, of the whole configuration.
+    #[serde(flatten)]
+    pub policy: Policy,
 }
 
-mod defaults {
-    use super::Budget;
+impl Deref for ScopeCacheConfig {
+    type Target = Policy;
 
-    pub fn prefill_budget() -> Budget {
-        Budget::Slots(2048)
+    fn deref(&self) -> &Policy {
+        &self.policy
     }
-    pub fn observation_window() -> usize {
-        8
+}
+
+impl DerefMut for ScopeCacheConfig {
+    fn deref_mut(&mut self) -> &mut Policy {
+        &mut self.policy
     }
-    pub fn kernel() -> usize {
-        7
-    }
-    pub fn pyramid_beta() -> usize {
-        20
-    }
-    pub fn decode_budget() -> Budget {
-        Budget::Slots(512)
-    }
-    pub fn recent() -> usize {
-        256
-    }
-    pub fn decay() -> f32 {
-        0.99
-    }
-    pub fn max_new_tokens() -> usize {
-        4096
-    }
-    pub fn block() -> usize {
-        64
-    }
+}
+
+/// One method per line, each of which sets a parameter of a prefill method or decode strategy.
+macro_rules! parameter_setters {
+    ($($name:ident: $parameter:ident, $type:ty;)*) => {
+        $(
+            #[doc = concat!("Sets the parameter `", stringify!($parameter), "`.")]
+            #[must_use]
+            pub fn $name(self, value: $type) -> Self {
+                self.with(&$parameter, value)
+            }
+        )*
+    };
 }
 
 impl ScopeCacheConfig {
-    /// A cache for `layers` layers of `query_heads` query heads on `kv_heads` KV heads of `head_dim` elements, f16, that
-    /// evicts nothing.
+    /// A cache for `layers` layers of `query_heads` query heads on `kv_heads` KV heads of
+    /// `head_dim` elements, f16, that evicts nothing.
     pub fn new(layers: usize, query_heads: usize, kv_heads: usize, head_dim: usize) -> Self {
         Self {
             layers,
@@ -134,51 +90,71 @@ impl ScopeCacheConfig {
             kv_heads,
             head_dim,
             cache_type: CacheType::default(),
-            prefill: PrefillMethod::default(),
-            prefill_budget: defaults::prefill_budget(),
-            observation_window: defaults::observation_window(),
-            pooling: Pooling::default(),
-            kernel: defaults::kernel(),
-            pyramid_beta: defaults::pyramid_beta(),
-            decode: DecodeStrategy::default(),
-            decode_budget: defaults::decode_budget(),
-            recent: defaults::recent(),
-            max_new_tokens: defaults::max_new_tokens(),
-            decay: defaults::decay(),
-            strict_budget: false,
-            block: defaults::block(),
+            policy: Policy::default(),
         }
     }
 
     setters! {
         /// Sets [`cache_type`](Self::cache_type).
         with_cache_type: cache_type, CacheType;
-        /// Sets [`prefill`](Self::prefill).
+        /// Sets [`policy`](Self::policy).
+        with_policy: policy, Policy;
+        /// Sets [`Policy::prefill`].
         with_prefill: prefill, PrefillMethod;
-        /// Sets [`prefill_budget`](Self::prefill_budget).
+        /// Sets [`Policy::prefill_budget`].
         with_prefill_budget: prefill_budget, Budget;
-        /// Sets [`observation_window`](Self::observation_window).
+        /// Sets [`Policy::observation_window`].
         with_observation_window: observation_window, usize;
-        /// Sets [`pooling`](Self::pooling).
-        with_pooling: pooling, Pooling;
-        /// Sets [`kernel`](Self::kernel).
-        with_kernel: kernel, usize;
-        /// Sets [`pyramid_beta`](Self::pyramid_beta).
-        with_pyramid_beta: pyramid_beta, usize;
-        /// Sets [`decode`](Self::decode).
+        /// Sets [`Policy::decode`].
         with_decode: decode, DecodeStrategy;
-        /// Sets [`decode_budget`](Self::decode_budget).
+        /// Sets [`Policy::decode_budget`].
         with_decode_budget: decode_budget, Budget;
-        /// Sets [`recent`](Self::recent).
+        /// Sets [`Policy::recent`].
         with_recent: recent, usize;
-        /// Sets [`max_new_tokens`](Self::max_new_tokens).
+        /// Sets [`Policy::max_new_tokens`].
         with_max_new_tokens: max_new_tokens, usize;
-        /// Sets [`decay`](Self::decay).
-        with_decay: decay, f32;
-        /// Sets [`strict_budget`](Self::strict_budget).
-        with_strict_budget: strict_budget, bool;
-        /// Sets [`block`](Self::block).
+        /// Sets [`Policy::block`].
         with_block: block, usize;
+    }
+
+    /// Sets a parameter of a prefill method or decode strategy.
+    ///
+    /// ```
+    /// use kvscope::cache::ScopeCacheConfig;
+    /// use kvscope::policy::prefill::snapkv::KERNEL;
+    ///
+    /// let config = ScopeCacheConfig::new(30, 9, 3, 64).with(&KERNEL, 9);
+    /// assert_eq!(config, ScopeCacheConfig::new(30, 9, 3, 64).with_kernel(9));
+    /// ```
+    #[must_use]
+    pub fn with<T: Setting>(mut self, parameter: &Parameter<T>, value: T) -> Self {
+        self.policy.parameters.set(parameter, value);
+        self
+    }
+
+    parameter_setters! {
+        with_pooling: POOLING, Pooling;
+        with_kernel: KERNEL, usize;
+        with_pyramid_beta: PYRAMID_BETA, usize;
+        with_decay: DECAY, f32;
+        with_strict_budget: STRICT_BUDGET, bool;
+    }
+
+    /// Checks every field, and fields against each other where they depend on each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names a field, its value and the values that are allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        within("layers", self.layers, 1, MOST_LAYERS)?;
+        within("query_heads", self.query_heads, 1, MOST_HEADS)?;
+        within("kv_heads", self.kv_heads, 1, self.query_heads)?;
+        if !self.query_heads.is_multiple_of(self.kv_heads) {
+            let allowed = format!("a divisor of query_heads ({})", self.query_heads);
+            return Err(ConfigError::new("kv_heads", self.kv_heads, allowed));
+        }
+        within("head_dim", self.head_dim, 1, MOST_HEAD_DIM)?;
+        self.policy.validate()
     }
 
     /// Query heads that share a KV head.

@@ -1,31 +1,6 @@
 //! What can go wrong with a cache, under stable codes.
 
-/// A field of [`ScopeCacheConfig`](super::ScopeCacheConfig) has a value it can't have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} is {value}, but must be {allowed}")]
-pub struct ConfigError {
-    /// The field's name, as in the configuration.
-    pub field: &'static str,
-    /// The value that was given.
-    pub value: String,
-    /// What would have been allowed.
-    pub allowed: String,
-}
-
-impl ConfigError {
-    /// Puts an error together from anything that can be shown.
-    pub fn new(
-        field: &'static str,
-        value: impl std::fmt::Display,
-        allowed: impl Into<String>,
-    ) -> Self {
-        Self {
-            field,
-            value: value.to_string(),
-            allowed: allowed.into(),
-        }
-    }
-}
+pub use crate::policy::ConfigError;
 
 /// Any error of the cache. No input makes it panic; after an error the cache is as it was before the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

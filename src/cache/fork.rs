@@ -1,13 +1,12 @@
 //! Forks: copies of one prompt's cache that go on by different rules, so that the prompt is
 //! computed once.
 
-use super::budget::TurnBudgets;
 use super::buffers::unpooled;
 use super::config::ScopeCacheConfig;
 use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
-use super::prefill::Needs;
 use super::scope_cache::ScopeCache;
+use crate::policy::{Queries, TurnBudgets};
 
 impl ScopeCache {
     /// Keeps the evidence of every prefill method, from the next chunk of a prompt on. An open
@@ -42,7 +41,8 @@ impl ScopeCache {
         if open {
             fixed.extend(self.seen_by(&config));
         } else {
-            let own = self.config.keeping().into_iter().zip(config.keeping());
+            let own = self.config.prompt_settings().into_iter();
+            let own = own.zip(config.prompt_settings());
             fixed.extend(own.map(|((name, own), (_, asked))| (name, own, asked)));
             if self.layers.iter().any(decoded) {
                 let (own, asked) = (&self.config, &config);
@@ -56,7 +56,7 @@ impl ScopeCache {
         }
 
         let mut fork = self.clone();
-        let scores = config.prefill.rule().needs() != Needs::Nothing;
+        let scores = config.policy.evidence().is_some();
         fork.config = config;
         for layer in 0..fork.layers.len() {
             fork.change(layer, |cache, config| {
@@ -90,16 +90,16 @@ impl ScopeCache {
 
     /// Fields that can't change because an open prompt's evidence depends on them.
     fn seen_by(&self, asked: &ScopeCacheConfig) -> Vec<(&'static str, String, String)> {
-        let (own, needs) = (&self.config, asked.prefill.rule().needs());
+        let (own, evidence) = (&self.config, asked.policy.evidence());
         let mut fixed = Vec::new();
-        if !self.forks && needs != Needs::Nothing && needs != own.prefill.rule().needs() {
+        if !self.forks && evidence.is_some() && evidence != own.policy.evidence() {
             fixed.push((
                 "prefill",
                 own.prefill.to_string(),
                 asked.prefill.to_string(),
             ));
         }
-        if needs == Needs::WindowQueries {
+        if evidence == Some(Queries::Window) {
             let (own, asked) = (own.observation_window, asked.observation_window);
             fixed.push(("observation_window", own.to_string(), asked.to_string()));
         }
@@ -108,21 +108,9 @@ impl ScopeCache {
 }
 
 impl ScopeCacheConfig {
-    /// `true` if a finished prompt is the same under both.
+    /// A finished prompt is the same under both.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
-        self.keeping() == other.keeping()
-    }
-
-    /// The fields by which a prompt is compressed: name, value.
-    fn keeping(&self) -> [(&'static str, String); 6] {
-        [
-            ("prefill", self.prefill.to_string()),
-            ("prefill_budget", self.prefill_budget.to_string()),
-            ("observation_window", self.observation_window.to_string()),
-            ("pooling", format!("{:?}", self.pooling)),
-            ("kernel", self.kernel.to_string()),
-            ("pyramid_beta", self.pyramid_beta.to_string()),
-        ]
+        self.prompt_settings() == other.prompt_settings()
     }
 }
 
@@ -141,8 +129,9 @@ impl LayerCache {
             return;
         };
         let state = &mut self.state;
-        state.budgets = TurnBudgets::resolve(config, state.seen, config.max_new_tokens);
-        let capacity = state.decode_capacity(state.prompt_slots + 1, config, layer);
+        state.budgets = TurnBudgets::resolve(&config.policy, config.layers, state.seen);
+        let needed = state.prompt_slots + 1;
+        let capacity = state.decode_capacity(needed, &config.policy, layer);
         self.store = Some(store.resized(capacity));
     }
 }

@@ -1,15 +1,13 @@
-//! Decode steps whose kernels write into the cache's memory themselves, all layers in one go. What
-//! they have to know is decided here, by the same arithmetic as for [`ScopeCache::step`].
+//! Decode steps whose kernels write into the cache's memory themselves, all layers at once. Their
+//! orders are the policy's, as those of [`ScopeCache::step`].
 
 use super::check;
-use super::decode::RankedBy;
 use super::error::CacheError;
 use super::layer::LayerCache;
 use super::scope_cache::ScopeCache;
-use super::step::{Eviction, Recent};
 use super::store::LayerBuffers;
-use crate::fused::{LayerStep, RecentSlots};
 use crate::kernels::KernelError;
+use crate::policy::{Order, decide};
 
 impl ScopeCache {
     /// Prepares every layer for a fused step: a free slot per head, in buffers that nothing else
@@ -34,7 +32,7 @@ impl ScopeCache {
         for layer in 0..self.layers.len() {
             let LayerCache { store, state, .. } = self.layer(layer)?;
             let store = store.as_ref().ok_or(CacheError::NoPrompt { layer })?;
-            let capacity = state.decode_capacity(state.most_held() + 1, &self.config, layer);
+            let capacity = state.decode_capacity(state.most_held() + 1, &self.config.policy, layer);
             if capacity > store.capacity() || !store.is_unshared() {
                 self.change(layer, |cache, _| cache.own_memory(capacity))?;
             }
@@ -42,23 +40,19 @@ impl ScopeCache {
         Ok(true)
     }
 
-    /// Counts a token that every layer takes in, and says what each has to do for it. With
-    /// `scored`, scores are computed even where nothing is selected.
-    pub(crate) fn advance(&mut self, scored: bool) -> Vec<LayerStep> {
-        let mut steps = Vec::with_capacity(self.layers.len());
+    /// Counts a token that every layer takes in, and decides what each layer does after its
+    /// attention. With `scored`, every layer's scores are needed.
+    pub(crate) fn plan_step(&mut self, scored: bool) -> Vec<Order> {
+        let mut orders = Vec::with_capacity(self.layers.len());
         for layer in 0..self.layers.len() {
-            let capacity = self.capacity(layer);
-            let ranked_by = self.config.decode.rule().scope().ranked_by;
-            let decay = ranked_by.decay(self.layers[layer].state.step(), self.config.decay);
-            // Scores that add up have to be computed at every step.
-            let scored = scored || ranked_by == RankedBy::DecayedAttention;
-            let eviction = self.change_state(layer, |state, config| state.advance(config, layer));
-            steps.push(LayerStep {
-                decay,
-                ..step_of(eviction.ok().flatten(), capacity, scored)
-            });
+            let order =
+                self.change_state(layer, |state, config| decide(state, &config.policy, layer));
+            orders.extend(order.map(|order| Order {
+                scored: order.scored || scored,
+                ..order
+            }));
         }
-        steps
+        orders
     }
 
     /// A number that changes when `layer`'s buffers may have been reallocated.
@@ -108,31 +102,5 @@ impl LayerCache {
                 store.copied()
             }
         });
-    }
-}
-
-fn step_of(eviction: Option<Eviction>, capacity: usize, scored: bool) -> LayerStep {
-    let step = LayerStep {
-        capacity,
-        reach: capacity,
-        scored,
-        ..LayerStep::default()
-    };
-    let Some(eviction) = eviction else {
-        return step;
-    };
-    // Heads agree, or the step would not be done in place.
-    let first = |numbers: &[usize]| numbers.first().copied().unwrap_or(0);
-    let recent = match &eviction.recent {
-        Recent::From(first) => RecentSlots::From(*first),
-        Recent::Rank(before) => RecentSlots::After(first(before)),
-    };
-    LayerStep {
-        evicted: first(&eviction.evicted),
-        from_position: eviction.first,
-        recent,
-        by_position: eviction.ranked_by == RankedBy::Position,
-        scored: true,
-        ..step
     }
 }

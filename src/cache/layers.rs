@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use burn::module::Module;
 
 use super::config::ScopeCacheConfig;
-use super::layer::{LayerCache, LayerState};
+use super::layer::LayerCache;
 use super::memory::{Account, LayerBytes, MemoryReport};
 use super::store::{self, SlotStore};
+use crate::policy::LayerState;
 
 /// The layers, and what they have allocated.
 #[derive(Module, Debug)]

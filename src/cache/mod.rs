@@ -12,16 +12,14 @@
 //!
 //! # Adding a method
 //!
-//! A prefill method is a file in `prefill/` that implements `PrefillRule`, and a line in `prefill/mod.rs`; a decode strategy
-//! the same in `decode/`. TOVA, which is not among the paper's, is such a file.
+//! The rules are in [`policy`](crate::policy): a prefill method or a decode strategy is one file and
+//! one line there. TOVA, which is not among the paper's, is such a file.
 
 mod attention;
-mod budget;
 mod buffers;
 mod check;
 mod compress;
 mod config;
-mod decode;
 mod error;
 mod fork;
 mod in_place;
@@ -29,28 +27,26 @@ mod layer;
 mod layers;
 mod memory;
 mod options;
-mod prefill;
+mod pool;
 mod prompt;
-mod pyramid;
 mod retained;
 mod rewind;
 mod rows;
-mod rules;
 mod save;
 mod scope_cache;
 mod select;
 mod step;
 mod storage;
 mod store;
-mod validate;
 
-pub use budget::Budget;
-pub use config::{Pooling, ScopeCacheConfig};
-pub use decode::{DecodeStrategy, HeadSlots};
+pub use crate::policy::{
+    Budget, BudgetOption, DecodeOptions, DecodeStrategy, HeadSlots, Pooling, PrefillMethod,
+    PrefillOptions,
+};
+pub use config::ScopeCacheConfig;
 pub use error::{CacheError, ConfigError};
 pub use memory::MemoryReport;
-pub use options::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
-pub use prefill::PrefillMethod;
+pub use options::{CACHE_TYPE, CacheOptions};
 pub use retained::{PhaseSlots, RetainedHead};
 pub use scope_cache::{Allocation, ScopeCache};
 pub use storage::CacheType;

@@ -5,12 +5,11 @@ use burn::tensor::{FloatDType, Int, Tensor};
 use super::attention::{self, Sight};
 use super::buffers::{copied_part, unpooled};
 use super::config::ScopeCacheConfig;
-use super::layer::{LayerCache, LayerState, OpenTurn};
-use super::memory;
-use super::prefill::Needs;
+use super::layer::LayerCache;
 use super::select;
 use super::store::SlotStore;
 use crate::kernels::{prompt_attention, prompt_attention_takes, prompt_scores, runs_wgsl};
+use crate::policy::{LayerState, OpenTurn, Queries, prompt_capacity};
 
 /// A chunk of a prompt: queries `[query_heads, tokens, head_dim]`, keys and values
 /// `[kv_heads, tokens, head_dim]`.
@@ -37,30 +36,21 @@ impl LayerCache {
             values,
         } = chunk;
         let [_, count, _] = queries.dims();
-        let mut turn = self.state.turn.unwrap_or_else(|| OpenTurn {
-            width: self.state.most_held(),
-            new: 0,
-        });
+        let turn = self.state.open_turn();
         let store = self.room_for(turn, count, &keys, config, reserved);
 
         let first = self.state.seen;
         let store = store.put_range(turn.width, keys, values, first);
-        turn.width += count;
-        turn.new += count;
-        for head in &mut self.state.heads {
-            head.held += count;
-        }
-        self.state.seen += count;
-        self.state.unbroken += count;
-        self.state.turn = Some(turn);
+        self.state.append(turn, count);
+        let width = turn.width + count;
 
         let queries = queries.cast(FloatDType::F32);
-        let needed = config.prefill.rule().needs();
-        let needs = |what| forks || needed == what;
-        let summed = needs(Needs::EveryQuery);
-        let (output, store) = attend_causally(store, turn.width, first, &queries, summed);
+        let evidence = config.policy.evidence();
+        let needs = |queries| forks || evidence == Some(queries);
+        let summed = needs(Queries::Every);
+        let (output, store) = attend_causally(store, width, first, &queries, summed);
         self.store = Some(store);
-        if needs(Needs::WindowQueries) {
+        if needs(Queries::Window) {
             self.keep_queries(queries, config.observation_window);
         }
         output
@@ -78,7 +68,7 @@ impl LayerCache {
     ) -> SlotStore {
         let needed = turn.width + count;
         let before = turn.width - turn.new;
-        let roomy = memory::prompt_capacity(needed, before, reserved, config.block);
+        let roomy = prompt_capacity(needed, before, reserved, config.block);
         let Some(store) = self.store.take() else {
             return SlotStore::empty(config, roomy, &keys.device());
         };

@@ -62,7 +62,7 @@ impl ScopeCache {
     /// [`CacheError::Layer`].
     pub fn phases(&self, layer: usize) -> Result<Option<Vec<PhaseSlots>>, CacheError> {
         let state = &self.layer(layer)?.state;
-        if self.config.decode.rule().scope().prompt_too {
+        if self.config.decode.evicts_prompt() {
             return Ok(None);
         }
         let open = state.turn.is_some();

@@ -16,17 +16,19 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
-use super::layer::{LayerCache, LayerState};
+use super::layer::LayerCache;
 use super::memory::Account;
-use super::rewind::unbroken;
 use super::rows::Rows;
 use super::scope_cache::ScopeCache;
 use super::select::EMPTY;
 use super::store::{self, SlotStore};
-use super::validate::MOST_TOKENS;
+use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
 const MAGIC: &[u8; 8] = b"kvscope\0";
-const VERSION: u32 = 1;
+/// Version 2 has no `pyramid_beta` and no `strict` among a turn's budgets: they are the policy's.
+const VERSION: u32 = 2;
+/// The oldest version that can be read.
+const OLDEST: u32 = 1;
 /// Magic, version and the header's length.
 const PREAMBLE: usize = 16;
 const CHECKSUM: usize = 4;
@@ -158,7 +160,7 @@ fn open(bytes: &[u8]) -> Result<(Header, &[u8]), CacheError> {
     }
     let (version, length) = numbers.split_at(4);
     let version = number(version);
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(CacheError::Version {
             found: version,
             supported: VERSION,
@@ -232,7 +234,7 @@ fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), Ca
         && state.heads.iter().all(|head| {
             head.held <= *capacity && head.held <= state.seen && head.prefill <= state.boundary
         })
-        && state.waited <= MOST_TOKENS
+        && state.skipped <= MOST_TOKENS
         && selections_ascend(state)
         && [
             budgets.prefill,
@@ -240,7 +242,6 @@ fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), Ca
             budgets.decode,
             budgets.recent,
             budgets.expected,
-            budgets.pyramid_beta,
         ]
         .iter()
         .all(|budget| *budget <= MOST_TOKENS + 1)
@@ -268,7 +269,7 @@ fn check_positions(
     state: &LayerState,
     config: &ScopeCacheConfig,
 ) -> Result<(), CacheError> {
-    let split = !config.decode.rule().scope().prompt_too;
+    let split = !config.decode.evicts_prompt();
     for (slots, head) in slots.chunks(capacity.max(1)).zip(&state.heads) {
         let mut held: Vec<usize> = slots
             .iter()
@@ -281,7 +282,7 @@ fn check_positions(
             && held.windows(2).all(|pair| pair[0] != pair[1])
             && slots.iter().all(|slot| *slot >= EMPTY)
             && (!split || of_prompt == head.prefill)
-            && unbroken(slots, state.seen) >= state.unbroken;
+            && recent_run(slots, state.seen) >= state.recent_run;
         if !true_to_count {
             return Err(corrupt("a head's slots are not what its numbers say"));
         }

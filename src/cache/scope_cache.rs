@@ -7,14 +7,13 @@ use burn::tensor::{DType, Device, Tensor};
 
 use super::check;
 use super::config::ScopeCacheConfig;
-use super::decode::HeadSlots;
 use super::error::{CacheError, ConfigError};
-use super::layer::{LayerCache, LayerState};
+use super::layer::LayerCache;
 use super::layers::{Layers, Terms};
 use super::memory::MemoryReport;
 use super::prompt::PromptChunk;
 use super::step::Token;
-use super::validate::MOST_TOKENS;
+use crate::policy::{HeadSlots, LayerState, MOST_TOKENS};
 
 /// The key-value cache of one sequence, in every layer, made by [`ScopeCacheConfig::init`].
 ///

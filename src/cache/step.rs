@@ -1,16 +1,18 @@
-//! One decode step of one layer: the token takes its slot, attention, eviction.
+//! One decode step of one layer: the token takes its slot, attention, and the policy's order
+//! carried out by tensors.
 
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
 
 use super::attention::{self, Sight};
 use super::buffers::unpooled;
 use super::config::ScopeCacheConfig;
-use super::decode::{RankedBy, Step};
-use super::layer::{LayerCache, LayerState};
+use super::layer::LayerCache;
 use super::select::{self, EMPTY};
 use super::store::SlotStore;
+use crate::policy::{Order, RankedBy, Recent, decide};
 
-/// Up to so many evictions a step are found one after the other; more of them by ranking all candidates.
+/// Evictions per head and step that are found one after the other. More than these are found by
+/// ranking all candidates.
 const ONE_BY_ONE: usize = 16;
 
 /// A token's query `[query_heads, head_dim]`, key and value `[kv_heads, head_dim]`.
@@ -21,8 +23,8 @@ pub(super) struct Token {
 }
 
 impl LayerCache {
-    /// Returns the token's attention, `[query_heads, head_dim]` in f32, over everything held and itself; then evicts.
-    /// There must be a finished prefill.
+    /// Returns the token's attention, `[query_heads, head_dim]` in f32, over everything held and
+    /// itself; then evicts. `None` before any prompt.
     pub(super) fn step(
         &mut self,
         token: Token,
@@ -30,13 +32,14 @@ impl LayerCache {
         layer: usize,
     ) -> Option<Tensor<2>> {
         let mut store = self.store.take()?;
-        let state = &mut self.state;
-        let capacity = state.decode_capacity(state.most_held() + 1, config, layer);
+        let (state, policy) = (&mut self.state, &config.policy);
+        let capacity = state.decode_capacity(state.most_held() + 1, policy, layer);
         if capacity > store.capacity() {
             store = store.grow(capacity);
         }
         let newest = state.seen;
         store = store.put(token.key, token.value, newest);
+        let order = decide(state, policy, layer);
 
         let query = token.query.cast(FloatDType::F32).unsqueeze_dim::<3>(1);
         let slots = store.capacity();
@@ -44,192 +47,80 @@ impl LayerCache {
         let keys = store.keys.read(slots);
         let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
         let device = store.device();
-        let ranked_by = config.decode.rule().scope().ranked_by;
-        let decay = ranked_by.decay(state.step(), config.decay);
-        let before = (decay > 0.0).then(|| store.scores_without(newest));
+        let before = (order.carry > 0.0).then(|| store.scores_without(newest));
         let evidence = (probabilities.clone(), before);
         store.scores = unpooled(&device, evidence, |(probabilities, before)| {
             let attention = attention::group_mean(probabilities);
             match before {
-                Some(before) => before * decay + attention,
+                Some(before) => before * order.carry + attention,
                 None => attention,
             }
         });
         let output = attention::output(probabilities, store.values.read(slots));
 
-        let eviction = state.advance(config, layer);
-        if let Some(eviction) = eviction {
-            let device = store.device();
-            store.positions = unpooled(&device, (), |()| eviction.apply(&store));
+        if order.evicts() {
+            store.positions = unpooled(&device, (), |()| without_evicted(&order, &store));
         }
         self.store = Some(store);
         Some(output.squeeze_dim::<2>(1))
     }
 }
 
-impl LayerState {
-    /// Counts a token that the layer has taken in, and decides what the strategy drops after it. All of this follows from
-    /// the rules and numbers alone; which slots they are is found on the device.
-    pub(super) fn advance(&mut self, config: &ScopeCacheConfig, layer: usize) -> Option<Eviction> {
-        let now = Step {
-            step: self.step(),
-            layer,
-            budgets: self.budgets,
-        };
-        let newest = self.seen;
-        for head in &mut self.heads {
-            head.held += 1;
-        }
-        self.seen += 1;
-        self.unbroken += 1;
-
-        let rule = config.decode.rule();
-        let keep: Vec<Option<usize>> = self
-            .heads
-            .iter()
-            .map(|head| rule.keep(*head, &now))
-            .collect();
-        if !acts(&keep, &mut self.waited, rule.patience(&now.budgets)) {
-            return None;
-        }
-        self.note_selection(newest);
-
-        let scope = rule.scope();
-        let recent = if scope.keeps_recent {
-            now.budgets.recent
-        } else {
-            0
-        };
-        let evicted: Vec<usize> = self
-            .heads
-            .iter()
-            .zip(&keep)
-            .map(|(head, keep)| {
-                let among = if scope.prompt_too {
-                    head.held
-                } else {
-                    head.decode()
-                };
-                keep.map_or(0, |keep| among.saturating_sub(recent).saturating_sub(keep))
-            })
-            .collect();
-        if evicted.iter().all(|count| *count == 0) {
-            return None;
-        }
-        // The recent positions are simply the last ones, unless some of those were dropped earlier.
-        let recent = if self.unbroken >= recent {
-            Recent::From((newest + 1).saturating_sub(recent))
-        } else {
-            let heads = self.heads.iter();
-            Recent::Rank(heads.map(|head| head.held.saturating_sub(recent)).collect())
-        };
-        let first = if scope.prompt_too { 0 } else { self.boundary };
-        for (head, evicted) in self.heads.iter_mut().zip(&evicted) {
-            head.held -= evicted;
-        }
-        if scope.keeps_recent {
-            self.unbroken = self.unbroken.min(now.budgets.recent);
-        } else {
-            self.unbroken = 0;
-        }
-        Some(Eviction {
-            ranked_by: scope.ranked_by,
-            first,
-            recent,
-            evicted,
-        })
+/// The positions, with those of the slots that `order` evicts emptied.
+fn without_evicted(order: &Order, store: &SlotStore) -> Tensor<2, Int> {
+    let most = order.evicted.iter().copied().max().unwrap_or(0);
+    let scores = match order.ranked_by {
+        RankedBy::Attention => Some(&store.scores),
+        RankedBy::Position => None,
+    };
+    let barred = barred(order, &store.positions);
+    if most > ONE_BY_ONE {
+        return without_lowest(&order.evicted, store.positions.clone(), scores, barred);
     }
+    let mut positions = store.positions.clone();
+    for turn in 0..most {
+        // Slots emptied by an earlier turn are no candidates any more.
+        let mut barred = barred.clone();
+        if turn > 0 {
+            barred = barred.bool_or(positions.clone().lower_elem(0));
+        }
+        if order.evicted.iter().any(|count| *count <= turn) {
+            let done = select::per_head(&order.evicted, &positions).lower_equal_elem(turn as i64);
+            barred = barred.bool_or(done);
+        }
+        positions = select::evict_lowest(positions, scores, barred);
+    }
+    positions
 }
 
-/// Whether the rule acts: it would in some head, and has let pass what its patience asks for.
-pub(super) fn acts(keep: &[Option<usize>], waited: &mut usize, patience: usize) -> bool {
-    if keep.iter().all(Option::is_none) {
-        return false;
-    }
-    if *waited < patience {
-        *waited += 1;
-        return false;
-    }
-    *waited = 0;
-    true
+/// The positions without the lowest `evicted` of each head, by ranking all candidates.
+fn without_lowest(
+    evicted: &[usize],
+    positions: Tensor<2, Int>,
+    scores: Option<&Tensor<2>>,
+    barred: Tensor<2, Bool>,
+) -> Tensor<2, Int> {
+    let candidates = barred.bool_not();
+    let rank = select::rank(scores, &positions, &candidates);
+    let shape = positions.dims();
+    let stay =
+        candidates.clone().int().sum_dim(1).expand(shape) - select::per_head(evicted, &positions);
+    let evicted = rank.greater_equal(stay).bool_and(candidates);
+    positions.mask_fill(evicted, EMPTY)
 }
 
-/// One eviction, decided: what remains is to find the slots.
-pub(super) struct Eviction {
-    pub ranked_by: RankedBy,
-    /// Positions before this one are left alone.
-    pub first: usize,
-    /// What is kept because it is new.
-    pub recent: Recent,
-    /// How many slots each head loses.
-    pub evicted: Vec<usize>,
-}
-
-/// The positions that are kept because they are new.
-pub(super) enum Recent {
-    /// From this one on.
-    From(usize),
-    /// In each head those that so many held positions stand before.
-    Rank(Vec<usize>),
-}
-
-impl Eviction {
-    /// The positions with the evicted slots' emptied.
-    fn apply(&self, store: &SlotStore) -> Tensor<2, Int> {
-        let most = self.evicted.iter().copied().max().unwrap_or(0);
-        let scores = match self.ranked_by {
-            RankedBy::Attention | RankedBy::DecayedAttention => Some(&store.scores),
-            RankedBy::Position => None,
-        };
-        let barred = self.barred(&store.positions);
-        if most > ONE_BY_ONE {
-            return self.by_rank(store.positions.clone(), scores, barred);
+/// Slots that `order` can't evict: empty ones, recent ones, and those before its first position.
+fn barred(order: &Order, positions: &Tensor<2, Int>) -> Tensor<2, Bool> {
+    let outside = positions.clone().lower_elem(order.from_position as i64);
+    let recent = match &order.recent {
+        Recent::From(first) => positions.clone().greater_equal_elem(*first as i64),
+        Recent::Rank(counts) => {
+            let held = positions.clone().greater_equal_elem(0);
+            let before = select::rank(None, positions, &held);
+            before.greater_equal(select::per_head(counts, positions))
         }
-        let mut positions = store.positions.clone();
-        for turn in 0..most {
-            // Slots emptied by an earlier turn are no candidates any more.
-            let mut barred = barred.clone();
-            if turn > 0 {
-                barred = barred.bool_or(positions.clone().lower_elem(0));
-            }
-            if self.evicted.iter().any(|count| *count <= turn) {
-                let done =
-                    select::per_head(&self.evicted, &positions).lower_equal_elem(turn as i64);
-                barred = barred.bool_or(done);
-            }
-            positions = select::evict_lowest(positions, scores, barred);
-        }
-        positions
-    }
-
-    fn by_rank(
-        &self,
-        positions: Tensor<2, Int>,
-        scores: Option<&Tensor<2>>,
-        barred: Tensor<2, Bool>,
-    ) -> Tensor<2, Int> {
-        let candidates = barred.bool_not();
-        let rank = select::rank(scores, &positions, &candidates);
-        let shape = positions.dims();
-        let stay = candidates.clone().int().sum_dim(1).expand(shape)
-            - select::per_head(&self.evicted, &positions);
-        let evicted = rank.greater_equal(stay).bool_and(candidates);
-        positions.mask_fill(evicted, EMPTY)
-    }
-
-    /// Slots that can't be evicted: empty ones, the recent, and where the scope leaves them alone, the prompt's.
-    fn barred(&self, positions: &Tensor<2, Int>) -> Tensor<2, Bool> {
-        let outside = positions.clone().lower_elem(self.first as i64);
-        let recent = match &self.recent {
-            Recent::From(first) => positions.clone().greater_equal_elem(*first as i64),
-            Recent::Rank(counts) => {
-                let held = positions.clone().greater_equal_elem(0);
-                let before = select::rank(None, positions, &held);
-                before.greater_equal(select::per_head(counts, positions))
-            }
-        };
-        outside.bool_or(recent)
-    }
+    };
+    outside.bool_or(recent)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The commands: `kvscope generate` for a model's text and its cache's memory, `kvscope eval` for a
-//! cache's cost in quality.
+//! cache's cost in quality, `kvscope policies` for the methods, strategies and options.
 
 mod arguments;
+mod catalogue;
 mod day;
 mod failure;
 mod fidelity;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use arguments::{EvalArguments, GenerateArguments, Measure};
+use arguments::{CatalogueArguments, EvalArguments, GenerateArguments, Measure};
 use generate::Ended;
 
 /// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv
@@ -40,6 +41,7 @@ enum Action {
     // Larger than a boxed pointer, but a process has one.
     Generate(Box<GenerateArguments>),
     Eval(Box<EvalArguments>),
+    Policies(CatalogueArguments),
 }
 
 /// Exit code that a shell reports after Ctrl-C.
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
             Measure::Trace(arguments) => (trace::run(&arguments), false),
             Measure::Fidelity(arguments) => (fidelity::run(&arguments), false),
         },
+        Action::Policies(arguments) => (catalogue::run(&arguments), false),
     };
     match result {
         Ok(Ended::Whole) => ExitCode::SUCCESS,

@@ -183,7 +183,7 @@ impl LayerKernels {
     pub fn step(&self, pass: &mut wgpu::ComputePass<'_>, sizes: &DecodeSizes, step: &LayerStep) {
         self.attend(pass, sizes, step);
         self.combine.dispatch(pass, [sizes.query_heads as u32, 1]);
-        if step.scored {
+        if step.order.scored {
             self.evict.dispatch(pass, [sizes.kv_heads as u32, 1]);
         }
         self.feed_forward(pass, sizes);
@@ -194,7 +194,7 @@ impl LayerKernels {
         for (project, heads) in &self.project {
             project.dispatch(pass, [*heads, 1]);
         }
-        let splits = step.reach.div_ceil(SPLIT) as u32;
+        let splits = step.capacity.div_ceil(SPLIT) as u32;
         self.attend.dispatch(pass, [splits, sizes.kv_heads as u32]);
     }
 

@@ -35,7 +35,7 @@ use draw::Drawing;
 pub(crate) use kernels::Pipelines;
 use kernels::{Kernel, matrix_spec};
 use layer::{LayerKernels, Work};
-pub use order_words::{LayerStep, RecentSlots, vectors as step_vectors, words as step_words};
+pub use order_words::{LayerStep, vectors as step_vectors, words as step_words};
 pub use pipeline::{BoundKernel, DecodePipeline};
 pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
 use tuning::measure as tune;
@@ -324,7 +324,6 @@ impl FusedDecoder {
         let capacities = (0..self.sizes.layers).map(|layer| cache.capacity(layer));
         let steps = capacities.map(|capacity| LayerStep {
             capacity,
-            reach: capacity,
             ..LayerStep::default()
         });
         let steps: Vec<LayerStep> = steps.collect();
@@ -411,7 +410,12 @@ impl StepDecoder for FusedDecoder {
         let position = cache.position();
         let (cosines, sines) = self.model.rope.rows(position, 1);
         let angles = cosines.into_iter().zip(sines).map(<[f32; 2]>::from);
-        let steps = cache.advance(wanted.scores);
+        let orders = cache.plan_step(wanted.scores).into_iter().enumerate();
+        let steps = orders.map(|(layer, order)| LayerStep {
+            capacity: cache.capacity(layer),
+            order,
+        });
+        let steps: Vec<LayerStep> = steps.collect();
         let words = step_words(&self.sizes, position, angles, &steps);
         queue.write_buffer(self.buffers.step.buffer(), 0, bytemuck::cast_slice(&words));
         if let InputToken::Token(token) = fed {
@@ -465,7 +469,7 @@ impl StepDecoder for FusedDecoder {
         };
         readback.copy(&mut encoder, source, bytes);
         queue.submit([encoder.finish()]);
-        let selections = steps.iter().filter(|step| step.scored).count();
+        let selections = steps.iter().filter(|step| step.order.scored).count();
         let layers = self.layers.iter().map(LayerKernels::dispatches);
         // The embedding and the logits, and what chooses by them.
         let ends = if choose.is_some() { 4 } else { 2 };

@@ -1,43 +1,16 @@
-//! What changes from step to step, as the shaders read it from one uniform: the position, the angles of RoPE, and for
-//! every layer what its rule says.
+//! The words of a step, as the shaders read them from one uniform: the position, the angles of
+//! RoPE, and every layer's order.
 
 use super::sizes::DecodeSizes;
+use crate::policy::{Order, RankedBy, Recent};
 
-/// What one layer does at a step.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// One layer's order at a step, and its memory.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LayerStep {
-    /// Slots a head that the layer's memory has.
+    /// Slots per head that the layer's memory has.
     pub capacity: usize,
-    /// Slots a head that may be in use, the first ones.
-    pub reach: usize,
-    /// Slots that every head loses after the attention.
-    pub evicted: usize,
-    /// The first position that may be evicted.
-    pub from_position: usize,
-    /// What is kept because it is new.
-    pub recent: RecentSlots,
-    /// Whether slots are ranked by their positions instead of their scores.
-    pub by_position: bool,
-    /// Whether scores are computed.
-    pub scored: bool,
-    /// How much of the scores of the step before goes into them.
-    pub decay: f32,
-}
-
-/// The slots that are kept because what they hold is new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecentSlots {
-    /// Positions from this one on.
-    From(usize),
-    /// Those that so many held positions stand before: where some of the newest were dropped earlier, no one position says
-    /// it for all heads.
-    After(usize),
-}
-
-impl Default for RecentSlots {
-    fn default() -> Self {
-        Self::From(0)
-    }
+    /// The order. All heads hold the same number of slots: what it says of the first holds for all.
+    pub order: Order,
 }
 
 /// Vectors before the angles.
@@ -69,17 +42,88 @@ pub fn words(
     words.extend([position as u32, 0, 0, 0]);
     words.extend(angles.flatten().map(f32::to_bits));
     words.resize(4 * first_layer(sizes), 0);
-    for layer in layers {
-        words.extend([layer.capacity, layer.reach, layer.evicted].map(|word| word as u32));
-        words.push(layer.decay.to_bits());
-        let flags = u32::from(layer.scored) | u32::from(layer.by_position) << 1;
-        let [recent_from, rank] = match layer.recent {
-            RecentSlots::From(position) => [position, 0],
-            RecentSlots::After(positions) => [0, positions + 1],
+    for LayerStep { capacity, order } in layers {
+        // The shaders read the capacity and the number of slots in use, which is the same.
+        words.extend([*capacity, *capacity, first(&order.evicted)].map(|word| word as u32));
+        words.push(order.carry.to_bits());
+        let by_position = order.ranked_by == RankedBy::Position;
+        let flags = u32::from(order.scored) | u32::from(by_position) << 1;
+        let [recent_from, rank] = match &order.recent {
+            Recent::From(position) => [*position, 0],
+            Recent::Rank(before) => [0, first(before) + 1],
         };
-        let rule = [layer.from_position, recent_from, rank];
+        let rule = [order.from_position, recent_from, rank];
         words.extend(rule.map(|word| word as u32));
         words.push(flags);
     }
     words
+}
+
+/// The first head's number.
+fn first(numbers: &[usize]) -> usize {
+    numbers.first().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: DecodeSizes = DecodeSizes {
+        layers: 2,
+        width: 32,
+        feed_forward: 32,
+        query_heads: 4,
+        kv_heads: 2,
+        dim: 8,
+        vocabulary: 32,
+        epsilon: 1.0,
+        rotated: 2,
+        interleaved: false,
+        biases: false,
+        head_norms: false,
+        rows: crate::cache::CacheType::F32.row_format(),
+        scale: 1.0,
+    };
+
+    #[test]
+    fn orders_become_eight_words_per_layer() {
+        let slide = Order {
+            evicted: vec![3, 3],
+            from_position: 20,
+            recent: Recent::From(25),
+            carry: 0.5,
+            scored: true,
+            ..Order::default()
+        };
+        let sinks = Order {
+            recent: Recent::Rank(vec![7, 7]),
+            ranked_by: RankedBy::Position,
+            carry: 0.0,
+            ..slide.clone()
+        };
+        let step = |order| LayerStep {
+            capacity: 64,
+            order,
+        };
+        let layers = [step(slide), step(sinks)];
+        let words = words(&SIZES, 30, std::iter::once([1.0, 0.0]), &layers);
+        assert_eq!(words.len(), 4 * vectors(&SIZES));
+        let half = 0.5_f32.to_bits();
+        let expected = [
+            [64, 64, 3, half, 20, 25, 0, 1],
+            [64, 64, 3, 0, 20, 0, 8, 0b11],
+        ];
+        assert_eq!(words[4 * first_layer(&SIZES)..], expected.concat());
+    }
+
+    #[test]
+    fn an_order_to_do_nothing_is_zeros_after_the_memory() {
+        let layers = [(); 2].map(|()| LayerStep {
+            capacity: 16,
+            ..LayerStep::default()
+        });
+        let words = words(&SIZES, 0, std::iter::empty(), &layers);
+        let layer = [16_u32, 16, 0, 0, 0, 0, 0, 0];
+        assert_eq!(words[4 * first_layer(&SIZES)..], [layer, layer].concat());
+    }
 }

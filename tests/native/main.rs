@@ -16,6 +16,8 @@ mod formats;
 mod generate;
 mod kernels;
 mod model;
+mod policy;
+mod rooms;
 #[path = "../support/mod.rs"]
 mod support;
 mod text;

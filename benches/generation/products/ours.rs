@@ -125,7 +125,6 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
     let logits = filled(device, queue, &logits, STORAGE);
     let layer = LayerStep {
         capacity: SLOTS,
-        reach: SLOTS,
         ..LayerStep::default()
     };
     let uniform = wgpu::BufferUsages::UNIFORM;

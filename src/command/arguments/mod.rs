@@ -1,6 +1,7 @@
 //! Arguments of the commands, and the library's configurations made from them.
 
 mod cache;
+mod catalogue;
 mod eval;
 mod fidelity;
 mod policies;
@@ -14,6 +15,7 @@ use clap::{Args, ValueEnum};
 use kvscope::generate::GenerateConfig;
 
 pub use cache::CacheArguments;
+pub use catalogue::CatalogueArguments;
 pub use eval::{EvalArguments, Measure, TraceArguments};
 pub use fidelity::FidelityArguments;
 pub use policies::{PoliciesArguments, Policy};

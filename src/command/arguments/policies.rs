@@ -1,35 +1,56 @@
-//! Which policies `kvscope eval` compares.
+//! The policies that `kvscope eval` compares.
 
 use clap::{Args, Parser};
+use kvscope::policy::presets::Pair;
 
 use super::CacheArguments;
-use crate::command::policies::{self, BuiltIn};
+use crate::command::policies;
 
 #[derive(Args)]
 #[command(next_help_heading = "Policies")]
 pub struct PoliciesArguments {
-    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or discontinuous alone, on a full
-    /// prefill; h2o, pyramidinfer or streamingllm alone, for both phases; full; or paper for all of the paper's grid, which
-    /// is what is compared if neither this nor --policy is given. The prefill budget is --prefill-share of the prompt, the
-    /// decode budget each --decode-ratio of the answer
-    #[arg(long = "policies", value_name = "NAMES", value_delimiter = ',', value_parser = policies::built_in)]
-    pub names: Vec<Vec<BuiltIn>>,
+    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or
+    /// discontinuous alone, on a full prefill; h2o, pyramidinfer or streamingllm alone, for both
+    /// phases; full; or paper for all of the paper's grid, the default without --policy. The
+    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of
+    /// the answer
+    #[arg(
+        long = "policies",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        value_parser = policies::pairs,
+    )]
+    pub names: Vec<Vec<Pair>>,
     /// B: decode budgets of the policies by name, as shares of T, the tokens of the answer
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.25", "0.125"], value_parser = Share::parse)]
+    #[arg(
+        long,
+        value_name = "SHARES",
+        value_delimiter = ',',
+        default_values = ["0.25", "0.125"],
+        value_parser = Share::parse,
+    )]
     pub decode_ratio: Vec<Share>,
     /// A: prefill budget of the policies by name, as a share of the prompt
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = Share::parse)]
     pub prefill_share: Share,
-    /// The prefill budget's share of all slots: those of both budgets, as above, are divided by it anew, which changes what
-    /// is kept but hardly how much. Of the policies by name that compress the prompt
+    /// The prefill budget's share of all slots. The slots of both budgets, as above, are divided
+    /// anew, which changes what is kept but hardly how much. For policies by name that compress the
+    /// prompt
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = Share::parse)]
     pub split: Vec<Share>,
-    /// β2: the newest positions, always kept, as a share of the decode budget. A policy of --policy that does not say it has
-    /// the first of several
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values = ["0.5"], value_parser = Share::parse)]
+    /// β2: the newest positions, always kept, as a share of the decode budget. A policy of --policy
+    /// without `recent` has the first of several
+    #[arg(
+        long,
+        value_name = "SHARES",
+        value_delimiter = ',',
+        default_values = ["0.5"],
+        value_parser = Share::parse,
+    )]
     pub recent_share: Vec<Share>,
-    /// One more policy, by the cache options of `kvscope generate` without their dashes, such as "prefill-method=snapkv
-    /// prefill-budget=30% decode-strategy=slide decode-budget=128 recent=16". May be given several times
+    /// One more policy, by the cache options of `kvscope generate` without their dashes, such as
+    /// "prefill-method=snapkv prefill-budget=30% decode-strategy=slide decode-budget=128
+    /// recent=16". May be given several times
     #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]
     pub others: Vec<Policy>,
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use kvscope::cache::{DecodeStrategy, PrefillMethod};
+use kvscope::policy::presets::Pair;
+
 use super::summary::{ALL, Row};
-use crate::command::policies::{BuiltIn, named};
 
 const WIDTH: f64 = 760.0;
 /// Of one panel, and the margins around its axes.
@@ -14,28 +16,24 @@ const RIGHT: f64 = 190.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
-/// Decode strategies with their colours, which stand out on either ground.
-const STRATEGIES: [(&str, &str); 8] = [
-    ("slide", "#2f81f7"),
-    ("adaptive", "#d9730d"),
-    ("discontinuous", "#2da44e"),
-    ("h2o", "#cf3f6b"),
-    ("pyramidinfer", "#9a6ee0"),
-    ("streamingllm", "#a08a2c"),
-    ("decayed-slide", "#0e8a8a"),
-    ("decayed-h2o", "#b5533c"),
+/// Colours of the decode strategies that evict, in the library's order. They stand out on either
+/// ground; more strategies begin again with the first.
+const COLOURS: [&str; 9] = [
+    "#2f81f7", "#d9730d", "#2da44e", "#cf3f6b", "#a08a2c", "#9a6ee0", "#d65fb8", "#0e8a8a",
+    "#b5533c",
 ];
 
 /// Colour of all others.
 const QUIET: &str = "#7d8590";
 
-/// Prefill methods with the shapes of their marks.
-const SHAPES: [(&str, Shape); 5] = [
-    ("full", Shape::Circle),
-    ("h2o", Shape::Square),
-    ("snapkv", Shape::Triangle),
-    ("pyramidkv", Shape::Diamond),
-    ("other", Shape::Cross),
+/// Shapes of the prefill methods' marks, in the library's order.
+const SHAPES: [Shape; 6] = [
+    Shape::Circle,
+    Shape::Wedge,
+    Shape::Square,
+    Shape::Triangle,
+    Shape::Diamond,
+    Shape::Hexagon,
 ];
 
 #[derive(Clone, Copy)]
@@ -44,6 +42,10 @@ enum Shape {
     Square,
     Triangle,
     Diamond,
+    /// A triangle that points down.
+    Wedge,
+    Hexagon,
+    /// Of policies whose names say no method.
     Cross,
 }
 
@@ -111,8 +113,9 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
     );
     axes(svg, low as i32..=high as i32, &x, &y);
     for row in rows {
-        let (prefill, decode, pale) = kind(&row.policy);
-        let colour = colour(decode);
+        let (pair, pale) = kind(&row.policy);
+        let colour = pair.map_or(QUIET, |pair| colour(pair.decode));
+        let shape = pair.map_or(Shape::Cross, |pair| shape(pair.prefill));
         let (x, at) = (x(row.share()), y(row.kl.mean));
         let _ = writeln!(
             svg,
@@ -127,7 +130,7 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
                 "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\" stroke-opacity=\"0.5\"/>"
             );
         }
-        mark(svg, shape(prefill), (x, at), colour, pale);
+        mark(svg, shape, (x, at), colour, pale);
         svg.push_str("</g>\n");
     }
     legend(svg);
@@ -182,12 +185,15 @@ fn legend(svg: &mut String) {
         );
         y += 19.0;
     };
-    for (name, colour) in &STRATEGIES {
-        line(svg, Shape::Circle, colour, name);
+    for strategy in DecodeStrategy::ALL {
+        if *strategy != DecodeStrategy::Full {
+            line(svg, Shape::Circle, colour(*strategy), strategy.name());
+        }
     }
-    for (name, shape) in SHAPES {
-        line(svg, shape, QUIET, &format!("{name} prefill"));
+    for method in PrefillMethod::ALL {
+        line(svg, shape(*method), QUIET, &format!("{method} prefill"));
     }
+    line(svg, Shape::Cross, QUIET, "other prefill");
     let _ = writeln!(
         svg,
         "<text x=\"{}\" y=\"{}\">hollow: budget below 25 %</text>",
@@ -196,29 +202,28 @@ fn legend(svg: &mut String) {
     );
 }
 
-/// Prefill method and decode strategy of a policy's name, and whether its mark is hollow.
-fn kind(policy: &str) -> (&str, &str, bool) {
+/// The pair in a policy's name, if it has one, and whether its mark is hollow.
+fn kind(policy: &str) -> (Option<Pair>, bool) {
     let mut words = policy.split(' ');
-    let name = words.next().unwrap_or_default();
+    let pair = words.next().and_then(|name| name.parse().ok());
     let ratio = words.next().and_then(|ratio| ratio.strip_suffix('%'));
     let ratio = ratio.and_then(|it| it.parse::<f64>().ok());
-    match (named(name), ratio) {
-        (Ok(BuiltIn { prefill, decode }), Some(ratio)) => {
-            (prefill.name(), decode.name(), ratio < 25.0)
-        }
-        (Ok(BuiltIn { prefill, decode }), None) => (prefill.name(), decode.name(), false),
-        _ => ("other", "other", false),
+    let small = ratio.is_some_and(|ratio| ratio < 25.0);
+    (pair, pair.is_some() && small)
+}
+
+fn colour(strategy: DecodeStrategy) -> &'static str {
+    // The first strategy evicts nothing.
+    let place = DecodeStrategy::ALL.iter().position(|it| *it == strategy);
+    match place.and_then(|place| place.checked_sub(1)) {
+        Some(place) => COLOURS[place % COLOURS.len()],
+        None => QUIET,
     }
 }
 
-fn colour(strategy: &str) -> &'static str {
-    let found = STRATEGIES.iter().find(|(name, _)| *name == strategy);
-    found.map_or(QUIET, |(_, colour)| colour)
-}
-
-fn shape(prefill: &str) -> Shape {
-    let found = SHAPES.iter().find(|(name, _)| *name == prefill);
-    found.map_or(Shape::Cross, |(_, shape)| *shape)
+fn shape(method: PrefillMethod) -> Shape {
+    let place = PrefillMethod::ALL.iter().position(|it| *it == method);
+    place.map_or(Shape::Cross, |place| SHAPES[place % SHAPES.len()])
 }
 
 fn mark(svg: &mut String, shape: Shape, (x, y): (f64, f64), colour: &str, hollow: bool) {
@@ -227,6 +232,8 @@ fn mark(svg: &mut String, shape: Shape, (x, y): (f64, f64), colour: &str, hollow
         Shape::Square => "M-4.5 -4.5h9v9h-9Z",
         Shape::Triangle => "M0 -5.5L5.5 4.5H-5.5Z",
         Shape::Diamond => "M0 -6L6 0L0 6L-6 0Z",
+        Shape::Wedge => "M0 5.5L5.5 -4.5H-5.5Z",
+        Shape::Hexagon => "M-5.5 0L-2.75 -4.8H2.75L5.5 0L2.75 4.8H-2.75Z",
         Shape::Cross => "M-5 -2h3v-3h4v3h3v4h-3v3h-4v-3h-3Z",
     };
     let opacity = if hollow { 0.0 } else { 0.8 };
@@ -241,4 +248,38 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strategy_and_every_method_has_a_mark_of_its_own() {
+        let colours: Vec<_> = DecodeStrategy::ALL.iter().map(|it| colour(*it)).collect();
+        for (nth, colour) in colours.iter().enumerate() {
+            assert!(!colours[..nth].contains(colour), "{colour}");
+        }
+        assert!(PrefillMethod::ALL.len() <= SHAPES.len());
+        let mut svg = String::new();
+        legend(&mut svg);
+        for strategy in &DecodeStrategy::ALL[1..] {
+            assert!(svg.contains(&format!(">{strategy}</text>")), "{strategy}");
+        }
+        for method in PrefillMethod::ALL {
+            assert!(
+                svg.contains(&format!(">{method} prefill</text>")),
+                "{method}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_say_pair_and_budget() {
+        let pair = |name: &str| -> Option<Pair> { Some(name.parse().unwrap()) };
+        assert_eq!(kind("slide 12.5% recent 50%"), (pair("slide"), true));
+        assert_eq!(kind("snapkv+slide 25%"), (pair("snapkv+slide"), false));
+        assert_eq!(kind("full"), (pair("full"), false));
+        assert_eq!(kind("decode-budget=3 recent=1"), (None, false));
+    }
 }

@@ -1,7 +1,7 @@
 //! Saved caches: damaged, forged or meaningless bytes give an error, or a cache that works.
 
 use burn::tensor::Device;
-use kvscope::cache::ScopeCache;
+use kvscope::cache::{CacheError, CacheType, ScopeCache};
 use proptest::prelude::*;
 
 use crate::support::plain_cache::drive::{Pair, Random, tensor};
@@ -34,6 +34,38 @@ fn every_damaged_or_cut_save_is_refused() {
         };
         assert_eq!(error.code(), code, "byte {byte}");
     }
+}
+
+/// `saved/version-1.kvscope` was written by the last release that wrote version 1, in the state that
+/// the pair comes to here.
+#[test]
+fn a_cache_of_version_1_goes_on() {
+    let device = Device::flex();
+    let rules = rules("pyramidkv", "discontinuous");
+    let mut pair = Pair::of(CacheType::F16, &rules, &device, 7);
+    pollster::block_on(async {
+        pair.prompt(&[31]).await;
+        pair.steps(17).await;
+        let saved = include_bytes!("saved/version-1.kvscope");
+        let loaded = ScopeCache::load(saved, &device).expect("version 1");
+        assert_eq!(loaded.config(), pair.cache.config());
+        assert_eq!(loaded.memory(), pair.cache.memory());
+        pair.cache = loaded;
+        pair.compare("when it was loaded").await;
+        pair.steps(12).await;
+        pair.truncate(40).await;
+        pair.steps(3).await;
+    });
+}
+
+#[test]
+fn a_version_to_come_is_refused_by_its_number() {
+    let mut later = saved();
+    let supported = later[8];
+    later[8] = supported + 1;
+    let refused = ScopeCache::load(&later, &Device::flex()).expect_err("a later version");
+    let (found, supported) = (u32::from(supported) + 1, u32::from(supported));
+    assert_eq!(refused, CacheError::Version { found, supported });
 }
 
 /// The save with one text of its header replaced by another, and a checksum that is right.

@@ -1,0 +1,162 @@
+//! The options' TypeScript types, written at compile time from the declarations.
+
+use super::options::{DECODE_BUDGET, OBSERVATION_WINDOW, PREFILL_BUDGET, RECENT};
+use super::{DecodeStrategy, PrefillMethod, Spec};
+
+/// Declarations of `PrefillOptions` and `DecodeOptions`, for the module's types.
+pub const TYPESCRIPT: &str = TEXT.as_str();
+
+const TEXT: &Text = &declarations();
+
+/// A text of bounded length.
+struct Text {
+    bytes: [u8; 8192],
+    length: usize,
+}
+
+impl Text {
+    const fn push(&mut self, text: &str) {
+        let text = text.as_bytes();
+        let mut at = 0;
+        while at < text.len() {
+            self.bytes[self.length] = text[at];
+            self.length += 1;
+            at += 1;
+        }
+    }
+
+    const fn as_str(&self) -> &str {
+        let (text, _) = self.bytes.split_at(self.length);
+        match std::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(_) => "",
+        }
+    }
+
+    const fn open(&mut self, name: &str, about: &str) {
+        self.push("/**\n * ");
+        self.push(about);
+        self.push("\n */\nexport interface ");
+        self.push(name);
+        self.push(" {\n");
+    }
+
+    const fn field(&mut self, name: &str, type_name: &str, about: &str) {
+        self.push("    /**\n     * ");
+        self.push(about);
+        self.push("\n     */\n    ");
+        self.push(name);
+        self.push("?: ");
+        self.push(type_name);
+        self.push(";\n");
+    }
+
+    const fn parameter(&mut self, spec: &Spec) {
+        self.field(spec.json(), spec.type_name(), spec.about);
+    }
+
+    /// The parameters of all rules, each once, and the end of the interface.
+    const fn close(&mut self, rules: &[&[&Spec]]) {
+        let mut rule = 0;
+        while rule < rules.len() {
+            let mut at = 0;
+            while at < rules[rule].len() {
+                if is_first(rules, rule, at) {
+                    self.parameter(rules[rule][at]);
+                }
+                at += 1;
+            }
+            rule += 1;
+        }
+        self.push("}\n");
+    }
+}
+
+const fn declarations() -> Text {
+    let mut text = Text {
+        bytes: [0; 8192],
+        length: 0,
+    };
+    text.open("PrefillOptions", "The prompt's part of a cache's rules.");
+    text.field("method", "PrefillMethod", "The method; `full` by default.");
+    text.field("budget", "BudgetOption", PREFILL_BUDGET.about);
+    text.parameter(&OBSERVATION_WINDOW.spec);
+    text.close(PrefillMethod::PARAMETERS);
+    text.push("\n");
+    text.open("DecodeOptions", "The output's part of a cache's rules.");
+    text.field(
+        "strategy",
+        "DecodeStrategy",
+        "The strategy; `full` by default.",
+    );
+    text.field("budget", "BudgetOption", DECODE_BUDGET.about);
+    text.parameter(&RECENT.spec);
+    text.close(DecodeStrategy::PARAMETERS);
+    text
+}
+
+/// No earlier rule, and nothing earlier of this one, declares the parameter.
+const fn is_first(rules: &[&[&Spec]], rule: usize, at: usize) -> bool {
+    let name = rules[rule][at].name;
+    let mut earlier = 0;
+    while earlier <= rule {
+        let specs = rules[earlier];
+        let end = if earlier < rule { specs.len() } else { at };
+        let mut other = 0;
+        while other < end {
+            if is_same(specs[other].name, name) {
+                return false;
+            }
+            other += 1;
+        }
+        earlier += 1;
+    }
+    true
+}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_have_every_option_once_with_its_type() {
+        let (prefill, decode) = TYPESCRIPT.split_once("}\n").unwrap();
+        let fields = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(str::trim);
+            let fields = lines.filter(|line| line.contains("?: "));
+            fields.map(str::to_owned).collect()
+        };
+        assert_eq!(
+            fields(prefill),
+            [
+                "method?: PrefillMethod;",
+                "budget?: BudgetOption;",
+                "observationWindow?: number;",
+                "pooling?: Pooling;",
+                "kernel?: number;",
+                "pyramidBeta?: number;",
+            ]
+        );
+        assert_eq!(
+            fields(decode),
+            [
+                "strategy?: DecodeStrategy;",
+                "budget?: BudgetOption;",
+                "recent?: number;",
+                "strictBudget?: boolean;",
+                "decay?: number;",
+            ]
+        );
+        let about = crate::policy::decode::decayed::DECAY.spec.about;
+        assert!(decode.contains(about) && decode.ends_with("}\n"));
+    }
+}
