@@ -40,7 +40,7 @@ pub use pipeline::{BoundKernel, DecodePipeline};
 pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
 use tuning::measure as tune;
 pub use tuning::{KnownTunings, Tuning};
-pub use variant::{KernelVariant, MatrixSpec, Texts};
+pub use variant::{KernelVariant, MatrixSpec, ShaderSources};
 use weights::LayerWeights;
 
 /// Bytes of what the last kernel reports.

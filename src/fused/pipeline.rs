@@ -2,7 +2,7 @@
 
 use super::sizes::DecodeSizes;
 use super::variant::{KernelVariant, ShaderSources, render};
-use crate::kernels::buffer::BoundBuffer;
+use crate::kernels::BoundBuffer;
 
 /// A compiled kernel.
 #[derive(Debug, Clone)]

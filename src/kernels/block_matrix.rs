@@ -9,10 +9,10 @@ use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
 use super::buffer::{BoundBuffer, int_buffer_of};
+use super::cpu::float_product::float_product;
+use super::cpu::quad_product::{quad_product, quad_product_takes};
 use super::error::{KernelError, expect_f32, expect_wgpu};
-use super::float_product::float_product;
 use super::launch::{empty, grid, launch};
-use super::quad_product::{quad_product, quad_product_takes};
 use crate::device::{is_software, is_software_with_quads};
 use crate::formats::BlockFormat;
 use crate::formats::planes::{PlanePiece, fills_units, plane_words};

@@ -8,9 +8,9 @@ use burn::tensor::{DType, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use minijinja::context;
 
+use super::cpu::quad_attention::{Rows, quad_attention_takes};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
-use super::quad_attention::{Rows, quad_attention_takes};
 use super::template::write_out;
 use crate::device::{is_software, is_software_with_quads};
 

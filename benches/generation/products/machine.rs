@@ -1,7 +1,7 @@
 //! Kernels as one would write them down for a start: the four by which the first figures for the software adapter were found
 //! (issue 6), written again, and the fastest of several others. Their input may have been quantised before, and they neither norm it nor hand their results on.
 
-use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
+use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
 use kvscope::kernels::BoundBuffer;
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};

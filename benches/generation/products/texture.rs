@@ -2,7 +2,7 @@
 //! texel is loaded as one vector, and of a buffer each of its words by itself.
 
 use kvscope::device::Gpu;
-use kvscope::fused::{DecodePipeline, KernelVariant, Texts};
+use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, machine, ours};
