@@ -16,7 +16,6 @@ pub mod kernels;
 pub mod measure;
 pub mod model;
 mod quoted;
-mod random;
 pub mod text;
 
 pub use error::Error;

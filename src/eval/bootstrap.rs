@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
+use crate::generate::random::Random;
 
 /// A mean over one example, and how many positions it is a mean of.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -43,6 +43,7 @@ mod exp;
 mod generation;
 mod model;
 mod prefill;
+pub(crate) mod random;
 mod sampler;
 mod sampling;
 mod setters;

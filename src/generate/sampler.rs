@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 
 use super::exp::exp;
+use super::random::Random;
 use super::{Draw, GenerateError, SamplingConfig};
-use crate::random::Random;
 
 /// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
 const RANKED_AT_FIRST: usize = 256;

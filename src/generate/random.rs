@@ -1,16 +1,16 @@
-//! Random numbers that are the same for a seed on every platform and with every release: ChaCha8.
+//! Random numbers of a seed, the same on every platform and in every release: ChaCha8.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// A stream of random numbers, of a seed.
+/// The stream of random numbers that belongs to a seed.
 #[derive(Debug, Clone)]
 pub struct Random(ChaCha8Rng);
 
 impl Random {
     /// The stream of `seed`, from its beginning.
     pub fn new(seed: u64) -> Self {
-        // Spelt out, as rand_core's way from a number to a seed may change with a release.
+        // Spelt out: rand_core's way from a number to a seed may change with a release.
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self(ChaCha8Rng::from_seed(bytes))
@@ -21,7 +21,8 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// A number below `bound`; 0 if that is 0. For bounds of some dozens, what is uneven about it is below one in 2^58.
+    /// A number below `bound`, or 0 if `bound` is 0. For bounds of some dozens, its bias is below one
+    /// in 2^58.
     pub fn below(&mut self, bound: usize) -> usize {
         let wide = u128::from(self.bits()) * bound as u128;
         (wide >> 64) as usize
