@@ -38,7 +38,7 @@ use layer::{LayerKernels, Work};
 pub use order_words::{LayerStep, RecentSlots, vectors as step_vectors, words as step_words};
 pub use pipeline::{BoundKernel, DecodePipeline};
 pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
-use tuning::measure as tune;
+use tuning::measure::{default_tuning, measure_tuning};
 pub use tuning::{KnownTunings, Tuning};
 pub use variant::{KernelVariant, MatrixSpec, ShaderSources};
 use weights::LayerWeights;
@@ -175,8 +175,8 @@ impl FusedDecoder {
         known: &mut KnownTunings,
     ) -> Result<Option<Tuning>, Error> {
         if gpu.report().is_software() {
-            let usual = tune::usual(model, gpu);
-            return Ok(weights::sizes(model, CacheType::F16).map(|_| usual));
+            let tuning = default_tuning(model, gpu);
+            return Ok(weights::sizes(model, CacheType::F16).map(|_| tuning));
         }
         Self::tune_by_trial(model, gpu, known).await
     }
@@ -191,7 +191,7 @@ impl FusedDecoder {
         gpu: &Gpu,
         known: &mut KnownTunings,
     ) -> Result<Option<Tuning>, Error> {
-        let found = tune::fastest(model, gpu, known).await?;
+        let found = measure_tuning(model, gpu, known).await?;
         if let Some(tuning) = found {
             model.pipelines.tune(tuning);
         }
@@ -205,7 +205,7 @@ impl FusedDecoder {
     /// [`KernelError`](crate::kernels::KernelError) where the device does not answer.
     pub fn new(model: &Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
         let found = model.pipelines.tuning();
-        let tuning = found.unwrap_or_else(|| tune::usual(model, gpu));
+        let tuning = found.unwrap_or_else(|| default_tuning(model, gpu));
         Self::tuned(model, gpu, cache, tuning)
     }
 

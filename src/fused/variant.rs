@@ -50,23 +50,23 @@ pub fn render(
     let tuning = particular.tuning.within(tile.max(1));
     let octs = sizes.dim / 8;
     let in_quads = match matrix {
-        Some(_) => tuning.in_quads,
+        Some(_) => tuning.quad_loads,
         None => particular.tuning.attends_in_quads(octs),
     };
     let integers = tuning.integers && matrix.is_some_and(|matrix| takes_integers(matrix.format));
     let values = context! {
-        rows => tuning.rows,
-        lanes => tuning.lanes,
-        joined => tuning.joined,
+        rows => tuning.rows_per_lane,
+        lanes => tuning.lanes_per_row,
+        joined => tuning.subgroup_lanes,
         integers => integers,
         in_quads => in_quads,
         own_first => in_quads && !integers && matrix.is_some_and(|matrix| has_quad_dot(matrix.format)),
         tile => tile,
-        attending => tuning.attending,
-        slots => tuning.slots,
+        attending => tuning.attention_threads,
+        slots => tuning.slots_per_thread,
         share => tuning.share(octs),
         threads => tuning.threads,
-        drawing => tuning.drawing(),
+        drawing => tuning.draw_threads(),
         height => matrix.map_or(0, |matrix| matrix.height),
         groups => matrix.map_or(0, |matrix| matrix.groups),
         input => particular.input,
@@ -100,7 +100,7 @@ pub fn render(
         angles => step_words::first_angle(),
     };
     let mut written = String::new();
-    if tuning.joined > 1 || in_quads {
+    if tuning.subgroup_lanes > 1 || in_quads {
         written += ENABLE_SUBGROUPS;
         written.push('\n');
     }

@@ -163,7 +163,7 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
     };
     let mut ways = Tuning::PLAIN.to_vec();
     // Those that differ in their products only.
-    ways.dedup_by_key(|it| (it.attending, it.slots));
+    ways.dedup_by_key(|it| (it.attention_threads, it.slots_per_thread));
     let quads = Tuning::SERIAL.in_quads(gpu.shader_abilities());
     if !ways.contains(&quads) {
         ways.push(quads);

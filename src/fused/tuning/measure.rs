@@ -26,8 +26,8 @@ const SMALL_MODEL: u64 = 16 << 20;
 /// subgroup's threads in an order of its own would be far more.
 const CLOSE: f32 = 1e-2;
 
-/// What suits the kind of adapter that `gpu` is, without having tried anything.
-pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
+/// The tuning for the kind of adapter that `gpu` is, without measuring.
+pub fn default_tuning(model: &Llama, gpu: &Gpu) -> Tuning {
     if !gpu.report().is_software() {
         return Tuning::PARALLEL;
     }
@@ -49,7 +49,7 @@ pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
 /// # Errors
 ///
 /// The device's.
-pub async fn fastest(
+pub async fn measure_tuning(
     model: &Llama,
     gpu: &Gpu,
     known: &mut KnownTunings,
