@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
 use crate::device::Gpu;
-use crate::fused::{FusedDecoder, KnownTunings};
-use crate::generate::{GenerateConfig, GenerateError, Generation};
+use crate::fused::{FusedDecoder, KnownTunings, Pipelines};
+use crate::generate::{DecoderFactory, GenerateConfig, GenerateError, Generation, StepDecoder};
 use crate::model::{Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
 
@@ -22,6 +22,7 @@ pub struct Engine {
     tokenizer: Tokenizer,
     device: Device,
     gpu: Option<Gpu>,
+    pipelines: Pipelines,
     busy: AtomicBool,
 }
 
@@ -44,6 +45,7 @@ impl Engine {
             tokenizer,
             device,
             gpu: None,
+            pipelines: Pipelines::default(),
             busy: AtomicBool::new(false),
         }
     }
@@ -73,7 +75,7 @@ impl Engine {
     /// The device's.
     pub async fn tune(&self, known: &mut KnownTunings) -> Result<(), Error> {
         if let Some(gpu) = &self.gpu {
-            FusedDecoder::tune(&self.model, gpu, known).await?;
+            FusedDecoder::tune(&self.model, &self.pipelines, gpu, known).await?;
         }
         Ok(())
     }
@@ -91,6 +93,11 @@ impl Engine {
     /// The GPU that it is on, if it was [named](Self::with_gpu).
     pub fn gpu(&self) -> Option<&Gpu> {
         self.gpu.as_ref()
+    }
+
+    /// The fused kernels compiled so far.
+    pub fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
     }
 
     /// Its tokenizer.
@@ -135,6 +142,7 @@ impl Engine {
         let spelling = Detokenizer::new(&self.tokenizer);
         let ends = self.tokenizer.stop_tokens();
         let generation = Generation::new(&self.model, spelling, &ends, cache, prompt, config)?;
+        let generation = generation.with_decoders(self);
         Ok(match &self.gpu {
             Some(gpu) => generation.with_gpu(gpu),
             None => generation,
@@ -151,6 +159,16 @@ impl Engine {
             return Err(GenerateError::Busy);
         }
         Ok(Occupied(&self.busy))
+    }
+}
+
+impl DecoderFactory for Engine {
+    fn decoder(&self, cache: &ScopeCache) -> Result<Option<Box<dyn StepDecoder>>, Error> {
+        let Some(gpu) = &self.gpu else {
+            return Ok(None);
+        };
+        let decoder = FusedDecoder::new(&self.model, &self.pipelines, gpu, cache)?;
+        Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
     }
 }
 

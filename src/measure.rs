@@ -1,4 +1,4 @@
-//! Timing a model's fused decode steps on a cache that is filled already: what `cargo xtask bench` runs, natively and in the
+//! Timing a model's fused decode steps on a filled cache, for `cargo xtask bench`, natively and in the
 //! browser.
 
 use web_time::Instant;
@@ -6,11 +6,11 @@ use web_time::Instant;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::Gpu;
+use crate::engine::Engine;
 use crate::fused::{FusedDecoder, StepCounts};
-use crate::generate::{InputToken, SampledToken, StepDecoder, StepRequest};
-use crate::model::Llama;
+use crate::generate::{InputToken, StepDecoder, StepRequest};
 
-/// What of a step is done.
+/// Part of a step that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// All of it; each step is fed the token that the one before chose.
@@ -26,7 +26,7 @@ pub struct TimedStep {
     pub position: usize,
     /// Milliseconds from its recording to its result.
     pub ms: f64,
-    /// What it asked of the device, by the decoder's own count, which has nothing for [`Work::Bare`].
+    /// The decoder's counts; zeros for [`Work::Bare`].
     pub counts: StepCounts,
 }
 
@@ -37,14 +37,15 @@ pub struct TimedStep {
 ///
 /// The cache's, the kernels' and the device's.
 pub async fn steps(
-    model: &Llama,
+    engine: &Engine,
     gpu: &Gpu,
     cache: &mut ScopeCache,
     work: Work,
     count: usize,
     mut on_step: impl FnMut(TimedStep),
 ) -> Result<usize, Error> {
-    let Some(mut decoder) = FusedDecoder::new(model, gpu, cache)? else {
+    let Some(mut decoder) = FusedDecoder::new(engine.model(), engine.pipelines(), gpu, cache)?
+    else {
         return Ok(0);
     };
     let mut token = 0;
@@ -52,16 +53,20 @@ pub async fn steps(
         let position = cache.position();
         let held = cache.memory().held_bytes;
         let start = Instant::now();
-        let pending = match work {
-            Work::Whole => decoder.step(InputToken::Token(token), cache, StepRequest::default())?,
-            Work::Bare => decoder.bare_step(cache)?,
-        };
-        let Some(pending) = pending else {
-            return Ok(done);
-        };
-        let bytes = pending.read(gpu).await?;
-        if work == Work::Whole {
-            token = SampledToken::from_bytes(&bytes, model.config().vocabulary)?.token;
+        match work {
+            Work::Whole => {
+                let input = InputToken::Token(token);
+                let Some(pending) = decoder.step(input, cache, StepRequest::default())? else {
+                    return Ok(done);
+                };
+                token = pending.await?.token;
+            }
+            Work::Bare => {
+                let Some(pending) = decoder.bare_step(cache)? else {
+                    return Ok(done);
+                };
+                pending.read(gpu).await?;
+            }
         }
         if cache.memory().held_bytes != held {
             // A generation does the same: a cache that has grown has left its old memory behind.

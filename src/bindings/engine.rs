@@ -204,7 +204,7 @@ impl WasmEngine {
         let work = if bare { Work::Bare } else { Work::Whole };
         let mut thrown = None;
         let steps = measure::steps(
-            self.engine.model(),
+            &self.engine,
             &self.gpu,
             cache.cache_mut(),
             work,

@@ -1,11 +1,11 @@
 //! Drawing a token on the device: what only generations that are not greedy need.
 
-use super::kernels::Kernel;
+use super::kernels::{Kernel, Pipelines};
 use super::{StepBuffers, storage, uniform};
+use crate::device::Gpu;
 use crate::fused::{BoundKernel, DecodeSizes, KernelVariant, Tuning};
 use crate::generate::Draw;
 use crate::kernels::BoundBuffer;
-use crate::model::Llama;
 
 /// Words of the kernel's settings.
 const SETTINGS: usize = 8;
@@ -22,12 +22,13 @@ pub(super) struct Drawing {
 
 impl Drawing {
     pub(super) fn new(
-        model: &Llama,
-        device: &wgpu::Device,
+        pipelines: &Pipelines,
+        gpu: &Gpu,
         sizes: &DecodeSizes,
         tuning: Tuning,
         buffers: &StepBuffers,
     ) -> Self {
+        let (device, _) = gpu.wgpu();
         let settings = uniform(device, 4 * SETTINGS as u64);
         // Each token occurs once at most.
         let occurred = storage(device, 4 * sizes.vocabulary as u64);
@@ -36,7 +37,7 @@ impl Drawing {
             tuning,
             ..KernelVariant::default()
         };
-        let pipeline = model.pipelines.get(device, Kernel::Draw, sizes, particular);
+        let pipeline = pipelines.get(gpu, Kernel::Draw, sizes, particular);
         let bound = [
             &buffers.logits,
             &buffers.parts,

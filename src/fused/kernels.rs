@@ -1,10 +1,13 @@
 //! The kernels of one model, compiled at its first decode step and kept for the generations after it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::Device;
 
 use super::weights::MatrixBuffers;
 use super::{DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning};
+use crate::device::Gpu;
 
 macro_rules! shader {
     ($file:literal) => {
@@ -77,45 +80,78 @@ impl Kernel {
     }
 }
 
-type Key = (Kernel, KernelVariant, bool);
-
-/// Compiled kernels, and how they share out their work. Clones share them.
+/// Compiled kernels, and the tuning that was found to be the fastest. Clones share both.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pipelines(Arc<Mutex<Compiled>>);
+pub struct Pipelines(Arc<Mutex<Compiled>>);
 
 #[derive(Debug, Default)]
 struct Compiled {
-    pipelines: HashMap<Key, DecodePipeline>,
+    sets: Vec<KernelSet>,
     tuning: Option<Tuning>,
 }
 
+/// The kernels of one model with one storage of keys and values, on one device.
+#[derive(Debug)]
+struct KernelSet {
+    /// burn's, since wgpu's devices of different instances may compare as equal.
+    device: Device,
+    sizes: DecodeSizes,
+    kernels: HashMap<(Kernel, KernelVariant), DecodePipeline>,
+}
+
 impl Pipelines {
-    /// How work is shared out fastest, if that was found out.
+    /// The fastest tuning, if it has been measured or read.
     pub(super) fn tuning(&self) -> Option<Tuning> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning
+        self.compiled().tuning
     }
 
-    /// Notes how work is shared out fastest.
-    pub(super) fn tune(&self, tuning: Tuning) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning = Some(tuning);
+    /// Notes the fastest tuning, for the decoders made after this.
+    pub(super) fn set_tuning(&self, tuning: Tuning) {
+        self.compiled().tuning = Some(tuning);
     }
 
-    /// The kernel for `sizes` and `particular`, compiled if it has not been yet. A model has one device and one set of
-    /// sizes but for the cache's type.
+    /// `kernel` for `sizes` and `variant`, compiled if it has not been yet.
     pub(super) fn get(
         &self,
-        device: &wgpu::Device,
+        gpu: &Gpu,
         kernel: Kernel,
         sizes: &DecodeSizes,
-        particular: KernelVariant,
+        variant: KernelVariant,
     ) -> DecodePipeline {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = all.pipelines.entry((kernel, particular, sizes.packed));
+        let mut compiled = self.compiled();
+        let pipeline = compiled.set(gpu.device(), sizes).entry((kernel, variant));
+        let (device, _) = gpu.wgpu();
         let compile = || {
             let texts = ShaderSources(kernel.texts());
-            DecodePipeline::new(device, kernel.name(), &texts, sizes, &particular)
+            DecodePipeline::new(device, kernel.name(), &texts, sizes, &variant)
         };
-        compiled.or_insert_with(compile).clone()
+        pipeline.or_insert_with(compile).clone()
+    }
+
+    fn compiled(&self) -> MutexGuard<'_, Compiled> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Compiled {
+    fn set(
+        &mut self,
+        device: &Device,
+        sizes: &DecodeSizes,
+    ) -> &mut HashMap<(Kernel, KernelVariant), DecodePipeline> {
+        let found = self
+            .sets
+            .iter()
+            .position(|set| set.device == *device && set.sizes == *sizes);
+        let index = found.unwrap_or_else(|| {
+            self.sets.push(KernelSet {
+                device: device.clone(),
+                sizes: *sizes,
+                kernels: HashMap::new(),
+            });
+            self.sets.len() - 1
+        });
+        &mut self.sets[index].kernels
     }
 }
 

@@ -61,8 +61,8 @@ impl LayerKernels {
         let buffers = &decoder.buffers;
         let place = buffers.place(layer);
         let weights = &decoder.weights[layer];
-        let pipelines = &decoder.model.pipelines;
-        let pipeline = |kernel, particular| pipelines.get(device, kernel, sizes, particular);
+        let pipelines = &decoder.pipelines;
+        let pipeline = |kernel, particular| pipelines.get(&decoder.gpu, kernel, sizes, particular);
         let none = KernelVariant {
             tuning: decoder.tuning,
             ..KernelVariant::default()

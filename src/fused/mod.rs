@@ -20,31 +20,35 @@ mod kernels;
 mod layer;
 mod order_words;
 mod pipeline;
+mod report;
 mod sizes;
 mod tuning;
 mod variant;
 mod weights;
 
+use futures_util::future::LocalBoxFuture;
+
 use crate::Error;
 use crate::cache::{CacheType, ScopeCache};
 use crate::device::{Gpu, Pending, Readback};
-use crate::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use crate::generate::{Choice, InputToken, PendingToken, StepDecoder, StepRequest};
 use crate::kernels::{BoundBuffer, buffer_of};
 use crate::model::{Llama, Matrix};
 use draw::Drawing;
-pub(crate) use kernels::Pipelines;
+pub use kernels::Pipelines;
 use kernels::{Kernel, matrix_spec};
 use layer::{LayerKernels, Work};
 pub use order_words::{LayerStep, RecentSlots, vectors as step_vectors, words as step_words};
 pub use pipeline::{BoundKernel, DecodePipeline};
+use report::REPORT_BYTES;
 pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
 use tuning::measure::{default_tuning, measure_tuning};
 pub use tuning::{KnownTunings, Tuning};
 pub use variant::{KernelVariant, MatrixSpec, ShaderSources};
 use weights::LayerWeights;
 
-/// Bytes of what the last kernel reports.
-const REPORT_BYTES: u64 = 16;
+/// A step's logits, `[vocabulary]` in f32, on their way from the device.
+pub type PendingLogits = LocalBoxFuture<'static, Result<Vec<f32>, Error>>;
 
 /// A multiple of the alignment that WebGPU may ask of a part of a uniform buffer.
 const PLACE_BYTES: u64 = 256;
@@ -58,6 +62,7 @@ pub struct FusedDecoder {
     /// A copy, which shares its memory with the model and keeps it alive.
     model: Llama,
     gpu: Gpu,
+    pipelines: Pipelines,
     sizes: DecodeSizes,
     tuning: Tuning,
     buffers: StepBuffers,
@@ -171,6 +176,7 @@ impl FusedDecoder {
     /// The device's.
     pub async fn tune(
         model: &Llama,
+        pipelines: &Pipelines,
         gpu: &Gpu,
         known: &mut KnownTunings,
     ) -> Result<Option<Tuning>, Error> {
@@ -178,7 +184,7 @@ impl FusedDecoder {
             let tuning = default_tuning(model, gpu);
             return Ok(weights::sizes(model, CacheType::F16).map(|_| tuning));
         }
-        Self::tune_by_trial(model, gpu, known).await
+        Self::tune_by_trial(model, pipelines, gpu, known).await
     }
 
     /// As [`tune`](Self::tune), on every adapter by measuring.
@@ -188,12 +194,13 @@ impl FusedDecoder {
     /// The device's.
     pub async fn tune_by_trial(
         model: &Llama,
+        pipelines: &Pipelines,
         gpu: &Gpu,
         known: &mut KnownTunings,
     ) -> Result<Option<Tuning>, Error> {
-        let found = measure_tuning(model, gpu, known).await?;
+        let found = measure_tuning(model, pipelines, gpu, known).await?;
         if let Some(tuning) = found {
-            model.pipelines.tune(tuning);
+            pipelines.set_tuning(tuning);
         }
         Ok(found)
     }
@@ -203,10 +210,15 @@ impl FusedDecoder {
     /// # Errors
     ///
     /// [`KernelError`](crate::kernels::KernelError) where the device does not answer.
-    pub fn new(model: &Llama, gpu: &Gpu, cache: &ScopeCache) -> Result<Option<Self>, Error> {
-        let found = model.pipelines.tuning();
+    pub fn new(
+        model: &Llama,
+        pipelines: &Pipelines,
+        gpu: &Gpu,
+        cache: &ScopeCache,
+    ) -> Result<Option<Self>, Error> {
+        let found = pipelines.tuning();
         let tuning = found.unwrap_or_else(|| default_tuning(model, gpu));
-        Self::tuned(model, gpu, cache, tuning)
+        Self::tuned(model, pipelines, gpu, cache, tuning)
     }
 
     /// As [`new`](Self::new), with the work shared out as `tuning` says.
@@ -216,6 +228,7 @@ impl FusedDecoder {
     /// As [`new`](Self::new).
     pub fn tuned(
         model: &Llama,
+        pipelines: &Pipelines,
         gpu: &Gpu,
         cache: &ScopeCache,
         tuning: Tuning,
@@ -238,7 +251,7 @@ impl FusedDecoder {
         };
 
         let buffers = StepBuffers::new(device, &sizes);
-        let pipeline = |kernel, particular| model.pipelines.get(device, kernel, &sizes, particular);
+        let pipeline = |kernel, particular| pipelines.get(gpu, kernel, &sizes, particular);
         let none = KernelVariant {
             tuning,
             ..KernelVariant::default()
@@ -276,6 +289,7 @@ impl FusedDecoder {
         Ok(Some(Self {
             model: model.clone(),
             gpu: gpu.clone(),
+            pipelines: pipelines.clone(),
             sizes,
             tuning,
             embed,
@@ -395,10 +409,49 @@ impl FusedDecoder {
 impl StepDecoder for FusedDecoder {
     fn step(
         &mut self,
+        input: InputToken,
+        cache: &mut ScopeCache,
+        request: StepRequest<'_>,
+    ) -> Result<Option<PendingToken>, Error> {
+        let Some(pending) = self.submit(input, cache, Some(request.choice), request.scores)? else {
+            return Ok(None);
+        };
+        let vocabulary = self.sizes.vocabulary;
+        Ok(Some(report::token(pending, &self.gpu, vocabulary)))
+    }
+}
+
+impl FusedDecoder {
+    /// Does a step that brings back its logits, `[vocabulary]` in f32, and chooses no token. Only
+    /// one such result may be on its way. Otherwise as [`StepDecoder::step`].
+    ///
+    /// # Errors
+    ///
+    /// As [`StepDecoder::step`].
+    pub fn step_logits(
+        &mut self,
+        input: InputToken,
+        cache: &mut ScopeCache,
+        scores: bool,
+    ) -> Result<Option<PendingLogits>, Error> {
+        let Some(pending) = self.submit(input, cache, None, scores)? else {
+            return Ok(None);
+        };
+        let gpu = self.gpu.clone();
+        Ok(Some(Box::pin(async move {
+            Ok(pending.read_with(&gpu, report::floats).await?)
+        })))
+    }
+
+    /// Submits a step that chooses a token, or that brings back its logits.
+    fn submit(
+        &mut self,
         fed: InputToken,
         cache: &mut ScopeCache,
-        wanted: StepRequest<'_>,
+        choice: Option<Choice<'_>>,
+        scores: bool,
     ) -> Result<Option<Pending>, Error> {
+        self.gpu.check()?;
         if let InputToken::Token(token) = fed {
             self.model.check_tokens(&[token])?;
         }
@@ -411,7 +464,7 @@ impl StepDecoder for FusedDecoder {
         let position = cache.position();
         let (cosines, sines) = self.model.rope.rows(position, 1);
         let angles = cosines.into_iter().zip(sines).map(<[f32; 2]>::from);
-        let steps = cache.advance(wanted.scores);
+        let steps = cache.advance(scores);
         let words = step_words(&self.sizes, position, angles, &steps);
         queue.write_buffer(self.buffers.step.buffer(), 0, bytemuck::cast_slice(&words));
         if let InputToken::Token(token) = fed {
@@ -423,12 +476,13 @@ impl StepDecoder for FusedDecoder {
             } else {
                 0
             };
-        let choose = match wanted.answer {
-            StepOutput::Logits => None,
-            StepOutput::Likeliest => Some(&self.choose),
-            StepOutput::Drawn(draw) => {
+        let choose = match choice {
+            None => None,
+            Some(Choice::Likeliest) => Some(&self.choose),
+            Some(Choice::Drawn(draw)) => {
                 let drawing = self.drawing.get_or_insert_with(|| {
-                    Drawing::new(&self.model, device, &self.sizes, self.tuning, &self.buffers)
+                    let (pipelines, gpu) = (&self.pipelines, &self.gpu);
+                    Drawing::new(pipelines, gpu, &self.sizes, self.tuning, &self.buffers)
                 });
                 uploaded += drawing.prepare(queue, &draw, self.sizes.vocabulary);
                 Some(&drawing.kernel)

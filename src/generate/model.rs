@@ -2,18 +2,18 @@
 
 use burn::tensor::Tensor;
 
-use super::{GenerateError, StepDecoder};
+use super::GenerateError;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::Gpu;
 
-/// A model that predicts the next token of what a cache holds. It keeps nothing of a sequence itself.
+/// A model that predicts the next token. It keeps nothing of a sequence itself: the cache does.
 pub trait LanguageModel {
-    /// How many positions it was made for.
+    /// Positions that it was trained for.
     fn context(&self) -> usize;
 
-    /// Puts a piece of a prompt into `cache` and returns the logits of the last token, `[1, vocabulary]`, or with
-    /// `logits` false of none, `[0, vocabulary]`.
+    /// Puts a chunk of a prompt into `cache`. Returns the logits of its last token,
+    /// `[1, vocabulary]`, or `[0, vocabulary]` if `logits` is false.
     ///
     /// # Errors
     ///
@@ -31,31 +31,13 @@ pub trait LanguageModel {
     ///
     /// The model's own.
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error>;
-
-    /// Steps with caches like `cache` as one piece of work on `gpu` each, where the model has such.
-    ///
-    /// # Errors
-    ///
-    /// The model's own.
-    fn decoder(
-        &self,
-        _gpu: &Gpu,
-        _cache: &ScopeCache,
-    ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
-        Ok(None)
-    }
-
-    /// Tokens that the model knows, where [`decoder`](Self::decoder) gives one.
-    fn vocabulary(&self) -> usize {
-        0
-    }
 }
 
 /// Turns tokens into text, never splitting a character.
 pub trait Spelling {
     /// The text that is certain after `token`.
     fn push(&mut self, token: u32) -> String;
-    /// What was left over.
+    /// The text that was not certain yet.
     fn finish(&mut self) -> String;
 }
 

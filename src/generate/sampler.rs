@@ -1,8 +1,8 @@
 //! Choosing a token by its logits.
 //!
-//! All arithmetic is in f64, in the order of the tokens' ids, with the exponential function of [`super::exp`] and the
-//! random numbers of ChaCha8: whoever has the same seed and the same logits gets the same tokens, on any platform. (The
-//! same logits is what differs between adapters: their f32 sums round differently.)
+//! All arithmetic is in f64, in the order of the tokens' ids, with the exponential function of
+//! [`super::exp`] and the random numbers of ChaCha8. The same seed and the same logits give the same
+//! tokens, on any platform. (Logits differ between adapters, whose f32 sums round differently.)
 
 use std::cmp::Ordering;
 
@@ -10,16 +10,18 @@ use super::exp::exp;
 use super::random::Random;
 use super::{Draw, GenerateError, SamplingConfig};
 
-/// How many of the likeliest tokens top-p ranks at first, and by what it goes on if they are too few.
+/// Likeliest tokens that top-p ranks at first.
 const RANKED_AT_FIRST: usize = 256;
+/// Factor by which it ranks more, if those are too few.
 const RANKED_MORE: usize = 8;
 
-/// A token that was chosen.
+/// The token that was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampled {
+pub struct SampledToken {
     /// The token.
     pub token: u32,
-    /// The model's own probability of it: the softmax of its logits as they are, before penalty, temperature and filters.
+    /// The model's own probability: the softmax over all logits, before penalty, temperature and
+    /// filters.
     pub probability: f32,
 }
 
@@ -28,7 +30,7 @@ pub struct Sampled {
 pub struct Sampler {
     config: SamplingConfig,
     random: Random,
-    /// Logits with their penalty, then weights: a number a token.
+    /// Logits with their penalty, then weights, `[vocabulary]`.
     numbers: Vec<f64>,
     /// Tokens that may be chosen.
     candidates: Vec<u32>,
@@ -53,21 +55,26 @@ impl Sampler {
         })
     }
 
-    /// Whether it always takes the first of the largest logits.
+    /// `true` if it always takes the first of the largest logits.
     pub fn is_greedy(&self) -> bool {
         self.config.temperature == 0.0 && self.config.repetition_penalty == 1.0
     }
 
-    /// Chooses a token by `logits`, one a token of the vocabulary, where −∞ means never. `history` is all tokens so far,
-    /// the prompt's included; tokens beyond the vocabulary in it are passed over.
+    /// Chooses a token by `logits`, `[vocabulary]`, where −∞ means never. `history` has all tokens so
+    /// far, including the prompt's; tokens beyond the vocabulary in it are ignored.
     ///
-    /// A greedy choice takes the first of the largest and no random number. Any other takes one number u in [0, 1) and the
-    /// first token, in the order of ids, at which the cumulative probability of what the filters left passes u.
+    /// A greedy choice takes the first of the largest logits, and no random number. Any other takes one
+    /// number u in [0, 1) and the first token, in the order of ids, at which the cumulative probability
+    /// after the filters passes u.
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Logits`] where one is NaN or +∞, or none is finite.
-    pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, GenerateError> {
+    /// [`GenerateError::Logits`] if a logit is NaN or +∞, or none is finite.
+    pub fn sample(
+        &mut self,
+        logits: &[f32],
+        history: &[u32],
+    ) -> Result<SampledToken, GenerateError> {
         check(logits)?;
         self.penalise(logits, history);
         let best = first_largest(&self.numbers);
@@ -78,14 +85,15 @@ impl Sampler {
             self.filter();
             self.pick().unwrap_or(best)
         };
-        Ok(Sampled {
+        Ok(SampledToken {
             token,
             probability: probability(logits, token),
         })
     }
 
-    /// The choice that [`sample`](Self::sample) would make next, for a device that makes it in f32 by the same rules: its
-    /// rounding may tip a draw that falls between two tokens. [`drawn`](Self::drawn) is to be called once it has been made.
+    /// The next draw of [`sample`](Self::sample), for a device to carry out in its place, in f32 by the
+    /// same rules; its rounding may tip a draw that falls between two tokens. Call
+    /// [`drawn`](Self::drawn) afterwards.
     pub fn draw(&mut self, history: &[u32]) -> Draw<'_> {
         self.find_occurred(history);
         // The 24 bits that an f32 has, of the number that `sample` would take.
@@ -97,14 +105,14 @@ impl Sampler {
         }
     }
 
-    /// Goes on to the next random number, as [`sample`](Self::sample) would have, after somebody else's [`draw`](Self::draw).
+    /// Advances to the next random number, after a device carried out a [`draw`](Self::draw).
     pub fn drawn(&mut self) {
         if self.config.temperature > 0.0 {
             self.random.bits();
         }
     }
 
-    /// Finds the tokens to penalise; none where the penalty changes nothing.
+    /// Finds the tokens to penalise; none if the penalty changes nothing.
     fn find_occurred(&mut self, history: &[u32]) {
         self.occurred.clear();
         if self.config.repetition_penalty == 1.0 {
@@ -137,8 +145,8 @@ impl Sampler {
         }
     }
 
-    /// Keeps the top k, in the order of ids, and turns logits into weights: probabilities times one factor, by which the
-    /// likeliest token's, whose logit is `largest`, is 1.
+    /// Keeps the top k, in the order of ids, and turns logits into weights: probabilities times a
+    /// factor. The weight of the likeliest token, whose logit is `largest`, is 1.
     fn weigh(&mut self, largest: f64) {
         let numbers = &mut self.numbers;
         self.candidates.clear();
@@ -171,7 +179,8 @@ impl Sampler {
             .retain(|token| weights[*token as usize] >= least);
     }
 
-    /// Keeps the fewest likeliest candidates whose weights sum to `top_p` of all. Sorts no more of them than needed.
+    /// Keeps the fewest likeliest candidates whose weights sum to `top_p` of all. Sorts as few of them
+    /// as needed.
     fn keep_nucleus(&mut self) {
         let weights = &self.numbers;
         let candidates = &mut self.candidates;
@@ -200,7 +209,8 @@ impl Sampler {
         }
     }
 
-    /// The candidate at which the sum of weights passes a random part of their whole; `None` only if there is none.
+    /// The candidate at which the sum of weights passes a random part of their total; `None` only if
+    /// there are no candidates.
     fn pick(&mut self) -> Option<u32> {
         let weights = &self.numbers;
         let weight = |token: u32| weights[token as usize];

@@ -82,6 +82,7 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     }
     let chosen = block_on(FusedDecoder::tune(
         engine.model(),
+        engine.pipelines(),
         gpu,
         &mut KnownTunings::default(),
     ))?;

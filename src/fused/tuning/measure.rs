@@ -10,7 +10,7 @@ use crate::device::{Gpu, Readback, is_software_with_quads};
 use crate::formats::BlockFormat;
 use crate::fused::kernels::{Kernel, matrix_spec};
 use crate::fused::layer::GATE_UP_TILE;
-use crate::fused::{DecodeSizes, KernelVariant, Tuning};
+use crate::fused::{DecodeSizes, KernelVariant, Pipelines, Tuning};
 use crate::fused::{planes, storage, weights};
 use crate::kernels::BoundBuffer;
 use crate::model::Llama;
@@ -51,6 +51,7 @@ pub fn default_tuning(model: &Llama, gpu: &Gpu) -> Tuning {
 /// The device's.
 pub async fn measure_tuning(
     model: &Llama,
+    pipelines: &Pipelines,
     gpu: &Gpu,
     known: &mut KnownTunings,
 ) -> Result<Option<Tuning>, Error> {
@@ -66,7 +67,7 @@ pub async fn measure_tuning(
     if let Some(tuning) = known.among(&tried, &adapter) {
         return Ok(Some(tuning));
     }
-    let trial = Trial::new(model, gpu, &sizes, &feed_forward);
+    let trial = Trial::new(pipelines, gpu, &sizes, &feed_forward);
     let mut first: Option<Vec<f32>> = None;
     let mut best: Option<(f64, Tuning)> = None;
     for tuning in tried {
@@ -112,7 +113,7 @@ fn agree(first: &[f32], other: &[f32]) -> bool {
 
 /// The product that is timed.
 struct Trial<'a> {
-    model: &'a Llama,
+    pipelines: &'a Pipelines,
     gpu: &'a Gpu,
     sizes: &'a DecodeSizes,
     feed_forward: &'a weights::MatrixBuffers,
@@ -122,7 +123,7 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn new(
-        model: &'a Llama,
+        pipelines: &'a Pipelines,
         gpu: &'a Gpu,
         sizes: &'a DecodeSizes,
         feed_forward: &'a weights::MatrixBuffers,
@@ -142,7 +143,7 @@ impl<'a> Trial<'a> {
         }
         queue.write_buffer(activations.buffer(), 0, bytemuck::cast_slice(&input));
         Self {
-            model,
+            pipelines,
             gpu,
             sizes,
             feed_forward,
@@ -162,10 +163,7 @@ impl<'a> Trial<'a> {
         };
         let mut bound = planes(self.feed_forward);
         bound.push((2, &self.activations));
-        let kernel = self
-            .model
-            .pipelines
-            .get(device, Kernel::GateUp, sizes, particular);
+        let kernel = self.pipelines.get(gpu, Kernel::GateUp, sizes, particular);
         let kernel = kernel.bind(device, &bound);
         let workgroups = sizes.feed_forward / (GATE_UP_TILE / 2);
         let at = sizes.activations();

@@ -17,7 +17,6 @@ use super::super::weight::{LayerPart, Weight};
 use super::sink::{Read, TensorSink};
 use crate::Error;
 use crate::formats::TensorInfo;
-use crate::fused::Pipelines;
 use crate::kernels::{BlockMatrix, MatrixShape};
 
 /// The tensors that have come so far. Every one is checked against what the configuration says before memory is taken.
@@ -153,7 +152,6 @@ impl ModelBuilder {
             output,
             config,
             rope,
-            pipelines: Pipelines::default(),
         })
     }
 
@@ -271,7 +269,7 @@ impl ModelBuilder {
     }
 }
 
-/// Whether older files carry this tensor although it follows from the configuration: rotary frequencies.
+/// `true` for rotary frequencies, which older files carry although they follow from the configuration.
 fn is_derived(name: &str) -> bool {
     name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn_rot_embd.weight")
 }
