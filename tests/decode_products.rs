@@ -105,12 +105,12 @@ impl Matrix {
         let pipeline =
             DecodePipeline::new(device, "test", &ShaderSources(&texts), &SIZES, &particular);
         let bound = [
-            (0, &self.quants),
-            (1, &self.scales),
-            (2, &activations),
-            (3, &output),
+            ("quants", &self.quants),
+            ("scales", &self.scales),
+            ("activations", &activations),
+            ("logits", &output),
         ];
-        let kernel = pipeline.bind(device, &bound);
+        let kernel = pipeline.bind(device, bound).unwrap();
         let bytes = 4 * ROWS as u64;
         let readback = Readback::new(gpu, bytes);
         let product = |(_, input): &Input| {

@@ -1,8 +1,8 @@
 // hidden += matrix · input, 32 rows a workgroup; and for the norm that comes next, the new hidden state multiplied by its
 // weight, and the sum of its squares.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> norm: array<vec4<f32>>;
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
 

@@ -1,9 +1,9 @@
 // The likeliest token, which the next step begins with, and what the host is told: the token, its probability (softmax
 // over all logits), and how many logits are no numbers.
 
-@group(0) @binding(0) var<storage, read> parts: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> token: array<u32>;
-@group(0) @binding(2) var<storage, read_write> report: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read_write> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
 
 @compute @workgroup_size(1)
 fn main() {

@@ -1,9 +1,9 @@
 // The largest of a part of the logits, the first of equal ones; the sum of exponentials over it; and whether any is no
 // number.
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(_) var<storage, read> logits: array<f32>;
 // Largest, its token, sum, and how many are NaN or +infinity.
-@group(0) @binding(1) var<storage, read_write> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read_write> parts: array<vec4<u32>>;
 
 const THREADS: u32 = {{ threads }}u;
 const PART: u32 = {{ part }}u;

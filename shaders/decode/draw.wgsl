@@ -18,14 +18,14 @@ struct Settings {
     unused: u32,
 }
 
-@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> parts: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> occurred: array<u32>;
-@group(0) @binding(3) var<uniform> settings: Settings;
+@group(0) @binding(_) var<storage, read> logits: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> occurred: array<u32>;
+@group(0) @binding(_) var<uniform> settings: Settings;
 // Logits with their penalty, then weights: probabilities times one factor, by which the likeliest token's is 1.
-@group(0) @binding(4) var<storage, read_write> numbers: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> token: array<u32>;
-@group(0) @binding(6) var<storage, read_write> report: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read_write> numbers: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
 
 const THREADS: u32 = {{ drawing }}u;
 const VECTORS: u32 = {{ (vocabulary + 3) // 4 }}u;

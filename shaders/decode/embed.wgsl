@@ -1,9 +1,9 @@
 // The token's row of the embedding becomes the hidden state: as it is, multiplied by the first norm's weight, and as sums
 // of squares. A lane takes a group of 32 elements. `group_weights` comes from shaders/blocks.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> norm: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> token: array<u32>;
 
 const LANES: u32 = 32u;
 

@@ -5,7 +5,7 @@ use super::{StepBuffers, storage, uniform};
 use crate::device::Gpu;
 use crate::fused::{BoundKernel, DecodeSizes, KernelVariant, Tuning};
 use crate::generate::Draw;
-use crate::kernels::BoundBuffer;
+use crate::kernels::{BoundBuffer, KernelError};
 
 /// Words of the kernel's settings.
 const SETTINGS: usize = 8;
@@ -27,7 +27,7 @@ impl Drawing {
         sizes: &DecodeSizes,
         tuning: Tuning,
         buffers: &StepBuffers,
-    ) -> Self {
+    ) -> Result<Self, KernelError> {
         let (device, _) = gpu.wgpu();
         let settings = uniform(device, 4 * SETTINGS as u64);
         // Each token occurs once at most.
@@ -39,21 +39,20 @@ impl Drawing {
         };
         let pipeline = pipelines.get(gpu, Kernel::Draw, sizes, particular);
         let bound = [
-            &buffers.logits,
-            &buffers.parts,
-            &occurred,
-            &settings,
-            &numbers,
-            &buffers.token,
-            &buffers.report,
+            ("logits", &buffers.logits),
+            ("parts", &buffers.parts),
+            ("occurred", &occurred),
+            ("settings", &settings),
+            ("numbers", &numbers),
+            ("token", &buffers.token),
+            ("report", &buffers.report),
         ];
-        let bound: Vec<(u32, &BoundBuffer)> = (0..).zip(bound).collect();
-        Self {
-            kernel: pipeline.bind(device, &bound),
+        Ok(Self {
+            kernel: pipeline.bind(device, bound)?,
             settings,
             occurred,
             _numbers: numbers,
-        }
+        })
     }
 
     /// Uploads what the next draw goes by. Returns how many bytes that is.

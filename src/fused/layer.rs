@@ -5,7 +5,7 @@ use super::weights::MatrixBuffers;
 use super::{FusedDecoder, planes, storage};
 use crate::cache::{LayerBuffers, ScopeCache};
 use crate::fused::{BoundKernel, DecodeSizes, KernelVariant, LayerStep, SPLIT};
-use crate::kernels::BoundBuffer;
+use crate::kernels::{BoundBuffer, KernelError};
 
 /// Memory that the layers use one after the other.
 pub(super) struct Work {
@@ -55,7 +55,7 @@ impl LayerKernels {
         memory: &LayerBuffers,
         stamp: Option<u64>,
         work: &Work,
-    ) -> Self {
+    ) -> Result<Self, KernelError> {
         let (device, _) = decoder.gpu.wgpu();
         let sizes = &decoder.sizes;
         let buffers = &decoder.buffers;
@@ -76,17 +76,17 @@ impl LayerKernels {
             };
             let mut bound = planes(&heads.matrix);
             bound.extend([
-                (2, &buffers.activations),
-                (3, &memory.keys),
-                (4, &memory.values),
-                (5, &memory.positions),
-                (6, &buffers.next),
-                (8, &buffers.step),
-                (9, &place),
+                ("activations", &buffers.activations),
+                ("keys", &memory.keys),
+                ("values", &memory.values),
+                ("positions", &memory.positions),
+                ("next", &buffers.next),
+                ("step", &buffers.step),
+                ("place", &place),
             ]);
-            bound.extend(weights.extras.iter().map(|(extras, _)| (7, extras)));
-            let kernel = pipeline(Kernel::ProjectHeads, particular).bind(device, &bound);
-            (kernel, heads.heads as u32)
+            bound.extend(weights.extras.iter().map(|(extras, _)| ("extras", extras)));
+            let kernel = pipeline(Kernel::ProjectHeads, particular).bind(device, bound)?;
+            Ok((kernel, heads.heads as u32))
         });
         let add = |matrix: &MatrixBuffers, input: usize, norm: &BoundBuffer| {
             let particular = KernelVariant {
@@ -95,8 +95,8 @@ impl LayerKernels {
                 ..none
             };
             let mut bound = planes(matrix);
-            bound.extend([(2, &buffers.activations), (3, norm)]);
-            pipeline(Kernel::AddProduct, particular).bind(device, &bound)
+            bound.extend([("activations", &buffers.activations), ("norm", norm)]);
+            pipeline(Kernel::AddProduct, particular).bind(device, bound)
         };
         let at = sizes.activations();
         let next_norm = match decoder.weights.get(layer + 1) {
@@ -108,54 +108,58 @@ impl LayerKernels {
             ..none
         };
         let mut gate_up_bound = planes(&weights.gate_up);
-        gate_up_bound.push((2, &buffers.activations));
-        Self {
+        gate_up_bound.push(("activations", &buffers.activations));
+        Ok(Self {
             stamp,
             first_empty: pipeline(Kernel::FirstEmpty, none).bind(
                 device,
-                &[(0, &memory.positions), (1, &buffers.next), (2, &place)],
-            ),
-            project: project.collect(),
+                [
+                    ("positions", &memory.positions),
+                    ("next", &buffers.next),
+                    ("place", &place),
+                ],
+            )?,
+            project: project.collect::<Result<_, KernelError>>()?,
             attend: pipeline(Kernel::Attend, none).bind(
                 device,
-                &[
-                    (0, &memory.keys),
-                    (1, &memory.values),
-                    (2, &memory.positions),
-                    (3, &buffers.activations),
-                    (4, &work.partials),
-                    (5, &work.logits),
-                    (6, &buffers.step),
-                    (7, &place),
+                [
+                    ("keys", &memory.keys),
+                    ("values", &memory.values),
+                    ("positions", &memory.positions),
+                    ("activations", &buffers.activations),
+                    ("partials", &work.partials),
+                    ("logits", &work.logits),
+                    ("step", &buffers.step),
+                    ("place", &place),
                 ],
-            ),
+            )?,
             combine: pipeline(Kernel::Combine, none).bind(
                 device,
-                &[
-                    (0, &work.partials),
-                    (1, &buffers.activations),
-                    (2, &buffers.next),
-                    (3, &buffers.stats),
-                    (4, &buffers.step),
-                    (5, &place),
+                [
+                    ("partials", &work.partials),
+                    ("activations", &buffers.activations),
+                    ("next", &buffers.next),
+                    ("stats", &buffers.stats),
+                    ("step", &buffers.step),
+                    ("place", &place),
                 ],
-            ),
+            )?,
             evict: pipeline(Kernel::Evict, none).bind(
                 device,
-                &[
-                    (0, &work.logits),
-                    (1, &buffers.stats),
-                    (2, &memory.scores),
-                    (3, &memory.positions),
-                    (4, &buffers.next),
-                    (5, &buffers.step),
-                    (6, &place),
+                [
+                    ("logits", &work.logits),
+                    ("stats", &buffers.stats),
+                    ("scores", &memory.scores),
+                    ("positions", &memory.positions),
+                    ("next", &buffers.next),
+                    ("step", &buffers.step),
+                    ("place", &place),
                 ],
-            ),
-            add_output: add(&weights.output, at.attended, &weights.feed_forward_norm),
-            gate_up: pipeline(Kernel::GateUp, gate_up).bind(device, &gate_up_bound),
-            add_down: add(&weights.down, at.feed_forward, next_norm),
-        }
+            )?,
+            add_output: add(&weights.output, at.attended, &weights.feed_forward_norm)?,
+            gate_up: pipeline(Kernel::GateUp, gate_up).bind(device, gate_up_bound)?,
+            add_down: add(&weights.down, at.feed_forward, next_norm)?,
+        })
     }
 
     /// Finds the slots that the next token goes to, in memory that has not been decoded into.

@@ -15,6 +15,7 @@
 //!
 //! The tensor operations of [`crate::cache`] and [`crate::model`] are what all of them together are tested against.
 
+mod bindings;
 mod draw;
 mod kernels;
 mod layer;
@@ -264,26 +265,29 @@ impl FusedDecoder {
         let embed = pipeline(Kernel::Embed, with(matrix_spec(&embedding, 32)));
         let embed = embed.bind(
             device,
-            &[
+            [
                 planes(&embedding).as_slice(),
                 &[
-                    (2, &buffers.activations),
-                    (3, &first.attention_norm),
-                    (4, &buffers.token),
+                    ("activations", &buffers.activations),
+                    ("norm", &first.attention_norm),
+                    ("token", &buffers.token),
                 ],
             ]
             .concat(),
-        );
+        )?;
         let tile = LOGITS_TILE;
         let logits = pipeline(Kernel::Logits, with(matrix_spec(&output, tile)));
         let logits = logits.bind(
             device,
-            &[
+            [
                 planes(&output).as_slice(),
-                &[(2, &buffers.activations), (3, &buffers.logits)],
+                &[
+                    ("activations", &buffers.activations),
+                    ("logits", &buffers.logits),
+                ],
             ]
             .concat(),
-        );
+        )?;
         let tiles = sizes.vocabulary.div_ceil(tile);
         let line = tiles.min(GRID_SIDE);
         Ok(Some(Self {
@@ -295,16 +299,18 @@ impl FusedDecoder {
             embed,
             logits,
             logits_grid: [line as u32, tiles.div_ceil(line) as u32],
-            choose_parts: pipeline(Kernel::ChooseParts, none)
-                .bind(device, &[(0, &buffers.logits), (1, &buffers.parts)]),
+            choose_parts: pipeline(Kernel::ChooseParts, none).bind(
+                device,
+                [("logits", &buffers.logits), ("parts", &buffers.parts)],
+            )?,
             choose: pipeline(Kernel::Choose, none).bind(
                 device,
-                &[
-                    (0, &buffers.parts),
-                    (1, &buffers.token),
-                    (2, &buffers.report),
+                [
+                    ("parts", &buffers.parts),
+                    ("token", &buffers.token),
+                    ("report", &buffers.report),
                 ],
-            ),
+            )?,
             layers: Vec::new(),
             work: None,
             unsought: Vec::new(),
@@ -394,7 +400,7 @@ impl FusedDecoder {
                 .collect();
             let places = self.buffers.places.buffer();
             queue.write_buffer(places, PLACE_BYTES * layer as u64, &place);
-            let kernels = LayerKernels::new(self, layer, &memory, stamp, &work);
+            let kernels = LayerKernels::new(self, layer, &memory, stamp, &work)?;
             match self.layers.get_mut(layer) {
                 Some(bound) => *bound = kernels,
                 None => self.layers.push(kernels),
@@ -460,6 +466,16 @@ impl FusedDecoder {
         if is_packed != self.sizes.packed || !self.ready(cache)? {
             return Ok(None);
         }
+        if let (Some(Choice::Drawn(_)), None) = (choice, &self.drawing) {
+            let drawing = Drawing::new(
+                &self.pipelines,
+                &self.gpu,
+                &self.sizes,
+                self.tuning,
+                &self.buffers,
+            )?;
+            self.drawing = Some(drawing);
+        }
         let (device, queue) = self.gpu.wgpu();
         let position = cache.position();
         let (cosines, sines) = self.model.rope.rows(position, 1);
@@ -476,17 +492,13 @@ impl FusedDecoder {
             } else {
                 0
             };
-        let choose = match choice {
-            None => None,
-            Some(Choice::Likeliest) => Some(&self.choose),
-            Some(Choice::Drawn(draw)) => {
-                let drawing = self.drawing.get_or_insert_with(|| {
-                    let (pipelines, gpu) = (&self.pipelines, &self.gpu);
-                    Drawing::new(pipelines, gpu, &self.sizes, self.tuning, &self.buffers)
-                });
+        let choose = match (choice, &self.drawing) {
+            (None, _) => None,
+            (Some(Choice::Drawn(draw)), Some(drawing)) => {
                 uploaded += drawing.prepare(queue, &draw, self.sizes.vocabulary);
                 Some(&drawing.kernel)
             }
+            _ => Some(&self.choose),
         };
 
         let unsought = std::mem::take(&mut self.unsought);
@@ -537,10 +549,12 @@ impl FusedDecoder {
 /// Rows of a workgroup of the logits kernel.
 const LOGITS_TILE: usize = 64;
 
-/// A matrix's planes, where every shader binds them.
-fn planes(matrix: &weights::MatrixBuffers) -> Vec<(u32, &BoundBuffer)> {
-    let scales = matrix.scales.iter().map(|scales| (1, scales));
-    std::iter::once((0, &matrix.quants)).chain(scales).collect()
+/// A matrix's planes, by the names that every format's shader has for them.
+fn planes(matrix: &weights::MatrixBuffers) -> Vec<(&'static str, &BoundBuffer)> {
+    let scales = matrix.scales.iter().map(|scales| ("scales", scales));
+    std::iter::once(("quants", &matrix.quants))
+        .chain(scales)
+        .collect()
 }
 
 fn within_limits(limits: &wgpu::Limits, sizes: &DecodeSizes) -> bool {

@@ -3,6 +3,7 @@
 
 use minijinja::context;
 
+use super::bindings::{Numbered, number};
 use super::order_words as step_words;
 use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
 use super::tuning::{Tuning, takes_integers};
@@ -39,12 +40,12 @@ pub struct KernelVariant {
 /// The texts of a kernel, in their order.
 pub struct ShaderSources<'a>(pub &'a [&'a str]);
 
-/// Writes `texts` out.
-pub fn render(
+/// Renders `texts`, and numbers the bindings.
+pub(super) fn render(
     texts: &ShaderSources<'_>,
     sizes: &DecodeSizes,
     particular: &KernelVariant,
-) -> String {
+) -> Numbered {
     let matrix = particular.matrix;
     let tile = matrix.map_or(0, |matrix| matrix.tile);
     let tuning = particular.tuning.within(tile.max(1));
@@ -119,7 +120,7 @@ pub fn render(
             written.push('\n');
         }
     }
-    written
+    number(&written)
 }
 
 fn places(at: &Activations) -> minijinja::Value {

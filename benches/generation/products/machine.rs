@@ -2,7 +2,7 @@
 //! (issue 6), written again, and the fastest of several others. Their input may have been quantised before, and they neither norm it nor hand their results on.
 
 use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
-use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::{BoundBuffer, KernelError};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, ours};
@@ -66,24 +66,32 @@ const VARIANTS: [Variant; 5] = [
 ];
 
 /// All of them, on `data`.
-pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job> {
+pub fn jobs(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    data: &Data,
+) -> Result<Vec<Job>, KernelError> {
     let storage = wgpu::BufferUsages::STORAGE;
     let quants = filled(device, queue, &data.quants, storage);
     let scales = filled(device, queue, &data.scales, storage);
     let quantised = data.quantised();
     let blocks = filled(device, queue, &quantised.blocks, storage);
     let words: Vec<i32> = quantised.elements.iter().map(|it| i32::from(*it)).collect();
-    let job = |variant: &Variant| {
+    let job = |variant: &Variant| -> Result<Job, KernelError> {
         let input = match variant.input {
             Input::Floats => filled(device, queue, &data.input, storage),
             Input::Bytes => filled(device, queue, &quantised.elements, storage),
             Input::Words => filled(device, queue, &words, storage),
         };
         let output = filled(device, queue, &[0.0_f32; ROWS], storage);
-        let mut bound: Vec<(u32, &BoundBuffer)> =
-            vec![(0, &quants), (1, &scales), (2, &input), (3, &output)];
+        let mut bound: Vec<(&str, &BoundBuffer)> = vec![
+            ("quants", &quants),
+            ("scales", &scales),
+            ("input", &input),
+            ("output", &output),
+        ];
         if !matches!(variant.input, Input::Floats) {
-            bound.push((4, &blocks));
+            bound.push(("blocks", &blocks));
         }
         let sizes = format!("const BLOCKS: u32 = {BLOCKS}u;");
         let texts = [&[sizes.as_str()], variant.texts].concat();
@@ -94,14 +102,14 @@ pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job>
             &ours::SIZES,
             &KernelVariant::default(),
         );
-        Job {
+        Ok(Job {
             timed: Timed::new(Kind::Bench, variant.name, ROWS * WIDTH),
-            kernel: pipeline.bind(device, &bound),
+            kernel: pipeline.bind(device, bound)?,
             grid: [(ROWS / variant.rows / THREADS) as u32, 1],
             output,
             expected: data.expected.clone(),
             first: 0,
-        }
+        })
     };
     VARIANTS.iter().map(job).collect()
 }

@@ -162,9 +162,9 @@ impl<'a> Trial<'a> {
             ..KernelVariant::default()
         };
         let mut bound = planes(self.feed_forward);
-        bound.push((2, &self.activations));
+        bound.push(("activations", &self.activations));
         let kernel = self.pipelines.get(gpu, Kernel::GateUp, sizes, particular);
-        let kernel = kernel.bind(device, &bound);
+        let kernel = kernel.bind(device, bound)?;
         let workgroups = sizes.feed_forward / (GATE_UP_TILE / 2);
         let at = sizes.activations();
         let bytes = 16 * at.vectors as u64;
