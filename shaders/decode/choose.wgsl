@@ -1,5 +1,5 @@
-// The likeliest token, which the next step begins with, and what the host is told: the token, its probability (softmax
-// over all logits), and how many logits are no numbers.
+// The likeliest token: the next step begins with it, and the host reads it from the report, whose
+// layout src/fused/report.rs describes.
 
 @group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
 @group(0) @binding(_) var<storage, read_write> token: array<u32>;

@@ -1,5 +1,5 @@
-// The splits of one query head's attention, put together; and the slot that the next token goes to: an empty one, if any
-// is left. A lane takes four of the head's elements.
+// Merges the splits of one query head's attention; one lane per four of the head's elements. Also
+// finds an empty slot for the next token, if there is one.
 
 @group(0) @binding(_) var<storage, read> partials: array<f32>;
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;

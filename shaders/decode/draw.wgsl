@@ -1,9 +1,9 @@
-// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in this order, then the first
-// token, in the order of ids, at which the cumulative probability of what is left passes a random part. One workgroup, of
-// which each thread has consecutive tokens.
+// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in this
+// order; then the first token, in the order of ids, at which the cumulative probability passes a random
+// part. One workgroup, each of whose threads has consecutive tokens.
 //
-// What is cut off is found bit by bit: the k-th largest number has the largest bit pattern that k numbers reach, and the
-// nucleus ends at the largest weight such that those that reach it sum to p.
+// Cuts are found bit by bit: the k-th largest number has the largest bit pattern that k numbers reach,
+// and the nucleus ends at the largest weight such that those that reach it sum to p.
 
 struct Settings {
     temperature: f32,
@@ -11,9 +11,9 @@ struct Settings {
     top_p: f32,
     min_p: f32,
     penalty: f32,
-    // How many tokens are penalised.
+    // Number of tokens that are penalised.
     occurred: u32,
-    // Which part of the cumulative probability is to be passed, below 1.
+    // Part of the cumulative probability to pass, below 1.
     part: f32,
     unused: u32,
 }
@@ -22,7 +22,7 @@ struct Settings {
 @group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
 @group(0) @binding(_) var<storage, read> occurred: array<u32>;
 @group(0) @binding(_) var<uniform> settings: Settings;
-// Logits with their penalty, then weights: probabilities times one factor, by which the likeliest token's is 1.
+// Logits with their penalty, then weights: probabilities times a factor. The likeliest token's is 1.
 @group(0) @binding(_) var<storage, read_write> numbers: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> token: array<u32>;
 @group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
@@ -94,7 +94,7 @@ fn penalise(id: u32) {
     }
 }
 
-// What all threads have summed, and before that what the threads before this one have.
+// Sum over all threads, and over the threads before this one.
 struct Sums {
     all: vec4<f32>,
     before: vec4<f32>,
@@ -148,13 +148,13 @@ fn sum_of(four: vec4<f32>, which: vec4<bool>) -> f32 {
     return dot(select(vec4(0.0), four, which), vec4(1.0));
 }
 
-// What four numbers count for: their weights, or one each.
+// Amounts of four numbers: their weights, or one each.
 fn amounts(four: vec4<f32>, weighed: bool) -> vec4<f32> {
     return select(vec4(1.0), max(four, vec4(0.0)), vec4(weighed));
 }
 
-// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of tokens with smaller ids, and
-// puts `gone` in the place of the others.
+// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of tokens
+// with smaller ids, and replaces the others by `gone`.
 fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32) {
     // The largest pattern such that the numbers that reach it are enough.
     var reached = 0u;
@@ -221,7 +221,7 @@ fn weigh(first: u32, end: u32, largest: f32) {
     }
 }
 
-// What `top_p` is of the weights of all that are left.
+// The share `top_p` of the sum of all weights that are left.
 fn nucleus(first: u32, end: u32, thread: u32) -> f32 {
     var own = 0.0;
     for (var i = first; i < end; i += 1u) {

@@ -1,4 +1,4 @@
-// The first empty slot of each KV head: where the first token after a prompt goes.
+// First empty slot of each KV head: the first token after a prompt goes there.
 
 @group(0) @binding(_) var<storage, read> positions: array<i32>;
 @group(0) @binding(_) var<storage, read_write> next: array<u32>;

@@ -1,4 +1,4 @@
-// What the four lanes of a quad have, a lane's own first: that of its neighbours along x, along y and across.
+// Values of a quad's four lanes, a lane's own first, then its neighbours' along x, along y, across.
 fn from_quad(own: f32) -> vec4<f32> {
     return vec4<f32>(own, quadSwapX(own), quadSwapY(own), quadSwapDiagonal(own));
 }

@@ -1,5 +1,5 @@
-// Norm, gate and up, and SiLU(gate) · up (Shazeer, arXiv 2002.05202, eq. 6). The rows of up follow those of gate in one
-// matrix; a lane has as many of the one as of the other.
+// Norm, gate and up, and SiLU(gate) * up (Shazeer, arXiv 2002.05202, eq. 6). One matrix holds the
+// rows of gate and below them those of up; a lane has as many of the one as of the other.
 
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
 

@@ -1,4 +1,4 @@
-// The last norm and the output matrix: the logits.
+// Logits: the last norm, then the output matrix.
 
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> logits: array<f32>;

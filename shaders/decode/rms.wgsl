@@ -1,5 +1,5 @@
-// RMSNorm's divisor (Zhang and Sennrich 2019, eq. 4). Whoever wrote the hidden state left it multiplied by the norm's
-// weight, too, and a sum of squares for each 32 elements, so that no kernel has to go over it once more.
+// Factor of RMSNorm (Zhang and Sennrich 2019, eq. 4). The kernel that wrote the hidden state also
+// stored it times the norm's weight, and a sum of squares per 32 elements: no pass of its own.
 fn rms_scale() -> f32 {
     var squares = 0.0;
     var part = 0u;
@@ -8,7 +8,7 @@ fn rms_scale() -> f32 {
         squares += activations[{{ at.squares }}u + part].x;
         continuing {
             part += 1u;
-            break if part >= {{ width // 32 }}u;
+            break if part >= {{ square_sums }}u;
         }
     }
     return inverseSqrt(squares / {{ width }}.0 + {{ epsilon }});

@@ -1,78 +1,156 @@
-//! From a shader's file to its text: the files of a decode step are templates, written out for a model's sizes, since loops
-//! whose bounds are known are what shader compilers unroll.
+//! Rendering: from a shader's templates to WGSL for one model, matrix and tuning. Sizes become
+//! literals, because shader compilers unroll loops whose bounds they know.
 
-use minijinja::context;
+use minijinja::{Value, context};
 
 use super::bindings::{Numbered, number};
 use super::order_words as step_words;
-use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
+use super::sizes::{DecodeSizes, NONE, PART, SPLIT};
 use super::tuning::{Tuning, takes_integers};
 use crate::formats::BlockFormat;
-use crate::kernels::block_source::format_texts;
+use crate::kernels::block_source::{GROUP, format_texts};
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out};
 
-/// The matrix of a kernel, as its template needs to know it.
+/// The matrix that a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MatrixSpec {
-    /// How its elements are stored.
+    /// Format of its blocks.
     pub format: BlockFormat,
-    /// Its rows.
+    /// Number of rows.
     pub height: usize,
-    /// Groups of 32 elements a row.
+    /// Groups of 32 elements per row.
     pub groups: usize,
-    /// Rows of a workgroup.
+    /// Rows per workgroup; of `embed`, groups per workgroup.
     pub tile: usize,
 }
 
-/// What a template is given besides the model's sizes.
+/// Everything that a kernel is compiled for, beside the model's sizes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KernelVariant {
-    /// Its matrix, if it has one.
+    /// Its matrix; `None` for kernels without one.
     pub matrix: Option<MatrixSpec>,
-    /// Where its input lies, in vectors of the activations.
+    /// Beginning of its input, in vectors of the activations.
     pub input: usize,
-    /// The first of the heads that it projects to.
+    /// The first head that it computes, counted over queries, keys and values.
     pub first_head: usize,
-    /// How its work is shared out.
+    /// Division of its work among threads.
     pub tuning: Tuning,
 }
 
-/// The texts of a kernel, in their order.
+/// The templates of a kernel, in the order of the rendered text.
 pub struct ShaderSources<'a>(pub &'a [&'a str]);
 
-/// Renders `texts`, and numbers the bindings.
+/// Renders `sources`, and numbers the bindings.
 pub(super) fn render(
-    texts: &ShaderSources<'_>,
+    sources: &ShaderSources<'_>,
     sizes: &DecodeSizes,
-    particular: &KernelVariant,
+    variant: &KernelVariant,
 ) -> Numbered {
-    let matrix = particular.matrix;
-    let tile = matrix.map_or(0, |matrix| matrix.tile);
-    let tuning = particular.tuning.within(tile.max(1));
-    let octs = sizes.dim / 8;
-    let in_quads = match matrix {
-        Some(_) => tuning.quad_loads,
-        None => particular.tuning.attends_in_quads(octs),
-    };
-    let integers = tuning.integers && matrix.is_some_and(|matrix| takes_integers(matrix.format));
+    let lanes = LanePlan::new(sizes, variant);
     let values = context! {
-        rows => tuning.rows_per_lane,
-        lanes => tuning.lanes_per_row,
-        joined => tuning.subgroup_lanes,
-        integers => integers,
-        in_quads => in_quads,
-        own_first => in_quads && !integers && matrix.is_some_and(|matrix| has_quad_dot(matrix.format)),
-        tile => tile,
-        attending => tuning.attention_threads,
-        slots => tuning.slots_per_thread,
-        share => tuning.share(octs),
-        threads => tuning.threads,
-        drawing => tuning.draw_threads(),
+        ..lanes.values(),
+        ..matrix_values(variant),
+        ..model_values(sizes),
+        ..row_values(sizes),
+        ..layout_values(sizes),
+    };
+    let mut text = String::new();
+    if lanes.tuning.subgroup_lanes > 1 || lanes.quad_loads {
+        text += ENABLE_SUBGROUPS;
+        text.push('\n');
+    }
+    text += &write_out(sources.0, &values);
+    for shared in lanes.texts(variant) {
+        text += shared;
+        text.push('\n');
+    }
+    number(&text)
+}
+
+/// Division of a kernel's work, with tuning, tile and format reconciled.
+struct LanePlan {
+    tuning: Tuning,
+    /// Rows of the matrix per workgroup; 0 without a matrix.
+    tile: usize,
+    /// Products in integers, with the input in fixed point.
+    integers: bool,
+    /// Four neighbours load a quarter each of what all of them read.
+    quad_loads: bool,
+    /// Products of quads take the input in the order in which the lanes have it.
+    own_first: bool,
+    /// Vectors of eight elements per head and attending thread.
+    share: usize,
+}
+
+impl LanePlan {
+    fn new(sizes: &DecodeSizes, variant: &KernelVariant) -> Self {
+        let format = variant.matrix.map(|matrix| matrix.format);
+        let tile = variant.matrix.map_or(0, |matrix| matrix.tile);
+        let tuning = variant.tuning.within(tile.max(1));
+        let octs = sizes.dim / 8;
+        let integers = tuning.integers && format.is_some_and(takes_integers);
+        let quad_loads = match format {
+            Some(_) => tuning.quad_loads,
+            None => variant.tuning.attends_in_quads(octs),
+        };
+        Self {
+            tuning,
+            tile,
+            integers,
+            quad_loads,
+            own_first: quad_loads && !integers && format.is_some_and(has_quad_dot),
+            share: tuning.share(octs),
+        }
+    }
+
+    /// The names that templates have for it.
+    fn values(&self) -> Value {
+        let Self { tuning, tile, .. } = *self;
+        context! {
+            tile,
+            rows => tuning.rows_per_lane,
+            lanes => tuning.lanes_per_row,
+            joined => tuning.subgroup_lanes,
+            integers => self.integers,
+            in_quads => self.quad_loads,
+            own_first => self.own_first,
+            attending => tuning.attention_threads,
+            slots => tuning.slots_per_thread,
+            share => self.share,
+            threads => tuning.threads,
+            drawing => tuning.draw_threads(),
+        }
+    }
+
+    /// The texts that follow a kernel's own: quad operations, the format's, the product's.
+    fn texts(&self, variant: &KernelVariant) -> Vec<&'static str> {
+        let mut texts = Vec::new();
+        if self.quad_loads {
+            texts.push(include_str!("../../shaders/decode/of_quad.wgsl"));
+            texts.push(include_str!("../../shaders/decode/from_quad.wgsl"));
+        }
+        if let Some(MatrixSpec { format, .. }) = variant.matrix {
+            texts.extend(format_texts(format));
+            texts.extend(product_texts(format, self.integers, self.quad_loads));
+        }
+        texts
+    }
+}
+
+/// The matrix, and what the kernel does with it.
+fn matrix_values(variant: &KernelVariant) -> Value {
+    let matrix = variant.matrix;
+    context! {
         height => matrix.map_or(0, |matrix| matrix.height),
         groups => matrix.map_or(0, |matrix| matrix.groups),
-        input => particular.input,
-        first_head => particular.first_head,
-        at => places(&sizes.activations()),
+        input => variant.input,
+        first_head => variant.first_head,
+    }
+}
+
+/// The model.
+fn model_values(sizes: &DecodeSizes) -> Value {
+    context! {
         width => sizes.width,
         feed_forward => sizes.feed_forward,
         query_heads => sizes.query_heads,
@@ -81,16 +159,44 @@ pub(super) fn render(
         dim => sizes.dim,
         vocabulary => sizes.vocabulary,
         epsilon => format!("{:e}", sizes.epsilon),
+        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
         rotated => sizes.rotated,
         interleaved => sizes.interleaved,
         biases => sizes.biases,
         head_norms => sizes.head_norms,
-        extras => sizes.biases || sizes.head_norms,
-        norm_at => norm_places(sizes),
+    }
+}
+
+/// The storage of keys and values.
+fn row_values(sizes: &DecodeSizes) -> Value {
+    context! {
         packed => sizes.packed,
         quad => if sizes.packed { "vec2<u32>" } else { "vec4<f32>" },
         oct => if sizes.packed { "vec4<u32>" } else { "vec4<f32>" },
-        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
+    }
+}
+
+/// Layout of the step's buffers.
+fn layout_values(sizes: &DecodeSizes) -> Value {
+    let at = sizes.activations();
+    // The norms of the heads come after the biases.
+    let biases = if sizes.biases {
+        (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
+    } else {
+        0
+    };
+    context! {
+        at => context! {
+            hidden => at.hidden,
+            weighted => at.weighted,
+            squares => at.squares,
+            queries => at.queries,
+            attended => at.attended,
+            feed_forward => at.feed_forward,
+        },
+        square_sums => sizes.width / GROUP,
+        extras => sizes.biases || sizes.head_norms,
+        norm_at => context! { query => biases, key => biases + sizes.dim },
         split => SPLIT,
         partial => sizes.partial(),
         part => PART,
@@ -99,49 +205,7 @@ pub(super) fn render(
         step_words => step_words::vectors(sizes),
         step_header => step_words::first_layer(sizes),
         angles => step_words::first_angle(),
-    };
-    let mut written = String::new();
-    if tuning.subgroup_lanes > 1 || in_quads {
-        written += ENABLE_SUBGROUPS;
-        written.push('\n');
     }
-    written += &write_out(texts.0, &values);
-    if in_quads {
-        written += include_str!("../../shaders/decode/of_quad.wgsl");
-        written += include_str!("../../shaders/decode/from_quad.wgsl");
-    }
-    if let Some(matrix) = matrix {
-        for text in format_texts(matrix.format).iter().chain(product_texts(
-            matrix.format,
-            integers,
-            in_quads,
-        )) {
-            written += text;
-            written.push('\n');
-        }
-    }
-    number(&written)
-}
-
-fn places(at: &Activations) -> minijinja::Value {
-    context! {
-        hidden => at.hidden,
-        weighted => at.weighted,
-        squares => at.squares,
-        queries => at.queries,
-        attended => at.attended,
-        feed_forward => at.feed_forward,
-    }
-}
-
-/// Where the weights of the heads' norms lie among the extras: after the biases.
-fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
-    let biases = if sizes.biases {
-        (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
-    } else {
-        0
-    };
-    context! { query => biases, key => biases + sizes.dim }
 }
 
 /// How the products with a group are summed, where the format's own text does not say.
