@@ -18,7 +18,6 @@ pub mod measure;
 pub mod model;
 pub mod policy;
 mod quoted;
-mod random;
 mod setters;
 pub mod text;
 

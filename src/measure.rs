@@ -6,9 +6,9 @@ use web_time::Instant;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::Gpu;
+use crate::engine::Engine;
 use crate::fused::{FusedDecoder, StepCounts};
-use crate::generate::{InputToken, SampledToken, StepDecoder, StepRequest};
-use crate::model::Llama;
+use crate::generate::{InputToken, StepDecoder, StepRequest};
 
 /// The part of a step that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,15 @@ pub struct TimedStep {
 ///
 /// The cache's, the kernels' and the device's.
 pub async fn steps(
-    model: &Llama,
+    engine: &Engine,
     gpu: &Gpu,
     cache: &mut ScopeCache,
     work: Work,
     count: usize,
     mut on_step: impl FnMut(TimedStep),
 ) -> Result<usize, Error> {
-    let Some(mut decoder) = FusedDecoder::new(model, gpu, cache)? else {
+    let Some(mut decoder) = FusedDecoder::new(engine.model(), engine.pipelines(), gpu, cache)?
+    else {
         return Ok(0);
     };
     let mut token = 0;
@@ -52,16 +53,20 @@ pub async fn steps(
         let position = cache.position();
         let held = cache.memory().held_bytes;
         let start = Instant::now();
-        let pending = match work {
-            Work::Whole => decoder.step(InputToken::Token(token), cache, StepRequest::default())?,
-            Work::Bare => decoder.bare_step(cache)?,
-        };
-        let Some(pending) = pending else {
-            return Ok(done);
-        };
-        let bytes = pending.read(gpu).await?;
-        if work == Work::Whole {
-            token = SampledToken::from_bytes(&bytes, model.config().vocabulary)?.token;
+        match work {
+            Work::Whole => {
+                let input = InputToken::Token(token);
+                let Some(pending) = decoder.step(input, cache, StepRequest::default())? else {
+                    return Ok(done);
+                };
+                token = pending.await?.token;
+            }
+            Work::Bare => {
+                let Some(pending) = decoder.bare_step(cache)? else {
+                    return Ok(done);
+                };
+                pending.read(gpu).await?;
+            }
         }
         if cache.memory().held_bytes != held {
             // As a generation does: a cache that has grown has left its old memory behind.

@@ -74,7 +74,7 @@ impl<'a> Measured<'a> {
         let mut timed = |work| -> Outcome<Vec<TimedStep>> {
             let mut all = Vec::new();
             let count = self.spot.warm + self.spot.steps;
-            let steps = measure::steps(engine.model(), gpu, &mut cache, work, count, |step| {
+            let steps = measure::steps(engine, gpu, &mut cache, work, count, |step| {
                 all.push(step);
                 most_bytes = gpu.memory().bytes_reserved.max(most_bytes);
             });

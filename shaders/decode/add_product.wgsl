@@ -1,12 +1,12 @@
-// hidden += matrix · input, 32 rows per workgroup. For the next norm it also stores the hidden
-// state times the norm's weight, and its sum of squares.
+// hidden += matrix · input, {{ tile }} rows per workgroup. For the next norm: the new hidden state times
+// the norm's weight, and the sum of squares of these rows.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> norm: array<vec4<f32>>;
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
 
-var<workgroup> squares: array<f32, 8>;
+var<workgroup> squares: array<f32, {{ tile // 4 }}>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -18,12 +18,12 @@ fn main(
 ) {
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
-    let first = workgroup.x * 32u + own;
+    let first = workgroup.x * {{ tile }}u + own;
     share(lane, own, own + {{ rows // 2 }}u, products({{ input }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
 
-    for (var quad = thread; quad < 8u; quad += THREADS) {
+    for (var quad = thread; quad < {{ tile // 4 }}u; quad += THREADS) {
         let row = 4u * quad;
-        let at = workgroup.x * 8u + quad;
+        let at = workgroup.x * {{ tile // 4 }}u + quad;
         let sum = vec4<f32>(whole(row), whole(row + 1u), whole(row + 2u), whole(row + 3u));
         let hidden = activations[{{ at.hidden }}u + at] + sum;
         activations[{{ at.hidden }}u + at] = hidden;
@@ -33,7 +33,7 @@ fn main(
     workgroupBarrier();
     if thread == 0u {
         var sum = 0.0;
-        for (var quad = 0u; quad < 8u; quad += 1u) {
+        for (var quad = 0u; quad < {{ tile // 4 }}u; quad += 1u) {
             sum += squares[quad];
         }
         activations[{{ at.squares }}u + workgroup.x] = vec4<f32>(sum, 0.0, 0.0, 0.0);

@@ -2,14 +2,14 @@
 // before it is divided, the largest logit and the sum of exponentials, by which the splits are put together again (Dao et
 // al., arXiv 2205.14135, §3.1), the first slot that is empty and, for selection too, the logits.
 
-@group(0) @binding(0) var<storage, read> keys: array<{{ eight_type }}>;
-@group(0) @binding(1) var<storage, read> values: array<{{ eight_type }}>;
-@group(0) @binding(2) var<storage, read> positions: array<i32>;
-@group(0) @binding(3) var<storage, read> activations: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
-@group(0) @binding(5) var<storage, read_write> logits: array<f32>;
-@group(0) @binding(6) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
-@group(0) @binding(7) var<uniform> place: vec4<u32>;
+@group(0) @binding(_) var<storage, read> keys: array<{{ eight_type }}>;
+@group(0) @binding(_) var<storage, read> values: array<{{ eight_type }}>;
+@group(0) @binding(_) var<storage, read> positions: array<i32>;
+@group(0) @binding(_) var<storage, read> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(_) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(_) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(_) var<uniform> place: vec4<u32>;
 
 const THREADS: u32 = {{ attending }}u;
 const SPLIT: u32 = {{ split }}u;

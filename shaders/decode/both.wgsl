@@ -1,5 +1,5 @@
-// Merges two parts of the logits: the largest, its token (the first of equal ones), sum of
-// exponentials, errors.
+// Merges two parts of the logits: the largest, its token (the first of equal ones), the sum of
+// exponentials, the number of invalid logits.
 fn both(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
     if b.y == {{ nothing }}u {
         return vec4<u32>(a.xyz, a.w + b.w);

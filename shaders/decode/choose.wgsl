@@ -1,9 +1,9 @@
-// Chooses the likeliest token, with which the next step begins. Reports to the host the token, its
-// probability (softmax over all logits), and the count of invalid logits.
+// The likeliest token: the next step begins with it, and the host reads it from the report, whose
+// layout src/fused/report.rs describes.
 
-@group(0) @binding(0) var<storage, read> parts: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> token: array<u32>;
-@group(0) @binding(2) var<storage, read_write> report: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read_write> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
 
 @compute @workgroup_size(1)
 fn main() {

@@ -1,9 +1,9 @@
-// Per part of the logits: the largest (the first of equal ones), the sum of exponentials, the count
-// of invalid ones.
+// Per part of the logits: the largest (the first of equal ones), the sum of exponentials relative to
+// it, the number of invalid logits.
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-// Largest, its token, sum, and the number of NaN or +infinity.
-@group(0) @binding(1) var<storage, read_write> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> logits: array<f32>;
+// Largest, its token, sum, and how many are NaN or +infinity.
+@group(0) @binding(_) var<storage, read_write> parts: array<vec4<u32>>;
 
 const THREADS: u32 = {{ threads }}u;
 const PART: u32 = {{ part }}u;
@@ -23,7 +23,7 @@ fn main(
         let logit = logits[token];
         let bits = bitcast<u32>(logit);
         if (bits & 0x7f800000u) == 0x7f800000u {
-            // Minus infinity means never; other non-finite values are errors.
+            // Minus infinity means never; anything else of that kind is an error.
             best.w += select(1u, 0u, bits == 0xff800000u);
         } else if logit > largest || best.y == {{ nothing }}u {
             largest = logit;

@@ -1,12 +1,12 @@
-// The splits of one query head's attention, put together; and the slot that the next token goes to: an empty one, if any
-// is left. A lane takes four of the head's elements.
+// Merges the splits of one query head's attention; one lane per four of the head's elements. Also
+// finds an empty slot for the next token, if there is one.
 
-@group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> next: array<u32>;
-@group(0) @binding(3) var<storage, read_write> stats: array<vec2<f32>>;
-@group(0) @binding(4) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
-@group(0) @binding(5) var<uniform> place: vec4<u32>;
+@group(0) @binding(_) var<storage, read> partials: array<f32>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> next: array<u32>;
+@group(0) @binding(_) var<storage, read_write> stats: array<vec2<f32>>;
+@group(0) @binding(_) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(_) var<uniform> place: vec4<u32>;
 
 @compute @workgroup_size({{ dim // 4 }})
 fn main(

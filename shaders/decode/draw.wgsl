@@ -1,9 +1,9 @@
-// Draws a token by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in
-// this order. The token is the first, in the order of ids, at which the cumulative probability
-// passes a random part. One workgroup; each thread has consecutive tokens.
+// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in this
+// order; then the first token, in the order of ids, at which the cumulative probability passes a random
+// part. One workgroup, each of whose threads has consecutive tokens.
 //
-// Cuts are found bit by bit. The k-th largest number has the largest bit pattern that k numbers
-// reach. The nucleus ends at the largest weight such that the weights that reach it sum to p.
+// Cuts are found bit by bit: the k-th largest number has the largest bit pattern that k numbers reach,
+// and the nucleus ends at the largest weight such that those that reach it sum to p.
 
 struct Settings {
     temperature: f32,
@@ -11,27 +11,27 @@ struct Settings {
     top_p: f32,
     min_p: f32,
     penalty: f32,
-    // Number of penalised tokens.
+    // Number of tokens that are penalised.
     occurred: u32,
     // Part of the cumulative probability to pass, below 1.
     part: f32,
     unused: u32,
 }
 
-@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> parts: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> occurred: array<u32>;
-@group(0) @binding(3) var<uniform> settings: Settings;
-// Logits with their penalty, later weights: probabilities relative to the likeliest token's.
-@group(0) @binding(4) var<storage, read_write> numbers: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> token: array<u32>;
-@group(0) @binding(6) var<storage, read_write> report: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> logits: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
+@group(0) @binding(_) var<storage, read> occurred: array<u32>;
+@group(0) @binding(_) var<uniform> settings: Settings;
+// Logits with their penalty, then weights: probabilities times a factor. The likeliest token's is 1.
+@group(0) @binding(_) var<storage, read_write> numbers: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
 
 const THREADS: u32 = {{ drawing }}u;
 const VECTORS: u32 = {{ (vocabulary + 3) // 4 }}u;
 const SHARE: u32 = (VECTORS + THREADS - 1u) / THREADS;
 
-// Logit of a token that is never chosen, and weight of one that was cut off.
+// The logit of a token that is never chosen, and the weight of one that was cut off.
 const NEVER: f32 = -3.0e38;
 const CUT: f32 = -1.0;
 
@@ -78,7 +78,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     }
 }
 
-// Vector `i` of the logits, without non-numbers and those past the vocabulary.
+// Vector `i` of the logits without those that are no numbers or past the vocabulary.
 fn possible(i: u32, found: vec4<f32>) -> vec4<f32> {
     let is_number = (bitcast<vec4<u32>>(found) & vec4(0x7f800000u)) != vec4(0x7f800000u);
     let is_token = 4u * i + vec4(0u, 1u, 2u, 3u) < vec4({{ vocabulary }}u);
@@ -94,14 +94,14 @@ fn penalise(id: u32) {
     }
 }
 
-// Sums over all threads, and over the threads before this one.
+// Sum over all threads, and over the threads before this one.
 struct Sums {
     all: vec4<f32>,
     before: vec4<f32>,
 }
 
 fn sums(own: vec4<f32>, thread: u32) -> Sums {
-    // Other threads may still read the previous sums.
+    // Others may still read what was shared before.
     workgroupBarrier();
     shared_sums[thread] = own;
     workgroupBarrier();
@@ -138,7 +138,7 @@ fn likeliest(first: u32, end: u32, thread: u32) -> vec2<f32> {
     return best;
 }
 
-// A bit pattern that orders as the numbers do; 0 and -0 share one.
+// A pattern that is larger for larger numbers; 0 and -0 have the same.
 fn pattern(number: vec4<f32>) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(select(number, vec4(0.0), number == vec4(0.0)));
     return bits ^ select(vec4(0x80000000u), vec4(0xffffffffu), (bits >> vec4(31u)) == vec4(1u));
@@ -153,8 +153,8 @@ fn amounts(four: vec4<f32>, weighed: bool) -> vec4<f32> {
     return select(vec4(1.0), max(four, vec4(0.0)), vec4(weighed));
 }
 
-// Keeps the fewest of the largest numbers whose amounts reach `enough`, and replaces the others by
-// `gone`. Of equal numbers those of tokens with smaller ids stay.
+// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of tokens
+// with smaller ids, and replaces the others by `gone`.
 fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32) {
     // The largest pattern such that the numbers that reach it are enough.
     var reached = 0u;
@@ -187,9 +187,9 @@ fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32
         own += vec2(above, sum_of(vec4(1.0), patterns == vec4(reached)));
     }
     let found = sums(vec4(own, 0.0, 0.0), thread);
-    // Weights are not negative: their patterns are their bits except the first.
+    // Weights are not negative: their patterns are their bits but for the first.
     let each = select(1.0, bitcast<f32>(reached ^ 0x80000000u), weighed);
-    // All may stay if their amount is zero.
+    // Where they amount to nothing, all may stay.
     var equal_kept = found.all.y;
     if each > 0.0 {
         equal_kept = max(1.0, ceil((enough - found.all.x) / each));
@@ -212,7 +212,7 @@ fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32
     }
 }
 
-// Turns numbers into weights, relative to the likeliest token's.
+// Turns numbers into weights, of which the likeliest token's is 1.
 fn weigh(first: u32, end: u32, largest: f32) {
     for (var i = first; i < end; i += 1u) {
         let four = numbers[i];
@@ -221,7 +221,7 @@ fn weigh(first: u32, end: u32, largest: f32) {
     }
 }
 
-// `top_p` times the sum of the remaining weights.
+// The share `top_p` of the sum of all weights that are left.
 fn nucleus(first: u32, end: u32, thread: u32) -> f32 {
     var own = 0.0;
     for (var i = first; i < end; i += 1u) {
@@ -240,7 +240,7 @@ fn drawn(first: u32, end: u32, thread: u32, best: u32) -> u32 {
     }
     let found = sums(vec4(own), thread);
     let passed = settings.part * found.all.x;
-    // Exactly one thread matches: the first at whose end the sum passes the part.
+    // Of the threads at whose end the sum passes the part the first one, and none twice.
     var chosen = best;
     let is_mine = own > 0.0 && found.before.x <= passed && found.before.x + own > passed;
     if is_mine {
@@ -251,7 +251,7 @@ fn drawn(first: u32, end: u32, thread: u32, best: u32) -> u32 {
             for (var lane = 0u; lane < 4u && searching; lane += 1u) {
                 if four[lane] >= least {
                     sum += four[lane];
-                    // The last one stays if rounding loses the sum.
+                    // The last of them stays, should rounding lose the sum.
                     chosen = 4u * i + lane;
                     searching = sum <= passed;
                 }

@@ -1,12 +1,11 @@
-// Copies the token's row of the embedding to the hidden state. Also stores it times the first
-// norm's weight, and as sums of squares. A lane takes a group of 32 elements. `group_weights` comes
-// from shaders/blocks.
+// Hidden state: the token's row of the embedding, the same times the first norm's weight, and its
+// sums of squares. One lane per group of 32 elements. `group_weights` comes from shaders/blocks.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> token: array<u32>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> norm: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read> token: array<u32>;
 
-const LANES: u32 = 32u;
+const LANES: u32 = {{ tile }}u;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

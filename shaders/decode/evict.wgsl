@@ -2,13 +2,13 @@
 // before as much as the rule says; then, one after the other, the slots that rank lowest are emptied. With equal scores the
 // later position goes.
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read_write> scores: array<f32>;
-@group(0) @binding(3) var<storage, read_write> positions: array<i32>;
-@group(0) @binding(4) var<storage, read_write> next: array<u32>;
-@group(0) @binding(5) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
-@group(0) @binding(6) var<uniform> place: vec4<u32>;
+@group(0) @binding(_) var<storage, read> logits: array<f32>;
+@group(0) @binding(_) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(_) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(_) var<storage, read_write> positions: array<i32>;
+@group(0) @binding(_) var<storage, read_write> next: array<u32>;
+@group(0) @binding(_) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(_) var<uniform> place: vec4<u32>;
 
 const THREADS: u32 = {{ threads }}u;
 const ABOVE: f32 = 1.0e30;

@@ -1,8 +1,8 @@
-// The first empty slot of each KV head: the place of the first token after a prompt.
+// First empty slot of each KV head: the first token after a prompt goes there.
 
-@group(0) @binding(0) var<storage, read> positions: array<i32>;
-@group(0) @binding(1) var<storage, read_write> next: array<u32>;
-@group(0) @binding(2) var<uniform> place: vec4<u32>;
+@group(0) @binding(_) var<storage, read> positions: array<i32>;
+@group(0) @binding(_) var<storage, read_write> next: array<u32>;
+@group(0) @binding(_) var<uniform> place: vec4<u32>;
 
 const THREADS: u32 = {{ threads }}u;
 

@@ -1,10 +1,10 @@
-// Norm, gate and up, and SiLU(gate) · up (Shazeer, arXiv 2002.05202, eq. 6). The rows of up follow
-// those of gate in one matrix; a lane has equally many of both.
+// Norm, gate and up, and SiLU(gate) * up (Shazeer, arXiv 2002.05202, eq. 6). One matrix holds the
+// rows of gate and below them those of up; a lane has as many of the one as of the other.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
-// Rows of gate, and of up, per workgroup and per lane.
+// Rows of each of the two that a workgroup and a lane have.
 const HALF: u32 = {{ tile // 2 }}u;
 const OWN: u32 = {{ rows // 2 }}u;
 

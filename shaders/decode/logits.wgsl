@@ -1,7 +1,7 @@
-// The last norm and the output matrix: the logits.
+// Logits: the last norm, then the output matrix.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> logits: array<f32>;
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
 

@@ -1,8 +1,8 @@
-// Products of {{ rows }} rows per lane with the input: half of them from row `first`, half from row
-// `second`. {{ lanes }} lanes share those rows, each taking every {{ lanes }}th group of 32
-// elements. Each load of the input serves all rows of the lane.
+// Products of {{ rows }} rows per lane with the input: half of them from row `first` on, half from row
+// `second` on. {{ lanes }} lanes share those rows, and each takes every {{ lanes }}th group of 32
+// elements. Each load of the input serves all rows of a lane.
 {%- if in_quads %}
-// A quad reads an element of the input once: each lane loads one of four for all. `member` is a
+// Quads load each element of the input once: each lane one of four, for all of them. `member` is a
 // lane's number in its subgroup.
 {%- endif %}
 // `group_dot`, `group_product` and `quad_dot` come from shaders/blocks.
@@ -22,8 +22,7 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
     let places = places_of(member);
 {%- endif %}
 {%- if lanes == 1 %}
-    // Exits at the end: adapters on a CPU repeat a loop that exits at its head once more, to no
-    // effect.
+    // Left at its end: adapters on a CPU run a loop that is left at its head once more, to no effect.
     var k = 0u;
     loop {
 {%- else %}
@@ -67,13 +66,13 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
     return Sums({% for r in range(rows) %}s{{ r }}, {% endfor %});
 }
 
-// Sums of the workgroup's {{ tile }} rows, one per {{ joined }} lanes.
+// Sums of the workgroup's {{ tile }} rows per lane{% if joined > 1 %}, or per {{ joined }} joined lanes{% endif %}.
 var<workgroup> sums: array<f32, {{ tile * lanes // joined }}>;
 
 fn share(lane: u32, first: u32, second: u32, own: Sums) {
 {%- if joined > 1 %}
-    // Assumes that neighbouring lanes are neighbours in a subgroup, which WGSL does not guarantee.
-    // Trying this tuning reveals a device on which they are not.
+    // Assumes that neighbouring lanes are neighbours in a subgroup. WGSL does not promise it: measuring
+    // the tunings finds devices on which they are not.
 {%- for r in range(rows) %}
     var s{{ r }} = own.s{{ r }};
 {%- for distance in [1, 2, 4, 8, 16, 32, 64] if distance < joined %}
@@ -93,7 +92,7 @@ fn share(lane: u32, first: u32, second: u32, own: Sums) {
     workgroupBarrier();
 }
 
-// Row `row` of the workgroup, after `share`.
+// Sum of the workgroup's row `row`, after `share`.
 fn whole(row: u32) -> f32 {
     var sum = sums[row];
 {%- for l in range(1, lanes // joined) %}

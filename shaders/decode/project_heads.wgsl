@@ -1,16 +1,16 @@
 // Norm, then the rows of one head of queries, keys or values a workgroup; bias, the head's own norm and RoPE where there
 // are any. A query goes to the activations, a key and a value go into the slot that is next for their head.
 
-@group(0) @binding(2) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> keys: array<{{ pair_type }}>;
-@group(0) @binding(4) var<storage, read_write> values: array<{{ pair_type }}>;
-@group(0) @binding(5) var<storage, read_write> positions: array<i32>;
-@group(0) @binding(6) var<storage, read> next: array<u32>;
+@group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(_) var<storage, read_write> keys: array<{{ pair_type }}>;
+@group(0) @binding(_) var<storage, read_write> values: array<{{ pair_type }}>;
+@group(0) @binding(_) var<storage, read_write> positions: array<i32>;
+@group(0) @binding(_) var<storage, read> next: array<u32>;
 {%- if extras %}
-@group(0) @binding(7) var<storage, read> extras: array<f32>;
+@group(0) @binding(_) var<storage, read> extras: array<f32>;
 {%- endif %}
-@group(0) @binding(8) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
-@group(0) @binding(9) var<uniform> place: vec4<u32>;
+@group(0) @binding(_) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+@group(0) @binding(_) var<uniform> place: vec4<u32>;
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
 

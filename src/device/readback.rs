@@ -60,7 +60,20 @@ impl Pending {
     /// # Errors
     ///
     /// [`GpuError::DeviceLost`] or [`GpuError::OperationFailed`].
-    pub async fn read(mut self, gpu: &Gpu) -> Result<Vec<u8>, GpuError> {
+    pub async fn read(self, gpu: &Gpu) -> Result<Vec<u8>, GpuError> {
+        self.read_with(gpu, <[u8]>::to_vec).await
+    }
+
+    /// Waits for it, and gives `parse` its bytes where they are mapped.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn read_with<T>(
+        mut self,
+        gpu: &Gpu,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, GpuError> {
         let failed = |detail: String| GpuError::OperationFailed {
             operation: "reading a step's result",
             detail,
@@ -84,9 +97,8 @@ impl Pending {
         let bytes = self
             .buffer
             .get_mapped_range(0..self.bytes)
-            .map_err(|error| failed(error.to_string()))?
-            .to_vec();
-        Ok(bytes)
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(parse(&bytes))
     }
 }
 

@@ -11,8 +11,8 @@ pub use open::OpenOptions;
 use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
 use crate::device::ComputeDevice;
-use crate::fused::{FusedDecoder, KnownTunings};
-use crate::generate::{GenerateConfig, GenerateError, Generation};
+use crate::fused::{FusedDecoder, KnownTunings, Pipelines};
+use crate::generate::{DecoderFactory, GenerateConfig, GenerateError, Generation, StepDecoder};
 use crate::model::{Llama, ModelLoader};
 use crate::text::{Detokenizer, Message, Tokenizer};
 
@@ -25,6 +25,7 @@ pub struct Engine {
     model: Llama,
     tokenizer: Tokenizer,
     device: ComputeDevice,
+    pipelines: Pipelines,
     busy: AtomicBool,
 }
 
@@ -48,6 +49,7 @@ impl Engine {
             model,
             tokenizer,
             device,
+            pipelines: Pipelines::default(),
             busy: AtomicBool::new(false),
         }
     }
@@ -102,7 +104,7 @@ impl Engine {
     /// The device's.
     pub async fn tune(&self, known: &mut KnownTunings) -> Result<(), Error> {
         if let Some(gpu) = self.device.gpu() {
-            FusedDecoder::tune(&self.model, gpu, known).await?;
+            FusedDecoder::tune(&self.model, &self.pipelines, gpu, known).await?;
         }
         Ok(())
     }
@@ -115,6 +117,11 @@ impl Engine {
     /// The device that the model is on.
     pub fn device(&self) -> &ComputeDevice {
         &self.device
+    }
+
+    /// The fused kernels compiled so far.
+    pub fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
     }
 
     /// Its tokenizer.
@@ -159,7 +166,8 @@ impl Engine {
         let spelling = Detokenizer::new(&self.tokenizer);
         let ends = self.tokenizer.stop_tokens();
         let (model, device) = (&self.model, &self.device);
-        Generation::new(model, device, spelling, &ends, cache, prompt, config)
+        let generation = Generation::new(model, device, spelling, &ends, cache, prompt, config)?;
+        Ok(generation.with_decoders(self))
     }
 
     /// Occupies the engine for a generation, until the returned value is dropped.
@@ -172,6 +180,16 @@ impl Engine {
             return Err(GenerateError::Busy);
         }
         Ok(Occupied(&self.busy))
+    }
+}
+
+impl DecoderFactory for Engine {
+    fn decoder(&self, cache: &ScopeCache) -> Result<Option<Box<dyn StepDecoder>>, Error> {
+        let Some(gpu) = self.device.gpu() else {
+            return Ok(None);
+        };
+        let decoder = FusedDecoder::new(&self.model, &self.pipelines, gpu, cache)?;
+        Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
+use crate::generate::random::Random;
 
 /// A mean over one example, with the number of positions behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,64 +1,51 @@
-//! Drawing a token on the device: what only generations that are not greedy need.
+//! Drawing a token on the device, for generations that do not always take the likeliest.
 
-use super::kernels::Kernel;
-use super::{StepBuffers, storage, uniform};
-use crate::fused::{BoundKernel, DecodeSizes, KernelVariant, Tuning};
+use super::buffers::{storage, uniform};
+use super::kernels::Binder;
+use super::submission::{Dispatch, Submission};
 use crate::generate::Draw;
-use crate::kernels::BoundBuffer;
-use crate::model::Llama;
+use crate::kernels::{BoundBuffer, KernelError};
 
-/// Words of the kernel's settings.
+/// Words of the kernel's settings: see `Settings` in `draw.wgsl`.
 const SETTINGS: usize = 8;
 
-/// The kernel and its memory.
-pub(super) struct Drawing {
-    /// In the place of the one that takes the likeliest token.
-    pub(super) kernel: BoundKernel,
-    settings: BoundBuffer,
-    occurred: BoundBuffer,
-    /// A number a token. Held here, since in the browser a buffer that only a binding refers to counts as dropped.
-    _numbers: BoundBuffer,
+/// The buffers that only the drawing kernel uses.
+pub(super) struct DrawBuffers {
+    /// Uniform of [`SETTINGS`] words.
+    pub settings: BoundBuffer,
+    /// Tokens that count as having occurred, `[vocabulary]` at most.
+    pub occurred: BoundBuffer,
+    /// The kernel's scratch, `[vocabulary]`, f32.
+    pub numbers: BoundBuffer,
 }
 
-impl Drawing {
-    pub(super) fn new(
-        model: &Llama,
-        device: &wgpu::Device,
-        sizes: &DecodeSizes,
-        tuning: Tuning,
-        buffers: &StepBuffers,
-    ) -> Self {
-        let settings = uniform(device, 4 * SETTINGS as u64);
-        // Each token occurs once at most.
-        let occurred = storage(device, 4 * sizes.vocabulary as u64);
-        let numbers = storage(device, 4 * sizes.vocabulary as u64);
-        let particular = KernelVariant {
-            tuning,
-            ..KernelVariant::default()
+/// The drawing kernel and its buffers.
+pub(super) struct DrawKernel {
+    /// Dispatched in the place of `choose`.
+    pub dispatch: Dispatch,
+    /// In the browser, a buffer that only a bind group refers to counts as dropped.
+    buffers: DrawBuffers,
+}
+
+impl DrawKernel {
+    pub fn bind(binder: &Binder<'_>) -> Result<Self, KernelError> {
+        let (device, _) = binder.gpu.wgpu();
+        let per_token = 4 * binder.sizes.vocabulary as u64;
+        let buffers = DrawBuffers {
+            settings: uniform(device, 4 * SETTINGS as u64),
+            occurred: storage(device, per_token),
+            numbers: storage(device, per_token),
         };
-        let pipeline = model.pipelines.get(device, Kernel::Draw, sizes, particular);
-        let bound = [
-            &buffers.logits,
-            &buffers.parts,
-            &occurred,
-            &settings,
-            &numbers,
-            &buffers.token,
-            &buffers.report,
-        ];
-        let bound: Vec<(u32, &BoundBuffer)> = (0..).zip(bound).collect();
-        Self {
-            kernel: pipeline.bind(device, &bound),
-            settings,
-            occurred,
-            _numbers: numbers,
-        }
+        Ok(Self {
+            dispatch: binder.draw(&buffers)?,
+            buffers,
+        })
     }
 
-    /// Uploads what the next draw goes by. Returns how many bytes that is.
-    pub(super) fn prepare(&self, queue: &wgpu::Queue, draw: &Draw<'_>, vocabulary: usize) -> usize {
+    /// Uploads the settings of the next draw, for a vocabulary of `vocabulary` tokens.
+    pub fn upload(&self, submission: &mut Submission<'_>, draw: &Draw<'_>, vocabulary: usize) {
         let sampling = draw.sampling;
-        // More than a vocabulary can't differ; those beyond it have no logit.
+        // Each token occurs once; those beyond the vocabulary have no logit.
         let occurred = &draw.occurred[..draw.occurred.len().min(vocabulary)];
         let words: [u32; SETTINGS] = [
             sampling.temperature.to_bits(),
@@ -70,10 +57,7 @@ impl Drawing {
             draw.part.to_bits(),
             0,
         ];
-        queue.write_buffer(self.settings.buffer(), 0, bytemuck::cast_slice(&words));
-        if !occurred.is_empty() {
-            queue.write_buffer(self.occurred.buffer(), 0, bytemuck::cast_slice(occurred));
-        }
-        4 * (words.len() + occurred.len())
+        submission.upload(&self.buffers.settings, &words);
+        submission.upload(&self.buffers.occurred, occurred);
     }
 }

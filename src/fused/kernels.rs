@@ -1,132 +1,504 @@
-//! The kernels of one model, compiled at its first decode step and kept for the generations after it.
+//! The kernels of a decode step, one place per kernel: its WGSL, its buffers by name, its grid.
+//!
+//! Shapes are in elements, the last dimension contiguous. `matrix · x` is a product with a matrix
+//! whose rows are in blocks of its file's format.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use super::buffers::{AttentionScratch, StepBuffers};
+use super::draw::DrawBuffers;
+use super::pipeline::BoundKernel;
+use super::sizes::SPLIT;
+use super::submission::Dispatch;
+use super::weights::{HeadsBuffers, MatrixBuffers};
+use super::{DecodeSizes, KernelVariant, MatrixSpec, Pipelines, ShaderSources, Tuning};
+use crate::cache::LayerBuffers;
+use crate::device::Gpu;
+use crate::kernels::block_source::GROUP;
+use crate::kernels::{BoundBuffer, KernelError};
 
-use super::weights::MatrixBuffers;
-use super::{DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning};
-use crate::kernels::RowFormat;
+/// A kernel's name and templates, before they are rendered for a model.
+pub(super) struct Kernel {
+    /// Unique among the kernels.
+    pub name: &'static str,
+    /// The kernel's own template first.
+    pub sources: ShaderSources<'static>,
+}
 
-macro_rules! shader {
-    ($file:literal) => {
-        include_str!(concat!("../../shaders/decode/", $file))
+/// A kernel of templates in `shaders/decode`, called as the first of them.
+macro_rules! kernel {
+    ($own:literal $(, $shared:literal)*) => {
+        Kernel {
+            name: $own,
+            sources: ShaderSources(&[
+                include_str!(concat!("../../shaders/decode/", $own, ".wgsl"))
+                $(, include_str!(concat!("../../shaders/decode/", $shared, ".wgsl")))*
+            ]),
+        }
     };
 }
 
-/// A kernel of a decode step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kernel {
-    FirstEmpty,
-    Embed,
-    ProjectHeads,
-    Attend,
-    Combine,
-    Evict,
-    AddProduct,
-    GateUp,
-    Logits,
-    ChooseParts,
-    Choose,
-    Draw,
+/// Compiles and binds kernels for one device, model, storage type and tuning.
+pub(super) struct Binder<'a> {
+    pub gpu: &'a Gpu,
+    pub pipelines: &'a Pipelines,
+    pub sizes: &'a DecodeSizes,
+    pub tuning: Tuning,
+    pub buffers: &'a StepBuffers,
 }
 
-impl Kernel {
-    fn texts(self) -> &'static [&'static str] {
-        match self {
-            Self::FirstEmpty => &[shader!("first_empty.wgsl")],
-            Self::Embed => &[shader!("embed.wgsl")],
-            Self::ProjectHeads => &[
-                shader!("project_heads.wgsl"),
-                shader!("product.wgsl"),
-                shader!("rms.wgsl"),
-            ],
-            Self::Attend => &[shader!("attend.wgsl")],
-            Self::Combine => &[shader!("combine.wgsl")],
-            Self::Evict => &[shader!("evict.wgsl")],
-            Self::AddProduct => &[shader!("add_product.wgsl"), shader!("product.wgsl")],
-            Self::GateUp => &[
-                shader!("gate_up.wgsl"),
-                shader!("product.wgsl"),
-                shader!("rms.wgsl"),
-            ],
-            Self::Logits => &[
-                shader!("logits.wgsl"),
-                shader!("product.wgsl"),
-                shader!("rms.wgsl"),
-            ],
-            Self::ChooseParts => &[shader!("choose_parts.wgsl"), shader!("both.wgsl")],
-            Self::Choose => &[shader!("choose.wgsl"), shader!("both.wgsl")],
-            Self::Draw => &[shader!("draw.wgsl"), shader!("both.wgsl")],
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::FirstEmpty => "first_empty",
-            Self::Embed => "embed",
-            Self::ProjectHeads => "project_heads",
-            Self::Attend => "attend",
-            Self::Combine => "combine",
-            Self::Evict => "evict",
-            Self::AddProduct => "add_product",
-            Self::GateUp => "gate_up",
-            Self::Logits => "logits",
-            Self::ChooseParts => "choose_parts",
-            Self::Choose => "choose",
-            Self::Draw => "draw",
-        }
-    }
+/// Buffers that a layer's kernels are bound to, beside its weights.
+pub(super) struct LayerBinding<'a> {
+    /// The layer's slots in the cache.
+    pub memory: &'a LayerBuffers,
+    /// The uniform with the layer's number and capacity.
+    pub place: BoundBuffer,
+    pub scratch: &'a AttentionScratch,
 }
 
-type Key = (Kernel, KernelVariant, RowFormat);
+impl Binder<'_> {
+    const FIRST_EMPTY: Kernel = kernel!("first_empty");
 
-/// Compiled kernels, and how they share out their work. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pipelines(Arc<Mutex<Compiled>>);
-
-#[derive(Debug, Default)]
-struct Compiled {
-    pipelines: HashMap<Key, DecodePipeline>,
-    tuning: Option<Tuning>,
-}
-
-impl Pipelines {
-    /// How work is shared out fastest, if that was found out.
-    pub(super) fn tuning(&self) -> Option<Tuning> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning
+    /// The first empty slot of each KV head, for the first token after a prompt.
+    pub fn first_empty(&self, layer: &LayerBinding<'_>) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("positions", &layer.memory.positions),
+            ("next", &self.buffers.next),
+            ("place", &layer.place),
+        ];
+        let grid = [self.sizes.kv_heads, 1];
+        self.dispatch(&Self::FIRST_EMPTY, self.plain(), &bindings, grid)
     }
 
-    /// Notes how work is shared out fastest.
-    pub(super) fn tune(&self, tuning: Tuning) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).tuning = Some(tuning);
-    }
+    const EMBED: Kernel = kernel!("embed");
+    /// Groups of the embedding's row per workgroup.
+    const EMBED_TILE: usize = 32;
 
-    /// The kernel for `sizes` and `particular`, compiled if it has not been yet. A model has one device and one set of
-    /// sizes but for the cache's type.
-    pub(super) fn get(
+    /// `hidden = embedding[token]`, times the weight of the first `norm`.
+    pub fn embed(
         &self,
-        device: &wgpu::Device,
-        kernel: Kernel,
-        sizes: &DecodeSizes,
-        particular: KernelVariant,
-    ) -> DecodePipeline {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = all.pipelines.entry((kernel, particular, sizes.rows));
-        let compile = || {
-            let texts = ShaderSources(kernel.texts());
-            DecodePipeline::new(device, kernel.name(), &texts, sizes, &particular)
+        embedding: &MatrixBuffers,
+        norm: &BoundBuffer,
+    ) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("activations", &self.buffers.activations),
+            ("norm", norm),
+            ("token", &self.buffers.token),
+        ];
+        let grid = [(self.sizes.width / GROUP).div_ceil(Self::EMBED_TILE), 1];
+        self.product(
+            &Self::EMBED,
+            embedding,
+            self.matrix(embedding, Self::EMBED_TILE),
+            &bindings,
+            grid,
+        )
+    }
+
+    const PROJECT_HEADS: Kernel = kernel!("project_heads", "product", "rms");
+
+    /// `heads · norm(hidden)`, one head per workgroup; bias, the head's norm and RoPE where the
+    /// model has them. Queries stay in the activations, the new key and value go to their slots.
+    ///
+    /// `extras` are the biases and the weights of the heads' norms.
+    pub fn project_heads(
+        &self,
+        layer: &LayerBinding<'_>,
+        heads: &HeadsBuffers,
+        extras: Option<&BoundBuffer>,
+    ) -> Result<Dispatch, KernelError> {
+        let variant = KernelVariant {
+            first_head: heads.first_head,
+            ..self.matrix(&heads.matrix, self.sizes.dim)
         };
-        compiled.or_insert_with(compile).clone()
+        let mut bindings = vec![
+            ("activations", &self.buffers.activations),
+            ("keys", &layer.memory.keys),
+            ("values", &layer.memory.values),
+            ("positions", &layer.memory.positions),
+            ("next", &self.buffers.next),
+            ("step", &self.buffers.step),
+            ("place", &layer.place),
+        ];
+        bindings.extend(extras.map(|extras| ("extras", extras)));
+        let grid = [heads.heads, 1];
+        self.product(
+            &Self::PROJECT_HEADS,
+            &heads.matrix,
+            variant,
+            &bindings,
+            grid,
+        )
+    }
+
+    const ATTEND: Kernel = kernel!("attend");
+
+    /// Attention of the query heads over one split of their KV head's slots.
+    pub fn attend(&self, layer: &LayerBinding<'_>) -> Result<BoundKernel, KernelError> {
+        let bindings = [
+            ("keys", &layer.memory.keys),
+            ("values", &layer.memory.values),
+            ("positions", &layer.memory.positions),
+            ("activations", &self.buffers.activations),
+            ("partials", &layer.scratch.partials),
+            ("logits", &layer.scratch.logits),
+            ("step", &self.buffers.step),
+            ("place", &layer.place),
+        ];
+        self.bind(&Self::ATTEND, self.plain(), &bindings)
+    }
+
+    const COMBINE: Kernel = kernel!("combine");
+
+    /// The splits of each query head as one, and the slot of the next token if one is empty.
+    pub fn combine(&self, layer: &LayerBinding<'_>) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("partials", &layer.scratch.partials),
+            ("activations", &self.buffers.activations),
+            ("next", &self.buffers.next),
+            ("stats", &self.buffers.stats),
+            ("step", &self.buffers.step),
+            ("place", &layer.place),
+        ];
+        let grid = [self.sizes.query_heads, 1];
+        self.dispatch(&Self::COMBINE, self.plain(), &bindings, grid)
+    }
+
+    const EVICT: Kernel = kernel!("evict");
+
+    /// Scores of all slots per KV head, and the slots that the step's order evicts.
+    pub fn evict(&self, layer: &LayerBinding<'_>) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("logits", &layer.scratch.logits),
+            ("stats", &self.buffers.stats),
+            ("scores", &layer.memory.scores),
+            ("positions", &layer.memory.positions),
+            ("next", &self.buffers.next),
+            ("step", &self.buffers.step),
+            ("place", &layer.place),
+        ];
+        let grid = [self.sizes.kv_heads, 1];
+        self.dispatch(&Self::EVICT, self.plain(), &bindings, grid)
+    }
+
+    const ADD_PRODUCT: Kernel = kernel!("add_product", "product");
+    /// Rows per workgroup: those whose squares are summed together.
+    const ADD_PRODUCT_TILE: usize = GROUP;
+
+    /// `hidden += matrix · x`, times the weight of the `norm` that comes next. `x` begins at vector
+    /// `input` of the activations.
+    pub fn add_product(
+        &self,
+        matrix: &MatrixBuffers,
+        input: usize,
+        norm: &BoundBuffer,
+    ) -> Result<Dispatch, KernelError> {
+        let variant = KernelVariant {
+            input,
+            ..self.matrix(matrix, Self::ADD_PRODUCT_TILE)
+        };
+        let bindings = [("activations", &self.buffers.activations), ("norm", norm)];
+        let grid = [self.sizes.width / Self::ADD_PRODUCT_TILE, 1];
+        self.product(&Self::ADD_PRODUCT, matrix, variant, &bindings, grid)
+    }
+
+    const GATE_UP: Kernel = kernel!("gate_up", "product", "rms");
+    /// Rows per workgroup, half of them gate's.
+    const GATE_UP_TILE: usize = 32;
+
+    /// `silu(gate · norm(hidden)) * (up · norm(hidden))`.
+    pub fn gate_up(&self, matrix: &MatrixBuffers) -> Result<Dispatch, KernelError> {
+        let bindings = [("activations", &self.buffers.activations)];
+        let grid = [self.sizes.feed_forward / (Self::GATE_UP_TILE / 2), 1];
+        let variant = self.matrix(matrix, Self::GATE_UP_TILE);
+        self.product(&Self::GATE_UP, matrix, variant, &bindings, grid)
+    }
+
+    const LOGITS: Kernel = kernel!("logits", "product", "rms");
+    /// Rows per workgroup.
+    const LOGITS_TILE: usize = 64;
+    /// The most workgroups along one side of a grid.
+    const GRID_SIDE: usize = 65_535;
+
+    /// `logits = output · norm(hidden)`.
+    pub fn logits(&self, output: &MatrixBuffers) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("activations", &self.buffers.activations),
+            ("logits", &self.buffers.logits),
+        ];
+        let tiles = self.sizes.vocabulary.div_ceil(Self::LOGITS_TILE);
+        let side = tiles.min(Self::GRID_SIDE);
+        let grid = [side, tiles.div_ceil(side)];
+        let variant = self.matrix(output, Self::LOGITS_TILE);
+        self.product(&Self::LOGITS, output, variant, &bindings, grid)
+    }
+
+    const CHOOSE_PARTS: Kernel = kernel!("choose_parts", "both");
+
+    /// The largest logit of each part of the vocabulary, and its sum of exponentials.
+    pub fn choose_parts(&self) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("logits", &self.buffers.logits),
+            ("parts", &self.buffers.parts),
+        ];
+        let grid = [self.sizes.parts(), 1];
+        self.dispatch(&Self::CHOOSE_PARTS, self.plain(), &bindings, grid)
+    }
+
+    const CHOOSE: Kernel = kernel!("choose", "both");
+
+    /// The likeliest token, for the next step and for the report.
+    pub fn choose(&self) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("parts", &self.buffers.parts),
+            ("token", &self.buffers.token),
+            ("report", &self.buffers.report),
+        ];
+        self.dispatch(&Self::CHOOSE, self.plain(), &bindings, [1, 1])
+    }
+
+    const DRAW: Kernel = kernel!("draw", "both");
+
+    /// A token drawn by the rules of the sampling configuration, in the place of `choose`.
+    pub fn draw(&self, own: &DrawBuffers) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("logits", &self.buffers.logits),
+            ("parts", &self.buffers.parts),
+            ("occurred", &own.occurred),
+            ("settings", &own.settings),
+            ("numbers", &own.numbers),
+            ("token", &self.buffers.token),
+            ("report", &self.buffers.report),
+        ];
+        self.dispatch(&Self::DRAW, self.plain(), &bindings, [1, 1])
     }
 }
 
-/// What a template has to know of `buffers`' matrix, with `tile` rows a workgroup.
-pub(super) fn matrix_spec(buffers: &MatrixBuffers, tile: usize) -> MatrixSpec {
-    let shape = buffers.matrix.shape();
-    MatrixSpec {
-        format: shape.format,
-        height: buffers.height,
-        groups: shape.width / 32,
-        tile,
+/// The grid of `attend` when the first `reach` slots may be in use: splits by KV heads.
+pub(super) fn attend_grid(sizes: &DecodeSizes, reach: usize) -> [u32; 2] {
+    [reach.div_ceil(SPLIT) as u32, sizes.kv_heads as u32]
+}
+
+/// Steps that all kernels share.
+impl Binder<'_> {
+    /// The variant of a kernel without a matrix.
+    fn plain(&self) -> KernelVariant {
+        KernelVariant {
+            tuning: self.tuning,
+            ..KernelVariant::default()
+        }
+    }
+
+    /// The variant of a kernel over `matrix`, with `tile` rows per workgroup.
+    fn matrix(&self, matrix: &MatrixBuffers, tile: usize) -> KernelVariant {
+        let shape = matrix.matrix.shape();
+        let spec = MatrixSpec {
+            format: shape.format,
+            height: matrix.height,
+            groups: shape.width / GROUP,
+            tile,
+        };
+        KernelVariant {
+            matrix: Some(spec),
+            ..self.plain()
+        }
+    }
+
+    /// Binds a kernel to the planes of `matrix` and to `bindings`.
+    fn product(
+        &self,
+        kernel: &Kernel,
+        matrix: &MatrixBuffers,
+        variant: KernelVariant,
+        bindings: &[(&'static str, &BoundBuffer)],
+        grid: [usize; 2],
+    ) -> Result<Dispatch, KernelError> {
+        let scales = matrix.scales.iter().map(|scales| ("scales", scales));
+        let planes = std::iter::once(("quants", &matrix.quants)).chain(scales);
+        let bindings: Vec<_> = planes.chain(bindings.iter().copied()).collect();
+        self.dispatch(kernel, variant, &bindings, grid)
+    }
+
+    fn dispatch(
+        &self,
+        kernel: &Kernel,
+        variant: KernelVariant,
+        bindings: &[(&'static str, &BoundBuffer)],
+        grid: [usize; 2],
+    ) -> Result<Dispatch, KernelError> {
+        Ok(Dispatch {
+            kernel: self.bind(kernel, variant, bindings)?,
+            grid: grid.map(|workgroups| workgroups as u32),
+        })
+    }
+
+    fn bind(
+        &self,
+        kernel: &Kernel,
+        variant: KernelVariant,
+        bindings: &[(&'static str, &BoundBuffer)],
+    ) -> Result<BoundKernel, KernelError> {
+        let pipeline = self.pipelines.get(self.gpu, kernel, self.sizes, variant);
+        let (device, _) = self.gpu.wgpu();
+        pipeline.bind(device, bindings.iter().copied())
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use wgpu::naga;
+    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::*;
+    use crate::cache::CacheType;
+    use crate::device::ShaderAbilities;
+    use crate::formats::BlockFormat;
+    use crate::fused::bindings::Numbered;
+    use crate::fused::build::STORAGE_BUFFERS;
+    use crate::fused::variant::render;
+
+    /// Every kernel, with the rows per workgroup of those that have a matrix.
+    const ALL: [(&Kernel, Option<usize>); 12] = [
+        (&Binder::FIRST_EMPTY, None),
+        (&Binder::EMBED, Some(Binder::EMBED_TILE)),
+        (&Binder::PROJECT_HEADS, Some(SIZES.dim)),
+        (&Binder::ATTEND, None),
+        (&Binder::COMBINE, None),
+        (&Binder::EVICT, None),
+        (&Binder::ADD_PRODUCT, Some(Binder::ADD_PRODUCT_TILE)),
+        (&Binder::GATE_UP, Some(Binder::GATE_UP_TILE)),
+        (&Binder::LOGITS, Some(Binder::LOGITS_TILE)),
+        (&Binder::CHOOSE_PARTS, None),
+        (&Binder::CHOOSE, None),
+        (&Binder::DRAW, None),
+    ];
+
+    const SIZES: DecodeSizes = DecodeSizes {
+        layers: 2,
+        width: 96,
+        feed_forward: 64,
+        query_heads: 6,
+        kv_heads: 2,
+        dim: 32,
+        vocabulary: 5000,
+        epsilon: 1e-5,
+        rotated: 16,
+        interleaved: false,
+        biases: false,
+        head_norms: false,
+        rows: CacheType::F16.row_format(),
+        scale: 0.25,
+    };
+
+    fn models() -> Vec<DecodeSizes> {
+        let with = |bits: u32| DecodeSizes {
+            interleaved: bits & 1 != 0,
+            biases: bits & 2 != 0,
+            head_norms: bits & 4 != 0,
+            rows: CacheType::ALL[usize::from(bits & 8 == 0)].row_format(),
+            ..SIZES
+        };
+        (0..16).map(with).collect()
+    }
+
+    fn tunings() -> Vec<Tuning> {
+        let abilities = ShaderAbilities {
+            subgroup: 8,
+            integer_products: true,
+        };
+        let quads = [Tuning::SERIAL, Tuning::LIGHT].map(|tuning| tuning.in_quads(abilities));
+        let mut tunings = Tuning::tried(abilities, BlockFormat::Q8_0);
+        tunings.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
+        tunings.extend(quads);
+        tunings.extend(quads.map(Tuning::in_integers));
+        tunings
+    }
+
+    fn variant(format: BlockFormat, tile: Option<usize>, tuning: Tuning) -> KernelVariant {
+        let matrix = tile.map(|tile| MatrixSpec {
+            format,
+            height: 71,
+            groups: SIZES.width / GROUP,
+            tile,
+        });
+        KernelVariant {
+            matrix,
+            tuning,
+            ..KernelVariant::default()
+        }
+    }
+
+    /// Asserts that the rendered WGSL is valid, and that its bindings are those that it uses.
+    fn check(kernel: &Kernel, sizes: &DecodeSizes, variant: &KernelVariant) {
+        let name = format!("{}, {variant:?}, {sizes:?}", kernel.name);
+        let Numbered { text, bindings } = render(&kernel.sources, sizes, variant);
+        let module = naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&text)));
+        let info = Validator::new(ValidationFlags::all(), Capabilities::all())
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&text)));
+        let main = info.get_entry_point(0);
+
+        let mut declared = Vec::new();
+        let mut storage = 0;
+        for (handle, variable) in module.global_variables.iter() {
+            let Some(at) = &variable.binding else {
+                continue;
+            };
+            let own = variable.name.clone().unwrap_or_default();
+            // A binding that is declared and not used is not in the layout, and can't be bound.
+            assert!(!main[handle].is_empty(), "{name}: {own} is not used");
+            assert_eq!(at.group, 0, "{name}: {own}");
+            let is_storage = matches!(variable.space, naga::AddressSpace::Storage { .. });
+            storage += u32::from(is_storage);
+            declared.push((own, at.binding));
+        }
+        let found = bindings.into_iter();
+        let mut found: Vec<_> = found.map(|it| (it.name, it.number)).collect();
+        found.sort();
+        declared.sort();
+        assert_eq!(found, declared, "{name}");
+        for (index, (own, number)) in found.iter().enumerate() {
+            let before = &found[..index];
+            let is_new = before
+                .iter()
+                .all(|other| other.0 != *own && other.1 != *number);
+            assert!(is_new, "{name}: {own}");
+        }
+        assert!(
+            storage <= STORAGE_BUFFERS,
+            "{name}: {storage} storage buffers"
+        );
+    }
+
+    #[test]
+    fn every_kernel_is_valid_for_every_format_and_tuning() {
+        for (kernel, tile) in ALL {
+            let formats = if tile.is_some() {
+                &BlockFormat::ALL[..]
+            } else {
+                &BlockFormat::ALL[..1]
+            };
+            for &format in formats {
+                for tuning in tunings() {
+                    check(kernel, &SIZES, &variant(format, tile, tuning));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_is_valid_for_every_kind_of_model() {
+        for (kernel, tile) in ALL {
+            for sizes in models() {
+                let variant = variant(BlockFormat::Q4_K, tile, Tuning::SERIAL);
+                check(kernel, &sizes, &variant);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = ALL.map(|(kernel, _)| kernel.name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

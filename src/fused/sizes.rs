@@ -1,23 +1,24 @@
-//! What the shaders of a decode step are written out for.
+//! The sizes that a decode step's shaders are rendered for.
 
 use crate::kernels::RowFormat;
+use crate::kernels::block_source::GROUP;
 
-/// The sizes of a model, and how its queries and keys are turned.
+/// Sizes of a model, and its rotary embedding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DecodeSizes {
-    /// Layers.
+    /// Number of layers.
     pub layers: usize,
-    /// Elements of a token's hidden state.
+    /// Elements of a hidden state.
     pub width: usize,
-    /// Elements between a feed-forward's matrices.
+    /// Elements between the matrices of a feed-forward.
     pub feed_forward: usize,
-    /// Query heads a layer.
+    /// Query heads per layer.
     pub query_heads: usize,
-    /// KV heads a layer.
+    /// KV heads per layer.
     pub kv_heads: usize,
-    /// Elements of a head.
+    /// Elements per head.
     pub dim: usize,
-    /// Tokens that the model knows.
+    /// Tokens in the vocabulary.
     pub vocabulary: usize,
     /// What RMSNorm adds to the mean square.
     pub epsilon: f32,
@@ -25,9 +26,9 @@ pub struct DecodeSizes {
     pub scale: f32,
     /// How many of a head's elements are turned, the first ones.
     pub rotated: usize,
-    /// Whether neighbours are turned together, or elements half of `rotated` apart.
+    /// `true` if RoPE pairs neighbours, `false` if it pairs elements half of `rotated` apart.
     pub interleaved: bool,
-    /// Whether queries, keys and values have biases.
+    /// `true` if queries, keys and values have biases.
     pub biases: bool,
     /// Whether queries and keys have a norm a head.
     pub head_norms: bool,
@@ -35,26 +36,26 @@ pub struct DecodeSizes {
     pub rows: RowFormat,
 }
 
-/// Slots of one workgroup of the attention kernel.
+/// Slots per workgroup of the attention kernel.
 pub const SPLIT: usize = 256;
 
-/// The most query heads that share a KV head in the attention kernel.
+/// The most query heads per KV head that the attention kernel supports.
 const MOST_GROUP: usize = 8;
 
-/// No slot, or no token, in the shaders: a number that f32 has exactly.
+/// No slot, or no token, in the shaders: a number that f32 represents exactly.
 pub const NONE: u32 = (1 << 24) - 1;
 
-/// Logits of one workgroup that looks for the largest.
+/// Logits per workgroup that looks for the largest.
 pub const PART: usize = 2048;
 
-/// Where the parts of the activations lie, in vectors of four elements.
+/// Offsets of the parts of the activations, in vectors of four elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Activations {
     /// `[width]`
     pub hidden: usize,
-    /// `[width]`, the hidden state multiplied by the weight of the norm that comes next.
+    /// `[width]`, the hidden state times the weight of the next norm.
     pub weighted: usize,
-    /// `[width / 32, 4]`, in each first element the sum of squares of 32 elements of the hidden state.
+    /// `[width / 32, 4]`: the first element of each vector is the sum of squares of 32 elements.
     pub squares: usize,
     /// `[query_heads, dim]`
     pub queries: usize,
@@ -62,12 +63,12 @@ pub struct Activations {
     pub attended: usize,
     /// `[feed_forward]`
     pub feed_forward: usize,
-    /// Their number.
+    /// Vectors in all.
     pub vectors: usize,
 }
 
 impl DecodeSizes {
-    /// Whether the kernels are written for such sizes.
+    /// `true` if the kernels support these sizes.
     pub fn fit(&self) -> bool {
         let Self { dim, kv_heads, .. } = *self;
         let queries = self.query_heads * dim;
@@ -85,20 +86,20 @@ impl DecodeSizes {
             && self.feed_forward > 0
             && [self.width, queries, self.feed_forward]
                 .iter()
-                .all(|size| size.is_multiple_of(32))
+                .all(|size| size.is_multiple_of(GROUP))
     }
 
-    /// Query heads that share a KV head.
+    /// Query heads per KV head.
     pub fn group(&self) -> usize {
         self.query_heads / self.kv_heads.max(1)
     }
 
-    /// Where the activations lie.
+    /// Offsets of the activations.
     pub fn activations(&self) -> Activations {
         let queries = self.query_heads * self.dim / 4;
         let width = self.width / 4;
         let squares = 2 * width;
-        let first = squares + self.width / 32;
+        let first = squares + self.width / GROUP;
         Activations {
             hidden: 0,
             weighted: width,
@@ -110,13 +111,13 @@ impl DecodeSizes {
         }
     }
 
-    /// f32 that one split of one KV head leaves: largest logit and sum of each query head, the first empty slot, and what
-    /// each query head attends to.
+    /// f32 that attention leaves per KV head and split: largest logit and sum of exponentials per
+    /// query head, the first empty slot, the weighted sum of values per query head.
     pub fn partial(&self) -> usize {
         self.group() * (2 + self.dim) + 1
     }
 
-    /// Workgroups that look for the largest logit.
+    /// Parts of the logits, one per workgroup that looks for the largest.
     pub fn parts(&self) -> usize {
         self.vocabulary.div_ceil(PART)
     }

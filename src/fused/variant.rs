@@ -1,78 +1,157 @@
-//! From a shader's file to its text: the files of a decode step are templates, written out for a model's sizes, since loops
-//! whose bounds are known are what shader compilers unroll.
+//! Rendering: from a shader's templates to WGSL for one model, matrix and tuning. Sizes become
+//! literals, because shader compilers unroll loops whose bounds they know.
 
-use minijinja::context;
+use minijinja::{Value, context};
 
+use super::bindings::{Numbered, number};
 use super::order_words as step_words;
-use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
+use super::sizes::{DecodeSizes, NONE, PART, SPLIT};
 use super::tuning::Tuning;
 use crate::formats::BlockFormat;
+use crate::kernels::block_source::GROUP;
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out};
 
-/// The matrix of a kernel, as its template needs to know it.
+/// The matrix that a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MatrixSpec {
-    /// How its elements are stored.
+    /// Format of its blocks.
     pub format: BlockFormat,
-    /// Its rows.
+    /// Number of rows.
     pub height: usize,
-    /// Groups of 32 elements a row.
+    /// Groups of 32 elements per row.
     pub groups: usize,
-    /// Rows of a workgroup.
+    /// Rows per workgroup; of `embed`, groups per workgroup.
     pub tile: usize,
 }
 
-/// What a template is given besides the model's sizes.
+/// Everything that a kernel is compiled for, beside the model's sizes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KernelVariant {
-    /// Its matrix, if it has one.
+    /// Its matrix; `None` for kernels without one.
     pub matrix: Option<MatrixSpec>,
-    /// Where its input lies, in vectors of the activations.
+    /// Beginning of its input, in vectors of the activations.
     pub input: usize,
-    /// The first of the heads that it projects to.
+    /// The first head that it computes, counted over queries, keys and values.
     pub first_head: usize,
-    /// How its work is shared out.
+    /// Division of its work among threads.
     pub tuning: Tuning,
 }
 
-/// The texts of a kernel, in their order.
+/// The templates of a kernel, in the order of the rendered text.
 pub struct ShaderSources<'a>(pub &'a [&'a str]);
 
-/// Writes `texts` out.
-pub fn render(
-    texts: &ShaderSources<'_>,
+/// Renders `sources`, and numbers the bindings.
+pub(super) fn render(
+    sources: &ShaderSources<'_>,
     sizes: &DecodeSizes,
-    particular: &KernelVariant,
-) -> String {
-    let matrix = particular.matrix;
-    let tile = matrix.map_or(0, |matrix| matrix.tile);
-    let tuning = particular.tuning.within(tile.max(1));
-    let octs = sizes.dim / 8;
-    let in_quads = match matrix {
-        Some(_) => tuning.in_quads,
-        None => particular.tuning.attends_in_quads(octs),
-    };
-    let products = matrix.map(|matrix| matrix.format.products());
-    let integers = tuning.integers && products.is_some_and(|it| it.integers.is_some());
-    let own_first = in_quads && !integers && products.is_some_and(|it| it.quads.is_some());
+    variant: &KernelVariant,
+) -> Numbered {
+    let lanes = LanePlan::new(sizes, variant);
     let values = context! {
-        rows => tuning.rows,
-        lanes => tuning.lanes,
-        joined => tuning.joined,
-        integers => integers,
-        in_quads => in_quads,
-        own_first => own_first,
-        tile => tile,
-        attending => tuning.attending,
-        slots => tuning.slots,
-        share => tuning.share(octs),
-        threads => tuning.threads,
-        drawing => tuning.drawing(),
+        ..lanes.values(),
+        ..matrix_values(variant),
+        ..model_values(sizes),
+        ..row_values(sizes),
+        ..layout_values(sizes),
+    };
+    let mut text = String::new();
+    if lanes.tuning.subgroup_lanes > 1 || lanes.quad_loads {
+        text += ENABLE_SUBGROUPS;
+        text.push('\n');
+    }
+    // The storage type's macros come first, for the kernels that read or write rows.
+    text += &write_out(&[&[sizes.rows.wgsl], sources.0].concat(), &values);
+    for shared in lanes.texts(variant) {
+        text += shared;
+        text.push('\n');
+    }
+    number(&text)
+}
+
+/// Division of a kernel's work, with tuning, tile and format reconciled.
+struct LanePlan {
+    tuning: Tuning,
+    /// Rows of the matrix per workgroup; 0 without a matrix.
+    tile: usize,
+    /// Products in integers, with the input in fixed point.
+    integers: bool,
+    /// Four neighbours load a quarter each of what all of them read.
+    quad_loads: bool,
+    /// Products of quads take the input in the order in which the lanes have it.
+    own_first: bool,
+    /// Vectors of eight elements per head and attending thread.
+    share: usize,
+}
+
+impl LanePlan {
+    fn new(sizes: &DecodeSizes, variant: &KernelVariant) -> Self {
+        let products = variant.matrix.map(|matrix| matrix.format.products());
+        let tile = variant.matrix.map_or(0, |matrix| matrix.tile);
+        let tuning = variant.tuning.within(tile.max(1));
+        let octs = sizes.dim / 8;
+        let integers = tuning.integers && products.is_some_and(|it| it.integers.is_some());
+        let quad_loads = match products {
+            Some(_) => tuning.quad_loads,
+            None => variant.tuning.attends_in_quads(octs),
+        };
+        Self {
+            tuning,
+            tile,
+            integers,
+            quad_loads,
+            own_first: quad_loads && !integers && products.is_some_and(|it| it.quads.is_some()),
+            share: tuning.share(octs),
+        }
+    }
+
+    /// The names that templates have for it.
+    fn values(&self) -> Value {
+        let Self { tuning, tile, .. } = *self;
+        context! {
+            tile,
+            rows => tuning.rows_per_lane,
+            lanes => tuning.lanes_per_row,
+            joined => tuning.subgroup_lanes,
+            integers => self.integers,
+            in_quads => self.quad_loads,
+            own_first => self.own_first,
+            attending => tuning.attention_threads,
+            slots => tuning.slots_per_thread,
+            share => self.share,
+            threads => tuning.threads,
+            drawing => tuning.draw_threads(),
+        }
+    }
+
+    /// The texts that follow a kernel's own: quad operations, the format's, the product's.
+    fn texts(&self, variant: &KernelVariant) -> Vec<&'static str> {
+        let mut texts = Vec::new();
+        if self.quad_loads {
+            texts.push(include_str!("../../shaders/decode/of_quad.wgsl"));
+            texts.push(include_str!("../../shaders/decode/from_quad.wgsl"));
+        }
+        if let Some(MatrixSpec { format, .. }) = variant.matrix {
+            texts.extend(format.wgsl());
+            texts.extend(format.products().wgsl(self.integers, self.quad_loads));
+        }
+        texts
+    }
+}
+
+/// The matrix, and what the kernel does with it.
+fn matrix_values(variant: &KernelVariant) -> Value {
+    let matrix = variant.matrix;
+    context! {
         height => matrix.map_or(0, |matrix| matrix.height),
         groups => matrix.map_or(0, |matrix| matrix.groups),
-        input => particular.input,
-        first_head => particular.first_head,
-        at => places(&sizes.activations()),
+        input => variant.input,
+        first_head => variant.first_head,
+    }
+}
+
+/// The model.
+fn model_values(sizes: &DecodeSizes) -> Value {
+    context! {
         width => sizes.width,
         feed_forward => sizes.feed_forward,
         query_heads => sizes.query_heads,
@@ -81,14 +160,42 @@ pub fn render(
         dim => sizes.dim,
         vocabulary => sizes.vocabulary,
         epsilon => format!("{:e}", sizes.epsilon),
+        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
         rotated => sizes.rotated,
         interleaved => sizes.interleaved,
         biases => sizes.biases,
         head_norms => sizes.head_norms,
-        extras => sizes.biases || sizes.head_norms,
-        norm_at => norm_places(sizes),
+    }
+}
+
+/// The storage of keys and values.
+fn row_values(sizes: &DecodeSizes) -> Value {
+    context! {
         unit => (sizes.rows.unit)(sizes.dim),
-        scale => format!("{:e}", sizes.scale),
+    }
+}
+
+/// Layout of the step's buffers.
+fn layout_values(sizes: &DecodeSizes) -> Value {
+    let at = sizes.activations();
+    // The norms of the heads come after the biases.
+    let biases = if sizes.biases {
+        (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
+    } else {
+        0
+    };
+    context! {
+        at => context! {
+            hidden => at.hidden,
+            weighted => at.weighted,
+            squares => at.squares,
+            queries => at.queries,
+            attended => at.attended,
+            feed_forward => at.feed_forward,
+        },
+        square_sums => sizes.width / GROUP,
+        extras => sizes.biases || sizes.head_norms,
+        norm_at => context! { query => biases, key => biases + sizes.dim },
         split => SPLIT,
         partial => sizes.partial(),
         part => PART,
@@ -97,45 +204,5 @@ pub fn render(
         step_words => step_words::vectors(sizes),
         step_header => step_words::first_layer(sizes),
         angles => step_words::first_angle(),
-    };
-    let mut written = String::new();
-    if tuning.joined > 1 || in_quads {
-        written += ENABLE_SUBGROUPS;
-        written.push('\n');
     }
-    // The storage type's macros come first, for the kernels that read or write rows.
-    written += &write_out(&[&[sizes.rows.wgsl], texts.0].concat(), &values);
-    if in_quads {
-        written += include_str!("../../shaders/decode/of_quad.wgsl");
-        written += include_str!("../../shaders/decode/from_quad.wgsl");
-    }
-    if let Some(matrix) = matrix {
-        let products = matrix.format.products().wgsl(integers, in_quads);
-        for text in matrix.format.wgsl().iter().chain(products) {
-            written += text;
-            written.push('\n');
-        }
-    }
-    written
-}
-
-fn places(at: &Activations) -> minijinja::Value {
-    context! {
-        hidden => at.hidden,
-        weighted => at.weighted,
-        squares => at.squares,
-        queries => at.queries,
-        attended => at.attended,
-        feed_forward => at.feed_forward,
-    }
-}
-
-/// Where the weights of the heads' norms lie among the extras: after the biases.
-fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
-    let biases = if sizes.biases {
-        (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
-    } else {
-        0
-    };
-    context! { query => biases, key => biases + sizes.dim }
 }

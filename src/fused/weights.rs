@@ -1,4 +1,4 @@
-//! A model's weights as the kernels of a decode step bind them.
+//! A model's weights, as the kernels of a decode step bind them.
 
 use burn::tensor::Tensor;
 
@@ -9,24 +9,27 @@ use crate::model::{
     Activation, Attention, LayerSpec, Llama, Matrix, NormPlaces, Projection, RopeLayout,
 };
 
-/// A matrix's planes, and what its shader is written out for.
+/// The planes of one matrix, or of several that lie one below the other.
 pub(super) struct MatrixBuffers {
+    /// The first matrix, which keeps the memory alive.
     pub matrix: BlockMatrix,
-    /// Rows of the planes, which may have those of other matrices below.
+    /// Rows of all of them.
     pub height: usize,
     pub quants: BoundBuffer,
+    /// `None` for formats without scales.
     pub scales: Option<BoundBuffer>,
 }
 
-/// Some of queries, keys and values that one kernel computes.
+/// A matrix of queries, keys or values, or of neighbours among these.
 pub(super) struct HeadsBuffers {
     pub matrix: MatrixBuffers,
-    /// The first head, counted over queries, keys and values.
+    /// Its first head, counted over queries, keys and values.
     pub first_head: usize,
+    /// Heads that it computes.
     pub heads: usize,
 }
 
-/// One layer's.
+/// The weights of one layer.
 pub(super) struct LayerWeights {
     pub heads: Vec<HeadsBuffers>,
     pub output: MatrixBuffers,
@@ -34,12 +37,52 @@ pub(super) struct LayerWeights {
     pub down: MatrixBuffers,
     pub attention_norm: BoundBuffer,
     pub feed_forward_norm: BoundBuffer,
-    /// Biases and the heads' norms; the tensor keeps the memory alive.
+    /// Biases, then the norms of the heads; the tensor keeps the memory alive.
     pub extras: Option<(BoundBuffer, Tensor<1>)>,
 }
 
-/// Sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for them,
-/// or for the model's layers.
+/// The weights of a model with at least one layer.
+pub(super) struct ModelWeights {
+    pub embedding: MatrixBuffers,
+    pub layers: Vec<LayerWeights>,
+    pub last_norm: BoundBuffer,
+    pub output: MatrixBuffers,
+}
+
+impl ModelWeights {
+    /// The weights of `model`; `None` if a matrix is not as the kernels need it.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Device`] if the device does not answer.
+    pub fn of(model: &Llama) -> Result<Option<Self>, KernelError> {
+        let output = model.output.as_ref().unwrap_or(&model.embedding);
+        let ends = (single(&model.embedding)?, single(output)?);
+        let (Some(layers), (Some(embedding), Some(output))) = (layers(model)?, ends) else {
+            return Ok(None);
+        };
+        if layers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            embedding,
+            layers,
+            last_norm: buffer_of(model.norm.weight())?,
+            output,
+        }))
+    }
+
+    /// The norm that the hidden state goes through next, after `layers` layers.
+    pub fn norm_after(&self, layers: usize) -> &BoundBuffer {
+        match self.layers.get(layers) {
+            Some(next) => &next.attention_norm,
+            None => &self.last_norm,
+        }
+    }
+}
+
+/// Sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for
+/// them, or for the model's layers.
 pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes> {
     let config = model.config();
     let layer = config.layer(0);
@@ -92,13 +135,13 @@ fn computes(layer: &LayerSpec) -> bool {
         && *residual_scale == 1.0
 }
 
-/// A matrix that has its planes for itself.
-pub(super) fn alone(matrix: &Matrix) -> Result<Option<MatrixBuffers>, KernelError> {
-    run(&[matrix])
+/// A matrix by itself.
+fn single(matrix: &Matrix) -> Result<Option<MatrixBuffers>, KernelError> {
+    adjacent(&[matrix])
 }
 
-/// Matrices that lie one below the other in one pair of planes; `None` where they don't.
-fn run(matrices: &[&Matrix]) -> Result<Option<MatrixBuffers>, KernelError> {
+/// Matrices that lie one below the other in one pair of planes; `None` if they do not.
+fn adjacent(matrices: &[&Matrix]) -> Result<Option<MatrixBuffers>, KernelError> {
     let mut height = 0;
     let mut before: Option<&BlockMatrix> = None;
     for matrix in matrices {
@@ -123,24 +166,24 @@ fn run(matrices: &[&Matrix]) -> Result<Option<MatrixBuffers>, KernelError> {
     }))
 }
 
-/// Gate and up of the first layer, if they are as the kernels need them.
+/// Gate and up of the first layer; `None` if they are not as the kernels need them.
 pub(super) fn first_feed_forward(model: &Llama) -> Result<Option<MatrixBuffers>, KernelError> {
     match model.blocks.first() {
-        Some(block) => run(&[&block.feed_forward.gate, &block.feed_forward.up]),
+        Some(block) => adjacent(&[&block.feed_forward.gate, &block.feed_forward.up]),
         None => Ok(None),
     }
 }
 
-/// The weights of every layer; `None` where a matrix is not as the kernels need it.
-pub(super) fn layers(model: &Llama) -> Result<Option<Vec<LayerWeights>>, KernelError> {
+/// The weights of every layer; `None` if a matrix is not as the kernels need it.
+fn layers(model: &Llama) -> Result<Option<Vec<LayerWeights>>, KernelError> {
     let mut layers = Vec::with_capacity(model.blocks.len());
     for block in &model.blocks {
         let feed_forward = &block.feed_forward;
         let all = (
             heads(&block.attention)?,
-            alone(&block.attention.output)?,
-            run(&[&feed_forward.gate, &feed_forward.up])?,
-            alone(&feed_forward.down)?,
+            single(&block.attention.output)?,
+            adjacent(&[&feed_forward.gate, &feed_forward.up])?,
+            single(&feed_forward.down)?,
         );
         let (Some(heads), Some(output), Some(gate_up), Some(down)) = all else {
             return Ok(None);
@@ -158,21 +201,21 @@ pub(super) fn layers(model: &Llama) -> Result<Option<Vec<LayerWeights>>, KernelE
     Ok(Some(layers))
 }
 
-/// Queries, keys and values, as few kernels as their formats allow.
+/// Queries, keys and values, in as few matrices as their formats allow.
 fn heads(attention: &Attention) -> Result<Option<Vec<HeadsBuffers>>, KernelError> {
     let projections = [&attention.query, &attention.key, &attention.value];
-    let mut runs: Vec<(usize, Vec<&Matrix>)> = Vec::new();
+    let mut groups: Vec<(usize, Vec<&Matrix>)> = Vec::new();
     let mut first_head = 0;
     for Projection { matrix, .. } in projections {
-        match (runs.last_mut(), matrix) {
-            (Some((_, run)), Matrix::Blocks(blocks)) if follows(run, blocks) => run.push(matrix),
-            _ => runs.push((first_head, vec![matrix])),
+        match (groups.last_mut(), matrix) {
+            (Some((_, group)), Matrix::Blocks(next)) if follows(group, next) => group.push(matrix),
+            _ => groups.push((first_head, vec![matrix])),
         }
         first_head += matrix.height() / attention.head_dim;
     }
-    let mut heads = Vec::with_capacity(runs.len());
-    for (first_head, matrices) in runs {
-        let Some(matrix) = run(&matrices)? else {
+    let mut heads = Vec::with_capacity(groups.len());
+    for (first_head, matrices) in groups {
+        let Some(matrix) = adjacent(&matrices)? else {
             return Ok(None);
         };
         heads.push(HeadsBuffers {
@@ -184,10 +227,12 @@ fn heads(attention: &Attention) -> Result<Option<Vec<HeadsBuffers>>, KernelError
     Ok(Some(heads))
 }
 
-fn follows(run: &[&Matrix], next: &BlockMatrix) -> bool {
-    matches!(run.last(), Some(Matrix::Blocks(last)) if next.follows(last))
+/// `true` if `next` lies below the last of `group`.
+fn follows(group: &[&Matrix], next: &BlockMatrix) -> bool {
+    matches!(group.last(), Some(Matrix::Blocks(last)) if next.follows(last))
 }
 
+/// Biases, then the norms of the heads, one after the other; `None` if there are none.
 fn extras(attention: &Attention) -> Result<Option<(BoundBuffer, Tensor<1>)>, KernelError> {
     let projections = [&attention.query, &attention.key, &attention.value];
     let biases = projections.iter().filter_map(|it| it.bias.clone());

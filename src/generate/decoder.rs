@@ -1,99 +1,86 @@
-//! Decoding as one piece of work on the device, where a model offers it.
+//! Decode steps that a device runs as one piece of work, for engines that have such.
 
-use super::{GenerateError, SamplingConfig};
+use futures_util::future::LocalBoxFuture;
+
+use super::{SampledToken, SamplingConfig};
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::device::Pending;
 
 /// The token that a step begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputToken {
     /// This one.
     Token(u32),
-    /// The one that the step before chose, which is on the device already.
+    /// The one that the last step chose, which is on the device already.
     Sampled,
 }
 
-/// What a step is to do and to bring back.
+/// Request for one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct StepRequest<'a> {
-    /// What comes back.
-    pub answer: StepOutput<'a>,
-    /// Every slot's score, even where nothing is selected.
+    /// Choice of the next token.
+    pub choice: Choice<'a>,
+    /// `true` to score every slot, even if nothing is evicted.
     pub scores: bool,
 }
 
-/// What a step brings back.
+/// Choice of the next token.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub enum StepOutput<'a> {
-    /// The likeliest token, as [`SampledToken`].
+pub enum Choice<'a> {
+    /// The likeliest, the first of equal ones.
     #[default]
     Likeliest,
-    /// A token drawn on the device, as [`SampledToken`].
+    /// Drawn by the rules of a [`SamplingConfig`].
     Drawn(Draw<'a>),
-    /// The logits, `[vocabulary]` in f32.
-    Logits,
 }
 
-/// A choice that a [`Sampler`](super::Sampler) is about to make, for others to make it: by
+/// The sampler's next draw, for a device to carry out in its place: see
 /// [`Sampler::draw`](super::Sampler::draw).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw<'a> {
     /// The rules.
     pub sampling: &'a SamplingConfig,
-    /// The tokens that count as having occurred, each once.
+    /// Tokens that count as having occurred, each once.
     pub occurred: &'a [u32],
-    /// Which part of the cumulative probability is to be passed, from 0 to below 1.
+    /// The random number: the first token whose cumulative probability passes it is chosen. From 0
+    /// to below 1.
     pub part: f32,
 }
 
-/// A model's steps with one cache, each one submission to the device.
+/// The token that a step chooses, on its way from the device.
+///
+/// # Errors
+///
+/// The device's, and [`GenerateError::Logits`](super::GenerateError::Logits) if a logit is NaN or
+/// +∞, or none is finite.
+pub type PendingToken = LocalBoxFuture<'static, Result<SampledToken, Error>>;
+
+/// Decode steps of one model with one cache, each one submission to the device.
 pub trait StepDecoder {
-    /// Puts a decoded token into `cache` and begins to compute what is `wanted` of the next. `None` where this step needs
-    /// [`LanguageModel::step`](super::LanguageModel::step); nothing has been done then.
+    /// Puts `input` into `cache`, and begins to compute the next token. `None` if this step needs
+    /// [`LanguageModel::step`](super::LanguageModel::step); nothing has changed then.
     ///
-    /// Two results may be on their way, so that a step [fed](InputToken::Sampled) with what the one before it chose can begin before
-    /// that has come back; of [logits](StepOutput::Logits) only one.
+    /// Two results may be on their way. So a step with [`InputToken::Sampled`] can begin before the
+    /// token of the last one has come back.
     ///
     /// # Errors
     ///
-    /// The cache's and the kernels'.
+    /// The cache's, the kernels' and the device's.
     fn step(
         &mut self,
-        fed: InputToken,
+        input: InputToken,
         cache: &mut ScopeCache,
-        wanted: StepRequest<'_>,
-    ) -> Result<Option<Pending>, Error>;
+        request: StepRequest<'_>,
+    ) -> Result<Option<PendingToken>, Error>;
 }
 
-/// The token that a step chose: the likeliest, the first of equal ones, or one that was drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SampledToken {
-    /// The token.
-    pub token: u32,
-    /// The model's own probability of it, by all logits as they are.
-    pub probability: f32,
-}
-
-impl SampledToken {
-    /// From the bytes that a step brings back: token, probability, how many logits are NaN or +∞.
+/// Makes the decoder of a generation. An engine on a GPU is one.
+pub trait DecoderFactory {
+    /// A decoder for caches like `cache`; `None` if every step needs
+    /// [`LanguageModel::step`](super::LanguageModel::step).
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Logits`] where one is NaN or +∞, or none is finite.
-    pub fn from_bytes(bytes: &[u8], vocabulary: usize) -> Result<Self, GenerateError> {
-        let (words, _) = bytes.as_chunks::<4>();
-        let word = |index: usize| words.get(index).map_or(0, |word| u32::from_le_bytes(*word));
-        let wrong = |detail: String| Err(GenerateError::Logits { detail });
-        if word(2) > 0 {
-            return wrong(format!("{} are NaN or infinite", word(2)));
-        }
-        if word(0) as usize >= vocabulary {
-            return wrong(format!("of {vocabulary} none is finite"));
-        }
-        Ok(Self {
-            token: word(0),
-            probability: f32::from_bits(word(1)),
-        })
-    }
+    /// The kernels' and the device's.
+    fn decoder(&self, cache: &ScopeCache) -> Result<Option<Box<dyn StepDecoder>>, Error>;
 }

@@ -7,17 +7,18 @@ use web_time::Instant;
 use super::model::{LanguageModel, Spelling};
 use super::step::rate;
 use super::{
-    CacheSlots, Cancel, FinishReason, GenerateConfig, GenerateError, InputToken, Sampled,
-    SampledToken, Sampler, Step, StepDecoder, StepOutput, StepRequest, StopStrings, Summary,
+    CacheSlots, Cancel, Choice, DecoderFactory, FinishReason, GenerateConfig, GenerateError,
+    InputToken, SampledToken, Sampler, Step, StepDecoder, StepRequest, StopStrings, Summary,
 };
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::ComputeDevice;
 
-/// A prompt and what a model makes of it.
+/// A prompt and the tokens that a model generates after it.
 ///
-/// [`prefill`](Self::prefill) takes the prompt in, each [`next`](Self::next) gives a token. Whatever ends it,
-/// [`tokens`](Self::tokens), [`text`](Self::text) and [`summary`](Self::summary) have everything up to there.
+/// [`prefill`](Self::prefill) processes the prompt, each [`next`](Self::next) returns a token.
+/// However the generation ends, [`tokens`](Self::tokens), [`text`](Self::text) and
+/// [`summary`](Self::summary) have everything up to there.
 pub struct Generation<'a, M, S> {
     pub(super) model: &'a M,
     pub(super) cache: &'a mut ScopeCache,
@@ -25,10 +26,10 @@ pub struct Generation<'a, M, S> {
     pub(super) config: GenerateConfig,
     pub(super) cancel: Cancel,
     pub(super) prompt_tokens: usize,
-    /// The prompt's and the new ones.
+    /// The prompt's tokens, then the new ones.
     pub(super) tokens: Vec<u32>,
     pub(super) prefilled: bool,
-    /// The prompt's, until the first token is chosen by them.
+    /// Logits after the prompt, until the first token is chosen by them.
     pub(super) logits: Option<Vec<f32>>,
     pub(super) prefill_ms: f64,
     pub(super) finish: Option<FinishReason>,
@@ -37,21 +38,21 @@ pub struct Generation<'a, M, S> {
     stop_tokens: Vec<u32>,
     stop: StopStrings,
     sampler: Sampler,
-    path: Path,
-    /// Whether scores are computed at every step.
+    path: Path<'a>,
+    /// `true` to score every slot at every step.
     scores: bool,
     text: String,
     decode_ms: f64,
     past_context: bool,
 }
 
-/// How steps are done.
-enum Path {
-    /// Not asked yet.
-    Unknown,
-    /// By tensor operations.
-    None,
-    /// As one piece of work each.
+/// Computation of decode steps.
+enum Path<'a> {
+    /// By the model's tensor operations.
+    Tensors,
+    /// By a decoder, if the factory makes one: the first step finds out.
+    Undecided(&'a dyn DecoderFactory),
+    /// By a decoder, except steps that it refuses.
     Fused(Box<dyn StepDecoder>),
 }
 
@@ -99,7 +100,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             stop_tokens,
             stop: StopStrings::new(config.stop.clone())?,
             sampler: Sampler::new(config.sampling.clone())?,
-            path: Path::Unknown,
+            path: Path::Tensors,
             scores: false,
             text: String::new(),
             decode_ms: 0.0,
@@ -116,19 +117,28 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         self
     }
 
-    /// Lets `cancel` end the generation, before its next chunk or step.
+    /// Sets the handle that ends the generation before its next chunk or step.
     #[must_use]
     pub fn with_cancel(mut self, cancel: Cancel) -> Self {
         self.cancel = cancel;
         self
     }
 
-    /// The next token, or `None` when the generation has ended. Takes the prompt in first if that has not been done.
+    /// Runs decode steps by the decoder that `factory` makes, if it makes one. The first step asks for
+    /// it, so a generation of one token needs none.
+    #[must_use]
+    pub fn with_decoders(mut self, factory: &'a dyn DecoderFactory) -> Self {
+        self.path = Path::Undecided(factory);
+        self
+    }
+
+    /// The next token, or `None` when the generation has ended. Processes the prompt first if that has
+    /// not been done.
     ///
     /// # Errors
     ///
-    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation has then ended. After a
-    /// model's error the cache is truncated to what it was before the step.
+    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation has
+    /// then ended. After a model's error the cache is truncated to its length before the step.
     pub async fn next(&mut self) -> Result<Option<Step>, Error> {
         self.prefill(|_, _| ControlFlow::Continue(())).await?;
         if self.ended() {
@@ -172,14 +182,14 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         self.new_tokens()
     }
 
-    /// The text generated so far: that of all steps put together and, once the generation has been cancelled or has failed,
-    /// [`rest`](Self::rest).
+    /// The text generated so far: that of all steps, and [`rest`](Self::rest) after a cancelled or
+    /// failed generation.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Ends the text, and returns what no step could report because it was not certain yet. Only a generation that was
-    /// cancelled or has failed leaves any.
+    /// Ends the text, and returns the part that no step reported because it was not certain yet. Only
+    /// a cancelled or failed generation has any.
     pub fn rest(&mut self) -> String {
         let left = self.spelling.finish();
         let rest = self.stop.push(&left) + &self.stop.finish();
@@ -187,7 +197,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         rest
     }
 
-    /// What there is to say of it so far.
+    /// Counts, speeds and memory so far.
     pub fn summary(&self) -> Summary {
         let new_tokens = self.new_tokens().len();
         Summary {
@@ -216,8 +226,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         &self.tokens[self.prompt_tokens..]
     }
 
-    /// The next token, by the prompt's logits or by those of a step on the token before.
-    async fn choose(&mut self) -> Result<Sampled, Error> {
+    /// The next token, by the prompt's logits or by a step on the last token.
+    async fn choose(&mut self) -> Result<SampledToken, Error> {
         if let Some(logits) = self.logits.take() {
             return Ok(self.sampler.sample(&logits, &self.tokens)?);
         }
@@ -237,52 +247,43 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         stepped
     }
 
-    /// A step as one piece of work on the device; `None` where that can't be had.
-    async fn fused_step(&mut self) -> Result<Option<Sampled>, Error> {
-        let Some(gpu) = self.device.gpu() else {
-            return Ok(None);
-        };
-        if matches!(self.path, Path::Unknown) {
-            self.path = match self.model.decoder(gpu, self.cache)? {
+    /// A step by the decoder; `None` if there is none, or if it refuses the step.
+    async fn fused_step(&mut self) -> Result<Option<SampledToken>, Error> {
+        if let Path::Undecided(factory) = self.path {
+            self.path = match factory.decoder(self.cache)? {
                 Some(decoder) => Path::Fused(decoder),
-                None => Path::None,
+                None => Path::Tensors,
             };
         }
         let Path::Fused(decoder) = &mut self.path else {
             return Ok(None);
         };
-        gpu.check()?;
         let last = self.tokens[self.tokens.len() - 1];
-        let answer = if self.sampler.is_greedy() {
-            StepOutput::Likeliest
+        let choice = if self.sampler.is_greedy() {
+            Choice::Likeliest
         } else {
-            StepOutput::Drawn(self.sampler.draw(&self.tokens))
+            Choice::Drawn(self.sampler.draw(&self.tokens))
         };
-        let wanted = StepRequest {
-            answer,
+        let request = StepRequest {
+            choice,
             scores: self.scores,
         };
-        let Some(pending) = decoder.step(InputToken::Token(last), self.cache, wanted)? else {
+        let Some(pending) = decoder.step(InputToken::Token(last), self.cache, request)? else {
             return Ok(None);
         };
         self.sampler.drawn();
-        let bytes = pending.read(gpu).await?;
-        let chosen = SampledToken::from_bytes(&bytes, self.model.vocabulary())?;
-        Ok(Some(Sampled {
-            token: chosen.token,
-            probability: chosen.probability,
-        }))
+        Ok(Some(pending.await?))
     }
 
     /// A step by tensor operations.
-    async fn plain_step(&mut self) -> Result<Sampled, Error> {
+    async fn plain_step(&mut self) -> Result<SampledToken, Error> {
         let last = self.tokens[self.tokens.len() - 1];
         let logits = self.model.step(last, self.cache)?;
         let logits = self.device.read(logits).await?;
         Ok(self.sampler.sample(&logits, &self.tokens)?)
     }
 
-    /// Whether `position` is beyond the model's context; says so the first time.
+    /// `true` if `position` is beyond the model's context; logs a warning the first time.
     fn note_position(&mut self, position: usize) -> bool {
         let context = self.model.context();
         let past = position >= context;
@@ -296,7 +297,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         past
     }
 
-    /// The text that `token` makes certain. Finds out whether the token is the last.
+    /// The text that `token` makes certain. Also notes whether the token ends the generation.
     fn spell(&mut self, token: u32) -> String {
         let mut text = String::new();
         if self.stop_tokens.contains(&token) {

@@ -48,6 +48,7 @@ mod exp;
 mod generation;
 mod model;
 mod prefill;
+pub(crate) mod random;
 mod sampler;
 mod sampling;
 mod step;
@@ -55,11 +56,13 @@ mod stop;
 
 pub use cancel::Cancel;
 pub use config::GenerateConfig;
-pub use decoder::{Draw, InputToken, SampledToken, StepDecoder, StepOutput, StepRequest};
+pub use decoder::{
+    Choice, DecoderFactory, Draw, InputToken, PendingToken, StepDecoder, StepRequest,
+};
 pub use error::GenerateError;
 pub use generation::Generation;
 pub use model::{LanguageModel, Spelling};
-pub use sampler::{Sampled, Sampler};
+pub use sampler::{SampledToken, Sampler};
 pub use sampling::SamplingConfig;
 pub use step::{CacheSlots, FinishReason, Step, Summary};
 pub use stop::StopStrings;

@@ -2,10 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::StepDecoder;
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::device::Gpu;
 
 /// A model that predicts the next token after a cache's. It keeps nothing of a sequence itself.
 pub trait LanguageModel {
@@ -31,31 +29,12 @@ pub trait LanguageModel {
     ///
     /// The model's own.
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error>;
-
-    /// A decoder whose steps with caches like `cache` are one submission to `gpu` each, if the
-    /// model has one.
-    ///
-    /// # Errors
-    ///
-    /// The model's own.
-    fn decoder(
-        &self,
-        _gpu: &Gpu,
-        _cache: &ScopeCache,
-    ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
-        Ok(None)
-    }
-
-    /// Tokens in the vocabulary; needed where [`decoder`](Self::decoder) gives one.
-    fn vocabulary(&self) -> usize {
-        0
-    }
 }
 
 /// Turns tokens into text, never splitting a character.
 pub trait Spelling {
     /// The text that is certain after `token`.
     fn push(&mut self, token: u32) -> String;
-    /// The rest of the text.
+    /// The text that was not certain yet.
     fn finish(&mut self) -> String;
 }

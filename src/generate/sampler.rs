@@ -7,17 +7,18 @@
 use std::cmp::Ordering;
 
 use super::exp::exp;
+use super::random::Random;
 use super::{Draw, GenerateError, SamplingConfig};
-use crate::random::Random;
 
 /// Likeliest tokens that top-p ranks first, and the factor by which it ranks more if they are too
 /// few.
 const RANKED_AT_FIRST: usize = 256;
+/// Factor by which it ranks more, if those are too few.
 const RANKED_MORE: usize = 8;
 
 /// A chosen token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampled {
+pub struct SampledToken {
     /// The token.
     pub token: u32,
     /// The model's own probability of it: the softmax of the raw logits, before penalty,
@@ -71,7 +72,11 @@ impl Sampler {
     /// # Errors
     ///
     /// [`GenerateError::Logits`] if one is NaN or +∞, or none is finite.
-    pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Result<Sampled, GenerateError> {
+    pub fn sample(
+        &mut self,
+        logits: &[f32],
+        history: &[u32],
+    ) -> Result<SampledToken, GenerateError> {
         check(logits)?;
         self.penalise(logits, history);
         let best = first_largest(&self.numbers);
@@ -82,7 +87,7 @@ impl Sampler {
             self.filter();
             self.pick().unwrap_or(best)
         };
-        Ok(Sampled {
+        Ok(SampledToken {
             token,
             probability: probability(logits, token),
         })

@@ -39,6 +39,16 @@ pub enum KernelError {
         /// Device of the tensors.
         device: String,
     },
+    /// Buffers whose names are not those that a kernel's WGSL declares.
+    #[error("{kernel}: the binding `{binding}` {problem}")]
+    Binding {
+        /// The kernel's name.
+        kernel: String,
+        /// The binding's name.
+        binding: String,
+        /// Reason, such as "is unknown".
+        problem: &'static str,
+    },
 }
 
 impl KernelError {

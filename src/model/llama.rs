@@ -13,9 +13,7 @@ use super::rope::Rope;
 use super::rotation::Rotation;
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::device::Gpu;
-use crate::fused::{FusedDecoder, Pipelines};
-use crate::generate::{LanguageModel, StepDecoder};
+use crate::generate::LanguageModel;
 
 /// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
@@ -38,8 +36,6 @@ pub struct Llama {
     pub(crate) config: LlamaConfig,
     #[module(skip)]
     pub(crate) rope: Rope,
-    #[module(skip)]
-    pub(crate) pipelines: Pipelines,
 }
 
 /// Tokens whose logits are computed.
@@ -244,18 +240,5 @@ impl LanguageModel for Llama {
 
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error> {
         Self::step(self, token, cache)
-    }
-
-    fn decoder(
-        &self,
-        gpu: &Gpu,
-        cache: &ScopeCache,
-    ) -> Result<Option<Box<dyn StepDecoder>>, Error> {
-        let decoder = FusedDecoder::new(self, gpu, cache)?;
-        Ok(decoder.map(|decoder| Box::new(decoder) as Box<dyn StepDecoder>))
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.config.vocabulary
     }
 }

@@ -4,9 +4,8 @@ use burn::tensor::Tensor;
 use kvscope::cache::CacheType;
 use kvscope::device::{Gpu, GpuOptions};
 use kvscope::formats::BlockFormat;
-use kvscope::fused::FusedDecoder;
-use kvscope::fused::Tuning;
-use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
+use kvscope::generate::InputToken;
 use kvscope::model::{Llama, LogitRows};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -132,21 +131,16 @@ async fn decoding_by_what_not_every_gpu_has_is_right() {
             for layer in 0..model.config().layers {
                 cache.finish_prefill(layer).unwrap();
             }
-            let wanted = StepRequest {
-                answer: StepOutput::Logits,
-                scores: false,
-            };
-            let mut decoder = FusedDecoder::tuned(&model, &gpu, &cache, way)
+            let pipelines = Pipelines::default();
+            let mut decoder = FusedDecoder::tuned(&model, &pipelines, &gpu, &cache, way)
                 .unwrap()
                 .unwrap();
-            let step = decoder
-                .step(InputToken::Token(last), &mut cache, wanted)
+            let pending = decoder
+                .step_logits(InputToken::Token(last), &mut cache, false)
                 .unwrap();
-            let read = step.unwrap().read(&gpu).await.unwrap();
-            let (words, _) = read.as_chunks::<4>();
-            for (found, expected) in words.iter().zip(expected) {
-                let found = f32::from_le_bytes(*found);
-                let off = (f64::from(found) - expected).abs();
+            let logits = pending.unwrap().await.unwrap();
+            for (found, expected) in logits.iter().zip(expected) {
+                let off = (f64::from(*found) - expected).abs();
                 assert!(
                     off < 1e-3,
                     "{format:?}, {}: {found}, not {expected}",

@@ -6,9 +6,8 @@
 use kvscope::cache::{CacheType, ScopeCache};
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
-use kvscope::fused::FusedDecoder;
-use kvscope::fused::Tuning;
-use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
+use kvscope::generate::InputToken;
 use kvscope::model::{Llama, LogitRows};
 
 use crate::support::plain_cache::drive::config;
@@ -31,9 +30,10 @@ pub async fn replay(records: &[Record], gpu: &Gpu, tuning: Tuning) {
     for alike in records.chunk_by(|a, b| heads(a) == heads(b)) {
         let file = model(alike).gguf_without_tokenizer().bytes();
         let model = run::load_gguf(&file, gpu.device()).expect("a valid model");
+        let pipelines = Pipelines::default();
         let mut first_token = 0;
         for record in alike {
-            replay_one(record, first_token, &model, gpu, tuning).await;
+            replay_one(record, first_token, &model, &pipelines, gpu, tuning).await;
             first_token += record.positions() as u32;
         }
     }
@@ -45,7 +45,14 @@ fn heads(record: &Record) -> [usize; 3] {
     [rules.layers, rules.kv_heads, rules.head_dim]
 }
 
-async fn replay_one(record: &Record, first_token: u32, model: &Llama, gpu: &Gpu, tuning: Tuning) {
+async fn replay_one(
+    record: &Record,
+    first_token: u32,
+    model: &Llama,
+    pipelines: &Pipelines,
+    gpu: &Gpu,
+    tuning: Tuning,
+) {
     let layers = record.rules.layers;
     let tokens: Vec<u32> = (first_token..).take(record.positions()).collect();
     let (prompt, decoded) = tokens.split_at(record.prompt);
@@ -58,18 +65,13 @@ async fn replay_one(record: &Record, first_token: u32, model: &Llama, gpu: &Gpu,
         cache.finish_prefill(layer).expect("an open prompt");
     }
     check_retained(record, &cache, 0).await;
-    let decoder = FusedDecoder::tuned(model, gpu, &cache, tuning).expect("a device that answers");
+    let decoder = FusedDecoder::tuned(model, pipelines, gpu, &cache, tuning);
+    let decoder = decoder.expect("a device that answers");
     let mut decoder = decoder.unwrap_or_else(|| panic!("{}: no kernels", record.name));
     for (step, &token) in decoded.iter().enumerate() {
-        let wanted = StepRequest {
-            answer: StepOutput::Logits,
-            scores: false,
-        };
-        let pending = decoder.step(InputToken::Token(token), &mut cache, wanted);
+        let pending = decoder.step_logits(InputToken::Token(token), &mut cache, false);
         let pending = pending.expect("a fitting token").expect("a step in place");
-        let bytes = pending.read(gpu).await.expect("readable logits");
-        let (words, _) = bytes.as_chunks::<4>();
-        let logits: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+        let logits = pending.await.expect("readable logits");
         let [_, heads, dim] = heads(record);
         record.check_output(&logits[..layers * heads * dim], step, 0);
         check_retained(record, &cache, step + 1).await;

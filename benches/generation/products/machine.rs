@@ -3,7 +3,7 @@
 //! nor hand results on.
 
 use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
-use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::{BoundBuffer, KernelError};
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, ours};
@@ -66,25 +66,33 @@ const VARIANTS: [Variant; 5] = [
     },
 ];
 
-/// All kernels, on `data`.
-pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job> {
+/// All of them, on `data`.
+pub fn jobs(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    data: &Data,
+) -> Result<Vec<Job>, KernelError> {
     let storage = wgpu::BufferUsages::STORAGE;
     let quants = filled(device, queue, &data.quants, storage);
     let scales = filled(device, queue, &data.scales, storage);
     let quantised = data.quantised();
     let blocks = filled(device, queue, &quantised.blocks, storage);
     let words: Vec<i32> = quantised.elements.iter().map(|it| i32::from(*it)).collect();
-    let job = |variant: &Variant| {
+    let job = |variant: &Variant| -> Result<Job, KernelError> {
         let input = match variant.input {
             Input::Floats => filled(device, queue, &data.input, storage),
             Input::Bytes => filled(device, queue, &quantised.elements, storage),
             Input::Words => filled(device, queue, &words, storage),
         };
         let output = filled(device, queue, &[0.0_f32; ROWS], storage);
-        let mut bound: Vec<(u32, &BoundBuffer)> =
-            vec![(0, &quants), (1, &scales), (2, &input), (3, &output)];
+        let mut bound: Vec<(&str, &BoundBuffer)> = vec![
+            ("quants", &quants),
+            ("scales", &scales),
+            ("input", &input),
+            ("output", &output),
+        ];
         if !matches!(variant.input, Input::Floats) {
-            bound.push((4, &blocks));
+            bound.push(("blocks", &blocks));
         }
         let sizes = format!("const BLOCKS: u32 = {BLOCKS}u;");
         let texts = [&[sizes.as_str()], variant.texts].concat();
@@ -95,14 +103,14 @@ pub fn jobs(device: &wgpu::Device, queue: &wgpu::Queue, data: &Data) -> Vec<Job>
             &ours::SIZES,
             &KernelVariant::default(),
         );
-        Job {
+        Ok(Job {
             timed: Timed::new(Kind::Bench, variant.name, ROWS * WIDTH),
-            kernel: pipeline.bind(device, &bound),
+            kernel: pipeline.bind(device, bound)?,
             grid: [(ROWS / variant.rows / THREADS) as u32, 1],
             output,
             expected: data.expected.clone(),
             first: 0,
-        }
+        })
     };
     VARIANTS.iter().map(job).collect()
 }

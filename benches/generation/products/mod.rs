@@ -82,15 +82,16 @@ pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
     }
     let chosen = block_on(FusedDecoder::tune(
         engine.model(),
+        engine.pipelines(),
         gpu,
         &mut KnownTunings::default(),
     ))?;
     let (device, queue) = gpu.wgpu();
     let data = Data::new();
-    let mut jobs = machine::jobs(device, queue, &data);
-    jobs.extend(texture::job(gpu, &data));
-    jobs.extend(ours::products(gpu, &data, chosen));
-    jobs.extend(ours::attention(gpu, chosen));
+    let mut jobs = machine::jobs(device, queue, &data)?;
+    jobs.extend(texture::job(gpu, &data)?);
+    jobs.extend(ours::products(gpu, &data, chosen)?);
+    jobs.extend(ours::attention(gpu, chosen)?);
     for job in &mut jobs {
         eprintln!("native: {}, once", job.timed.name);
         // The first run compiles.

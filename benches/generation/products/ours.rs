@@ -7,7 +7,7 @@ use kvscope::fused::{
     DecodePipeline, DecodeSizes, KernelVariant, LayerStep, MatrixSpec, SPLIT, ShaderSources,
     Tuning, step_words,
 };
-use kvscope::kernels::BoundBuffer;
+use kvscope::kernels::KernelError;
 
 use super::data::{BLOCKS, Data, Numbers, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled};
@@ -45,8 +45,8 @@ macro_rules! shader {
 
 const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
 
-/// Gate and up, in every tuning that the device supports.
-pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
+/// Gate and up, in every way that the device can do.
+pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Result<Vec<Job>, KernelError> {
     let (device, queue) = gpu.wgpu();
     let at = SIZES.activations();
     let quants = filled(device, queue, &data.quants, STORAGE);
@@ -63,7 +63,7 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
         shader!("product.wgsl"),
         shader!("rms.wgsl"),
     ]);
-    let job = |tuning: Tuning| {
+    let job = |tuning: Tuning| -> Result<Job, KernelError> {
         let particular = KernelVariant {
             matrix: Some(MatrixSpec {
                 format: BlockFormat::Q4_1,
@@ -75,16 +75,20 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
             ..KernelVariant::default()
         };
         let activations = filled(device, queue, &input, STORAGE);
-        let bound = [(0, &quants), (1, &scales), (2, &activations)];
+        let bound = [
+            ("quants", &quants),
+            ("scales", &scales),
+            ("activations", &activations),
+        ];
         let pipeline = DecodePipeline::new(device, "gate_up", &texts, &SIZES, &particular);
-        Job {
+        Ok(Job {
             timed: timed(Kind::Product, tuning, chosen, ROWS * WIDTH),
-            kernel: pipeline.bind(device, &bound),
+            kernel: pipeline.bind(device, bound)?,
             grid: [(ROWS / TILE) as u32, 1],
             output: activations,
             expected: expected.clone(),
             first: 4 * at.feed_forward,
-        }
+        })
     };
     let mut ways = Tuning::PLAIN.to_vec();
     let abilities = gpu.shader_abilities();
@@ -101,8 +105,8 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Vec<Job> {
     ways.into_iter().map(job).collect()
 }
 
-/// Attention, in every tuning.
-pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
+/// Attention, in every way.
+pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Result<Vec<Job>, KernelError> {
     let (device, queue) = gpu.wgpu();
     let mut numbers = Numbers(0x1234_5678);
     let mut halves = |count: usize| -> Vec<half::f16> {
@@ -131,20 +135,18 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
     let step = step_words(&SIZES, SLOTS, std::iter::empty(), &[layer]);
     let step = filled(device, queue, &step, uniform);
     let place = filled(device, queue, &[0, SLOTS as u32, 0, 0], uniform);
-    let bound: Vec<(u32, &BoundBuffer)> = (0..)
-        .zip([
-            &keys,
-            &values,
-            &positions,
-            &activations,
-            &partials,
-            &logits,
-            &step,
-            &place,
-        ])
-        .collect();
+    let bound = [
+        ("keys", &keys),
+        ("values", &values),
+        ("positions", &positions),
+        ("activations", &activations),
+        ("partials", &partials),
+        ("logits", &logits),
+        ("step", &step),
+        ("place", &place),
+    ];
     let texts = ShaderSources(&[shader!("attend.wgsl")]);
-    let job = |tuning: Tuning| {
+    let job = |tuning: Tuning| -> Result<Job, KernelError> {
         let particular = KernelVariant {
             tuning,
             ..KernelVariant::default()
@@ -152,19 +154,19 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Vec<Job> {
         let pipeline = DecodePipeline::new(device, "attend", &texts, &SIZES, &particular);
         // Each query with each key, each weight with each value.
         let multiply_adds = 2 * SIZES.query_heads * SLOTS * SIZES.dim;
-        Job {
+        Ok(Job {
             timed: timed(Kind::Attention, tuning, chosen, multiply_adds),
-            kernel: pipeline.bind(device, &bound),
+            kernel: pipeline.bind(device, bound)?,
             grid: [splits as u32, SIZES.kv_heads as u32],
             output: partials.clone(),
             // Tests of whole steps check the results.
             expected: Vec::new(),
             first: 0,
-        }
+        })
     };
     let mut ways = Tuning::PLAIN.to_vec();
-    // Tunings that differ only in their products.
-    ways.dedup_by_key(|it| (it.attending, it.slots));
+    // Those that differ in their products only.
+    ways.dedup_by_key(|it| (it.attention_threads, it.slots_per_thread));
     let quads = Tuning::SERIAL.in_quads(gpu.shader_abilities());
     if !ways.contains(&quads) {
         ways.push(quads);

@@ -3,6 +3,7 @@
 
 use kvscope::device::Gpu;
 use kvscope::fused::{DecodePipeline, KernelVariant, ShaderSources};
+use kvscope::kernels::KernelError;
 
 use super::data::{BLOCKS, Data, ROWS, WIDTH};
 use super::{Job, Kind, Timed, filled, machine, ours};
@@ -11,10 +12,10 @@ const NAME: &str = "eight rows a thread in quads, texels";
 /// Rows per workgroup: its threads are one quad.
 const TILE: usize = 32;
 
-/// The kernel to time; `None` on a device without quads.
-pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
+/// None where a device has no quads.
+pub fn job(gpu: &Gpu, data: &Data) -> Result<Option<Job>, KernelError> {
     if !gpu.shader_abilities().has_quads() {
-        return None;
+        return Ok(None);
     }
     let (device, queue) = gpu.wgpu();
     let storage = wgpu::BufferUsages::STORAGE;
@@ -33,24 +34,23 @@ pub fn job(gpu: &Gpu, data: &Data) -> Option<Job> {
     ]);
     let particular = KernelVariant::default();
     let pipeline = DecodePipeline::new(device, NAME, &texts, &ours::SIZES, &particular);
-    let mut bound = vec![wgpu::BindGroupEntry {
-        binding: 0,
-        resource: wgpu::BindingResource::TextureView(&quants),
-    }];
-    bound.extend((1..).zip(&buffers).map(|(binding, buffer)| {
-        let resource = buffer.resource();
-        wgpu::BindGroupEntry { binding, resource }
-    }));
-    let kernel = pipeline.bind_entries(device, &bound);
+    let [scales, input, output] = &buffers;
+    let bound = [
+        ("quants", wgpu::BindingResource::TextureView(&quants)),
+        ("scales", scales.resource()),
+        ("input", input.resource()),
+        ("output", output.resource()),
+    ];
+    let kernel = pipeline.bind_resources(device, bound)?;
     let [.., output] = buffers;
-    Some(Job {
+    Ok(Some(Job {
         timed: Timed::new(Kind::Texture, NAME, ROWS * WIDTH),
         kernel,
         grid: [(ROWS / TILE) as u32, 1],
         output,
         expected: data.expected.clone(),
         first: 0,
-    })
+    }))
 }
 
 /// A texture of one texel per block and one line per row.

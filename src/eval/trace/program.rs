@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::operator::Operator;
-use crate::random::Random;
+use crate::generate::random::Random;
 
 /// Most lines of a program: there are 52 letters, each assigned once.
 pub const MAX_LINES: usize = 52;

@@ -1,5 +1,5 @@
-//! Choosing how work is shared out by trying it: the gate and up product of the first layer, the largest of a layer's, in
-//! each of the ways there are. What comes out differs in rounding only, so that nothing but speed depends on the choice.
+//! Choosing a tuning by measuring the first layer's gate and up, its largest product, by each
+//! candidate. Results differ by rounding only, so nothing but speed depends on the choice.
 
 use web_time::Instant;
 
@@ -8,26 +8,29 @@ use crate::Error;
 use crate::cache::CacheType;
 use crate::device::{Gpu, Processor, Readback};
 use crate::formats::BlockFormat;
-use crate::fused::kernels::{Kernel, matrix_spec};
-use crate::fused::layer::GATE_UP_TILE;
-use crate::fused::{DecodeSizes, KernelVariant, Tuning};
-use crate::fused::{planes, storage, weights};
-use crate::kernels::BoundBuffer;
+use crate::fused::buffers::StepBuffers;
+use crate::fused::kernels::Binder;
+use crate::fused::report::floats;
+use crate::fused::submission::Submission;
+use crate::fused::weights::{MatrixBuffers, first_feed_forward, sizes};
+use crate::fused::{DecodeSizes, Pipelines, Tuning};
 use crate::model::Llama;
 
-/// Dispatches that are timed at once, and how often: the fastest counts, as whatever else the machine does only slows down.
+/// Dispatches that are timed together.
 const DISPATCHES: usize = 8;
+
+/// Rounds that are timed. The fastest counts: whatever else the machine does only slows down.
 const ROUNDS: usize = 3;
 
-/// Bytes of matrices below which a model's shaders take longer to compile for a CPU than they run.
+/// Bytes of matrices below which a model's shaders take longer to compile for a CPU than to run.
 const SMALL_MODEL: u64 = 16 << 20;
 
-/// In units of the results' root mean square, how far two ways may be apart. Rounding is far less; a device that runs a
-/// subgroup's threads in an order of its own would be far more.
+/// The most by which two results may differ, relative to their root mean square. Rounding is far
+/// less; a device with subgroups in another order than ours would be far more.
 const CLOSE: f32 = 1e-2;
 
-/// What suits the kind of adapter that `gpu` is, without having tried anything.
-pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
+/// The tuning for the kind of adapter that `gpu` is, without measuring.
+pub fn default_tuning(model: &Llama, gpu: &Gpu) -> Tuning {
     if gpu.processor() == Processor::Gpu {
         return Tuning::PARALLEL;
     }
@@ -43,33 +46,35 @@ pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
     }
 }
 
-/// The fastest way on `gpu` for `model`'s first layer, and whether it was found out just now, which takes a measurement once
-/// for an adapter and a format. `None` where the kernels are not written for the model.
+/// The fastest tuning on `gpu` for `model`: the one that `known` has for this adapter and format,
+/// else the one that a measurement finds, which `known` then has. `None` if the kernels do not
+/// support the model.
 ///
 /// # Errors
 ///
 /// The device's.
-pub async fn fastest(
+pub async fn measure_tuning(
     model: &Llama,
+    pipelines: &Pipelines,
     gpu: &Gpu,
     known: &mut KnownTunings,
 ) -> Result<Option<Tuning>, Error> {
-    let Some(sizes) = weights::sizes(model, CacheType::default()) else {
+    let Some(sizes) = sizes(model, CacheType::default()) else {
         return Ok(None);
     };
-    let Some(feed_forward) = weights::first_feed_forward(model)? else {
+    let Some(feed_forward) = first_feed_forward(model)? else {
         return Ok(None);
     };
     let format = feed_forward.matrix.shape().format;
     let adapter = adapter(gpu, format);
-    let tried = Tuning::tried(gpu.shader_abilities(), format);
-    if let Some(tuning) = known.among(&tried, &adapter) {
+    let candidates = Tuning::tried(gpu.shader_abilities(), format);
+    if let Some(tuning) = known.among(&candidates, &adapter) {
         return Ok(Some(tuning));
     }
-    let trial = Trial::new(model, gpu, &sizes, &feed_forward);
+    let trial = Trial::new(gpu, pipelines, &sizes, &feed_forward);
     let mut first: Option<Vec<f32>> = None;
     let mut best: Option<(f64, Tuning)> = None;
-    for tuning in tried {
+    for tuning in candidates {
         let (seconds, result) = trial.run(tuning).await?;
         log::debug!("{adapter}: {} takes {seconds} s", tuning.name());
         let first = first.get_or_insert_with(|| result.clone());
@@ -86,7 +91,7 @@ pub async fn fastest(
     Ok(tuning)
 }
 
-/// What a choice depends on.
+/// Key of a stored tuning: everything that the fastest one depends on.
 fn adapter(gpu: &Gpu, format: BlockFormat) -> String {
     let report = gpu.report();
     let abilities = gpu.shader_abilities();
@@ -102,7 +107,7 @@ fn adapter(gpu: &Gpu, format: BlockFormat) -> String {
     )
 }
 
-/// Whether two results are the same but for rounding. Where the first is no number, or nothing, there is none to compare.
+/// `true` if two results differ by rounding only, or if the first has nothing to compare with.
 fn agree(first: &[f32], other: &[f32]) -> bool {
     let square = first.iter().map(|it| it * it).sum::<f32>() / first.len() as f32;
     let most = CLOSE * square.sqrt();
@@ -110,95 +115,85 @@ fn agree(first: &[f32], other: &[f32]) -> bool {
     !(most.is_finite() && most > 0.0) || first.iter().zip(other).all(near)
 }
 
-/// The product that is timed.
+/// The product that is timed, with its input and output.
 struct Trial<'a> {
-    model: &'a Llama,
     gpu: &'a Gpu,
+    pipelines: &'a Pipelines,
     sizes: &'a DecodeSizes,
-    feed_forward: &'a weights::MatrixBuffers,
-    activations: BoundBuffer,
+    feed_forward: &'a MatrixBuffers,
+    buffers: StepBuffers,
     readback: Readback,
 }
 
 impl<'a> Trial<'a> {
     fn new(
-        model: &'a Llama,
         gpu: &'a Gpu,
+        pipelines: &'a Pipelines,
         sizes: &'a DecodeSizes,
-        feed_forward: &'a weights::MatrixBuffers,
+        feed_forward: &'a MatrixBuffers,
     ) -> Self {
         let (device, queue) = gpu.wgpu();
-        let at = sizes.activations();
-        let bytes = 16 * at.vectors as u64;
-        let activations = storage(device, bytes);
-        // Any numbers from -1 to 1 as the input, and such a sum of squares that the norm leaves them as they are.
-        let mut input = vec![0.0_f32; 4 * at.vectors];
-        let elements = input.iter_mut().skip(4 * at.weighted).take(sizes.width);
-        for (i, element) in elements.enumerate() {
-            *element = (i * 37 % 201) as f32 / 100.0 - 1.0;
-        }
-        if let Some(squares) = input.get_mut(4 * at.squares) {
-            *squares = sizes.width as f32;
-        }
-        queue.write_buffer(activations.buffer(), 0, bytemuck::cast_slice(&input));
+        let buffers = StepBuffers::new(device, sizes);
+        let activations = buffers.activations.buffer();
+        queue.write_buffer(activations, 0, bytemuck::cast_slice(&input(sizes)));
         Self {
-            model,
+            readback: Readback::new(gpu, activations.size()),
             gpu,
+            pipelines,
             sizes,
             feed_forward,
-            activations,
-            readback: Readback::new(gpu, bytes),
+            buffers,
         }
     }
 
-    /// Seconds of [`DISPATCHES`] dispatches, and what came out.
+    /// Seconds of [`DISPATCHES`] dispatches, and the result.
     async fn run(&self, tuning: Tuning) -> Result<(f64, Vec<f32>), Error> {
-        let Self { gpu, sizes, .. } = *self;
-        let (device, queue) = gpu.wgpu();
-        let particular = KernelVariant {
-            matrix: Some(matrix_spec(self.feed_forward, GATE_UP_TILE)),
+        let binder = Binder {
+            gpu: self.gpu,
+            pipelines: self.pipelines,
+            sizes: self.sizes,
             tuning,
-            ..KernelVariant::default()
+            buffers: &self.buffers,
         };
-        let mut bound = planes(self.feed_forward);
-        bound.push((2, &self.activations));
-        let kernel = self
-            .model
-            .pipelines
-            .get(device, Kernel::GateUp, sizes, particular);
-        let kernel = kernel.bind(device, &bound);
-        let workgroups = sizes.feed_forward / (GATE_UP_TILE / 2);
-        let at = sizes.activations();
-        let bytes = 16 * at.vectors as u64;
+        let gate_up = binder.gate_up(self.feed_forward)?;
+        let activations = &self.buffers.activations;
         let mut least = f64::INFINITY;
         let mut read = Vec::new();
         // The first round compiles.
         for round in 0..=ROUNDS {
             let start = Instant::now();
-            let mut encoder =
-                device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                for _ in 0..DISPATCHES {
-                    kernel.dispatch(&mut pass, [workgroups as u32, 1]);
-                }
+            let mut submission = Submission::new(self.gpu);
+            let mut recorder = submission.record();
+            for _ in 0..DISPATCHES {
+                recorder.dispatch(&gate_up);
             }
-            self.readback
-                .copy(&mut encoder, self.activations.buffer(), bytes);
-            queue.submit([encoder.finish()]);
-            read = self.readback.request(bytes).read(gpu).await?;
+            drop(recorder);
+            let bytes = activations.buffer().size();
+            let (pending, _) = submission.submit(activations, &self.readback, bytes);
+            read = pending.read_with(self.gpu, floats).await?;
             if round > 0 {
                 least = least.min(start.elapsed().as_secs_f64());
             }
         }
-        let (words, _) = read.as_chunks::<4>();
-        let result = words
-            .iter()
-            .skip(4 * at.feed_forward)
-            .take(sizes.feed_forward);
-        let result = result.map(|word| f32::from_le_bytes(*word)).collect();
-        Ok((least, result))
+        let first = 4 * self.sizes.activations().feed_forward;
+        let result = read.into_iter().skip(first).take(self.sizes.feed_forward);
+        Ok((least, result.collect()))
     }
+}
+
+/// Activations with numbers from -1 to 1 as the input, and a sum of squares with which the norm
+/// leaves them as they are.
+fn input(sizes: &DecodeSizes) -> Vec<f32> {
+    let at = sizes.activations();
+    let mut input = vec![0.0; 4 * at.vectors];
+    let elements = input.iter_mut().skip(4 * at.weighted).take(sizes.width);
+    for (i, element) in elements.enumerate() {
+        *element = (i * 37 % 201) as f32 / 100.0 - 1.0;
+    }
+    if let Some(squares) = input.get_mut(4 * at.squares) {
+        *squares = sizes.width as f32;
+    }
+    input
 }
 
 #[cfg(test)]

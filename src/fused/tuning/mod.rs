@@ -1,4 +1,4 @@
-//! How a kernel's rows are shared among its lanes: what is fast depends on the adapter, what comes out only on rounding.
+//! Division of rows among lanes. Affects speed; affects results only by rounding.
 
 pub(super) mod measure;
 mod store;
@@ -8,33 +8,39 @@ pub use store::KnownTunings;
 use crate::device::ShaderAbilities;
 use crate::formats::BlockFormat;
 
-/// In a product, a lane multiplies `rows` rows with what it reads of the input, and `lanes` of them share those rows. In
-/// attention, a thread weighs `slots` slots with what it reads of the queries.
+/// Division of a kernel's work among its threads.
+///
+/// In a product, a lane multiplies [`rows_per_lane`](Self::rows_per_lane) rows with each element of
+/// the input that it loads, and [`lanes_per_row`](Self::lanes_per_row) lanes share those rows. In
+/// attention, a thread weighs [`slots_per_thread`](Self::slots_per_thread) slots with each element
+/// of the queries that it loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tuning {
-    /// Rows a lane, an even number that divides 32.
-    pub rows: usize,
-    /// Lanes that share them.
-    pub lanes: usize,
-    /// Of these lanes, neighbours that add what they have by subgroup operations: a power of two, no more than the smallest
-    /// subgroup; 1 where all goes through the workgroup's memory.
-    pub joined: usize,
-    /// Whether matrices of small integers are multiplied as integers, four at once, with an input in fixed point of 16
-    /// bits: each of its elements is off by at most a 64,000th of the largest of the 32 that share a scale.
+    /// Rows per lane, an even number that divides 32.
+    pub rows_per_lane: usize,
+    /// Lanes that share the same rows.
+    pub lanes_per_row: usize,
+    /// Of these lanes, neighbours that add their sums by subgroup operations: a power of two, at
+    /// most the smallest subgroup. With 1, all sums go through the workgroup's memory.
+    pub subgroup_lanes: usize,
+    /// `true` to multiply matrices of small integers as integers, four at once. The input is then in
+    /// fixed point of 16 bits: an element is off by at most a 64,000th of the largest of the 32 that
+    /// share a scale.
     pub integers: bool,
-    /// Whether four neighbours that read the same read a quarter each and hand it on by quad operations. Products do where
-    /// no lanes share a row, attention where all of its threads are at one slot.
-    pub in_quads: bool,
-    /// Threads of a workgroup of attention.
-    pub attending: usize,
-    /// Slots of one of those threads, 4 or 8.
-    pub slots: usize,
-    /// Threads of a workgroup of everything else.
+    /// `true` to have four neighbours that need the same data load a quarter each, and hand it on by
+    /// quad operations. Applies to products in which no lanes share a row, and to attention in which
+    /// all threads are at one slot.
+    pub quad_loads: bool,
+    /// Threads per workgroup of attention.
+    pub attention_threads: usize,
+    /// Slots per thread of attention, 4 or 8.
+    pub slots_per_thread: usize,
+    /// Threads per workgroup of everything else.
     pub threads: usize,
 }
 
-/// Threads that every adapter lets a workgroup have.
-const MOST_THREADS: usize = 256;
+/// The most threads per workgroup that every adapter supports.
+const MAX_THREADS: usize = 256;
 
 impl Default for Tuning {
     fn default() -> Self {
@@ -43,59 +49,60 @@ impl Default for Tuning {
 }
 
 impl Tuning {
-    /// The version of the list of [`tried`](Self::tried) and of the kernels behind it: what was found with another does not
-    /// count.
+    /// Bump when the candidates of [`tried`](Self::tried) or their kernels change; stored tunings of
+    /// other versions are ignored.
     pub const LIST: u32 = 2;
 
-    /// For adapters that run on a CPU: a load costs as much as thirty multiplications, there are few lanes to keep busy, and
-    /// each four threads of a workgroup clear all of its memory.
+    /// For adapters on a CPU. A load costs as much as thirty multiplications there, few lanes have to
+    /// be kept busy, and every four threads of a workgroup clear all of its memory.
     pub const SERIAL: Self = Self {
-        rows: 8,
-        lanes: 1,
-        joined: 1,
+        rows_per_lane: 8,
+        lanes_per_row: 1,
+        subgroup_lanes: 1,
         integers: false,
-        in_quads: false,
-        attending: 4,
-        slots: 8,
+        quad_loads: false,
+        attention_threads: 4,
+        slots_per_thread: 8,
         threads: 16,
     };
 
-    /// For small models on adapters that run on a CPU: shaders that are compiled in a third of the time, where a whole text may
-    /// take no longer than that.
+    /// For small models on adapters on a CPU. Shaders compile in a third of the time, which for such
+    /// models may be longer than a whole generation.
     pub const LIGHT: Self = Self {
-        rows: 2,
-        slots: 4,
+        rows_per_lane: 2,
+        slots_per_thread: 4,
         threads: 4,
         ..Self::SERIAL
     };
 
-    /// For GPUs, which want many lanes, and neighbours to read neighbours.
+    /// For GPUs: many lanes, and neighbours that load neighbours.
     pub const PARALLEL: Self = Self {
-        rows: 4,
-        lanes: 16,
-        joined: 1,
+        rows_per_lane: 4,
+        lanes_per_row: 16,
+        subgroup_lanes: 1,
         integers: false,
-        in_quads: false,
-        attending: 64,
-        slots: 4,
+        quad_loads: false,
+        attention_threads: 64,
+        slots_per_thread: 4,
         threads: 64,
     };
 
-    /// As [`PARALLEL`](Self::PARALLEL), with more to do for what is read, and made, of the input.
+    /// Like [`PARALLEL`](Self::PARALLEL) with eight rows per lane, so each load of the input is reused
+    /// twice as often.
     pub const WIDE: Self = Self {
-        rows: 8,
+        rows_per_lane: 8,
         ..Self::PARALLEL
     };
 
-    /// Between the two: for GPUs with few lanes.
+    /// For GPUs with few lanes.
     pub const MODERATE: Self = Self {
-        lanes: 4,
-        attending: 32,
+        lanes_per_row: 4,
+        attention_threads: 32,
         threads: 32,
         ..Self::PARALLEL
     };
 
-    /// Those that every device can do.
+    /// The tunings that every device supports.
     pub const PLAIN: [Self; 5] = [
         Self::PARALLEL,
         Self::WIDE,
@@ -104,7 +111,7 @@ impl Tuning {
         Self::LIGHT,
     ];
 
-    /// What is to be tried on a GPU with these abilities, for a matrix of `format`.
+    /// The candidates to measure on a GPU with `abilities`, for a matrix of `format`.
     pub fn tried(abilities: ShaderAbilities, format: BlockFormat) -> Vec<Self> {
         let mut tried = vec![Self::PARALLEL, Self::WIDE, Self::MODERATE, Self::SERIAL];
         if abilities.integer_products && format.products().integers.is_some() {
@@ -113,12 +120,12 @@ impl Tuning {
         if abilities.subgroup > 1 {
             let plain = tried.clone();
             let joined = plain.into_iter().map(|it| it.joining(abilities.subgroup));
-            tried.extend(joined.filter(|it| it.joined > 1));
+            tried.extend(joined.filter(|it| it.subgroup_lanes > 1));
         }
         tried
     }
 
-    /// The same in integers.
+    /// The same tuning with products in integers.
     #[must_use]
     pub fn in_integers(self) -> Self {
         Self {
@@ -127,32 +134,32 @@ impl Tuning {
         }
     }
 
-    /// The same in quads, if a device with `abilities` has them.
+    /// The same tuning with quad loads, if a device with `abilities` has quads.
     #[must_use]
     pub fn in_quads(self, abilities: ShaderAbilities) -> Self {
         Self {
-            in_quads: abilities.has_quads(),
+            quad_loads: abilities.has_quads(),
             ..self
         }
     }
 
-    /// The same with as many lanes joined as have room in a subgroup of `subgroup` threads.
+    /// The same tuning with as many lanes joined as fit in a subgroup of `subgroup` threads.
     #[must_use]
     pub fn joining(self, subgroup: usize) -> Self {
         Self {
-            joined: joined(self.lanes, subgroup),
+            subgroup_lanes: joined(self.lanes_per_row, subgroup),
             ..self
         }
     }
 
-    /// What it is called, without the size of a subgroup.
+    /// Name by which it is stored and shown; it does not tell the size of a subgroup.
     pub fn name(self) -> String {
         const NAMES: [&str; Tuning::PLAIN.len()] =
             ["parallel", "wide", "moderate", "serial", "light"];
         let plain = Self {
-            joined: 1,
+            subgroup_lanes: 1,
             integers: false,
-            in_quads: false,
+            quad_loads: false,
             ..self
         };
         let mut named = Self::PLAIN.into_iter().zip(NAMES);
@@ -161,49 +168,52 @@ impl Tuning {
         if self.integers {
             name += " integers";
         }
-        if self.joined > 1 {
+        if self.subgroup_lanes > 1 {
             name += " subgroups";
         }
-        if self.in_quads {
+        if self.quad_loads {
             name += " quads";
         }
         name
     }
 
-    /// The same with as many lanes as a workgroup may have for `tile` rows, and in quads only if it has whole ones.
+    /// The same tuning as far as it suits workgroups of `tile` rows: no more lanes than a workgroup
+    /// may have, quad loads only if all quads are whole.
     #[must_use]
     pub fn within(self, tile: usize) -> Self {
-        let most = (MOST_THREADS * self.rows / tile).max(1);
-        let lanes = self.lanes.min(most);
+        let most = (MAX_THREADS * self.rows_per_lane / tile).max(1);
+        let lanes = self.lanes_per_row.min(most);
+        let whole_quads = lanes == 1 && tile.is_multiple_of(4 * self.rows_per_lane);
         Self {
-            lanes,
-            joined: joined(lanes, self.joined),
-            in_quads: self.in_quads && lanes == 1 && tile.is_multiple_of(4 * self.rows),
+            lanes_per_row: lanes,
+            subgroup_lanes: joined(lanes, self.subgroup_lanes),
+            quad_loads: self.quad_loads && whole_quads,
             ..self
         }
     }
 
-    /// Whether attention with heads of `octs` vectors of eight elements is in quads: its threads have a slot's vectors among
-    /// them, so that all are at one slot.
+    /// `true` if attention over heads of `octs` vectors of eight elements uses quad loads. All of a
+    /// workgroup's threads must then be at one slot.
     pub fn attends_in_quads(self, octs: usize) -> bool {
-        let one_slot = self.attending * self.share(octs) == octs;
-        self.in_quads && one_slot && self.attending.is_multiple_of(4)
+        let one_slot = self.attention_threads * self.share(octs) == octs;
+        self.quad_loads && one_slot && self.attention_threads.is_multiple_of(4)
     }
 
     /// Threads of the one workgroup that draws a token.
-    pub fn drawing(self) -> usize {
-        (4 * self.threads).min(MOST_THREADS)
+    pub fn draw_threads(self) -> usize {
+        (4 * self.threads).min(MAX_THREADS)
     }
 
-    /// Of `octs` vectors of eight elements, how many an attending thread has: the fewest by which its workgroup has all.
+    /// Vectors per attending thread, of the `octs` vectors of eight elements of a head: the fewest
+    /// with which a workgroup covers all of them.
     pub fn share(self, octs: usize) -> usize {
-        (1..=octs)
-            .find(|share| octs.is_multiple_of(*share) && self.attending * share >= octs)
-            .unwrap_or(octs)
+        let covers =
+            |share: &usize| octs.is_multiple_of(*share) && self.attention_threads * share >= octs;
+        (1..=octs).find(covers).unwrap_or(octs)
     }
 }
 
-/// The largest power of two that divides `lanes` and is no more than `most`.
+/// The largest power of two that divides `lanes` and is at most `most`.
 fn joined(lanes: usize, most: usize) -> usize {
     let mut joined = 1;
     while lanes.is_multiple_of(2 * joined) && 2 * joined <= most {
@@ -224,12 +234,16 @@ mod tests {
     #[test]
     fn nothing_is_tried_that_the_device_cannot_do() {
         let plain = Tuning::tried(ShaderAbilities::default(), BlockFormat::Q4_1);
-        assert!(plain.iter().all(|it| it.joined == 1 && !it.integers));
+        assert!(
+            plain
+                .iter()
+                .all(|it| it.subgroup_lanes == 1 && !it.integers)
+        );
         let floats = Tuning::tried(ALL, BlockFormat::F16);
         assert!(floats.iter().all(|it| !it.integers));
         let all = Tuning::tried(ALL, BlockFormat::Q4_1);
-        assert!(all.iter().any(|it| it.joined == 8 && it.integers));
-        assert!(all.iter().all(|it| it.joined <= 8));
+        assert!(all.iter().any(|it| it.subgroup_lanes == 8 && it.integers));
+        assert!(all.iter().all(|it| it.subgroup_lanes <= 8));
     }
 
     #[test]
@@ -245,27 +259,27 @@ mod tests {
         assert!(!names.iter().any(|name| name.contains("other")));
     }
 
-    /// Eight rows a lane: four lanes for 32 rows, two for 16. Heads of 64 elements have a vector for each of four threads,
-    /// those of 40 have not.
+    /// Eight rows per lane: four lanes for 32 rows, two for 16. Heads of 64 elements have a whole
+    /// number of vectors for each of four threads, those of 40 have not.
     #[test]
     fn quads_are_whole() {
         let quads = Tuning::SERIAL.in_quads(ALL);
-        assert!(quads.within(32).in_quads);
-        assert!(!quads.within(16).in_quads);
-        assert!(!Tuning::PARALLEL.in_quads(ALL).within(32).in_quads);
+        assert!(quads.within(32).quad_loads);
+        assert!(!quads.within(16).quad_loads);
+        assert!(!Tuning::PARALLEL.in_quads(ALL).within(32).quad_loads);
         assert!(quads.attends_in_quads(8));
         assert!(!quads.attends_in_quads(5));
-        let alone = Tuning::SERIAL.in_quads(ShaderAbilities::default());
-        assert_eq!(alone, Tuning::SERIAL);
+        let none = Tuning::SERIAL.in_quads(ShaderAbilities::default());
+        assert_eq!(none, Tuning::SERIAL);
     }
 
     /// 256 threads for 96 rows, 4 a lane: 10 lanes, of which 2 stay in step with a subgroup.
     #[test]
     fn joined_lanes_divide_those_that_there_are() {
         let within = Tuning::PARALLEL.joining(32).within(96);
-        assert_eq!([within.lanes, within.joined], [10, 2]);
+        assert_eq!([within.lanes_per_row, within.subgroup_lanes], [10, 2]);
         let whole = Tuning::PARALLEL.joining(32).within(32);
-        assert_eq!([whole.lanes, whole.joined], [16, 16]);
+        assert_eq!([whole.lanes_per_row, whole.subgroup_lanes], [16, 16]);
         assert_eq!(Tuning::SERIAL.joining(32), Tuning::SERIAL);
     }
 }

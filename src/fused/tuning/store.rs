@@ -1,4 +1,4 @@
-//! What was found to be fastest, kept from one session to the next.
+//! The fastest tunings, kept from one session to the next.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::fused::Tuning;
 
-/// The ways of sharing out work that were found to be the fastest, by adapter and format. Whoever keeps its text spares the
-/// next load the measurement.
+/// The fastest tunings measured so far, by adapter and format. Storing its text spares the next
+/// load the measurement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownTunings {
     found: BTreeMap<String, String>,
 }
 
-/// What the text says.
+/// Content of the text.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     list: u32,
@@ -21,8 +21,8 @@ struct Kept {
 }
 
 impl KnownTunings {
-    /// What [`to_json`](Self::to_json) gave. Any other text, and one of a version of kvscope that tried other ways, says
-    /// nothing.
+    /// Reads what [`to_json`](Self::to_json) wrote. Any other text, or one of another
+    /// [version](Tuning::LIST), counts as empty.
     pub fn from_json(text: &str) -> Self {
         let kept = serde_json::from_str(text).ok();
         let kept = kept.filter(|kept: &Kept| kept.list == Tuning::LIST);
@@ -31,18 +31,19 @@ impl KnownTunings {
         }
     }
 
-    /// As a text to keep.
+    /// The text to store.
     pub fn to_json(&self) -> String {
         let found = &self.found;
         serde_json::json!({ "list": Tuning::LIST, "found": found }).to_string()
     }
 
-    /// What was found for `adapter`, if it is one of `tried`.
-    pub(super) fn among(&self, tried: &[Tuning], adapter: &str) -> Option<Tuning> {
+    /// The tuning stored for `adapter`, if it is one of `candidates`.
+    pub(super) fn among(&self, candidates: &[Tuning], adapter: &str) -> Option<Tuning> {
         let name = self.found.get(adapter)?;
-        tried.iter().copied().find(|it| it.name() == *name)
+        candidates.iter().copied().find(|it| it.name() == *name)
     }
 
+    /// Stores `tuning` for `adapter`.
     pub(super) fn note(&mut self, adapter: String, tuning: Tuning) {
         self.found.insert(adapter, tuning.name());
     }

@@ -7,7 +7,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::sink::{Read, TensorSink};
 use crate::Error;
 use crate::formats::TensorInfo;
-use crate::fused::Pipelines;
 use crate::kernels::{BlockMatrix, MatrixShape};
 use crate::model::architecture::Naming;
 use crate::model::attention::{Attention, Projection};
@@ -167,7 +166,6 @@ impl ModelBuilder {
             output,
             config,
             rope,
-            pipelines: Pipelines::default(),
         })
     }
 

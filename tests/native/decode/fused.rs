@@ -2,15 +2,17 @@
 //! architecture, format, policy and tuning: the same logits, the same retained slots, the same
 //! memory.
 
+use std::sync::OnceLock;
+
 use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
-use kvscope::device::{Gpu, GpuFeature, GpuOptions, Pending};
+use kvscope::device::{Gpu, GpuFeature, GpuOptions};
 use kvscope::formats::BlockFormat;
-use kvscope::fused::FusedDecoder;
-use kvscope::fused::Tuning;
+use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
 use kvscope::generate::{
-    Draw, InputToken, SampledToken, Sampler, SamplingConfig, StepDecoder, StepOutput, StepRequest,
+    Choice, Draw, InputToken, PendingToken, SampledToken, Sampler, SamplingConfig, StepDecoder,
+    StepRequest,
 };
 use kvscope::model::{Llama, LogitRows};
 use rand_chacha::ChaCha8Rng;
@@ -75,35 +77,31 @@ fn prefilled_on(gpu: &Gpu, model: &Llama, config: ScopeCacheConfig, prompt: &[u3
     cache
 }
 
-fn step(
-    decoder: &mut FusedDecoder,
-    token: u32,
-    cache: &mut ScopeCache,
-    answer: StepOutput<'_>,
-) -> Vec<u8> {
-    step_on(devices::opened(), decoder, token, cache, answer)
+/// The kernels of all models: compiling them is most of these tests' time.
+fn pipelines() -> &'static Pipelines {
+    static PIPELINES: OnceLock<Pipelines> = OnceLock::new();
+    PIPELINES.get_or_init(Pipelines::default)
 }
 
-fn step_on(
-    gpu: &Gpu,
+/// A step that brings back its logits.
+fn logits(decoder: &mut FusedDecoder, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
+    let pending = decoder.step_logits(InputToken::Token(token), cache, true);
+    pollster::block_on(pending.unwrap().expect("a step in place")).unwrap()
+}
+
+/// A step that brings back a token.
+fn chosen(
     decoder: &mut FusedDecoder,
     token: u32,
     cache: &mut ScopeCache,
-    answer: StepOutput<'_>,
-) -> Vec<u8> {
-    let wanted = StepRequest {
-        answer,
+    choice: Choice<'_>,
+) -> SampledToken {
+    let request = StepRequest {
+        choice,
         scores: true,
     };
-    let pending = decoder
-        .step(InputToken::Token(token), cache, wanted)
-        .unwrap();
-    pollster::block_on(pending.expect("a step in place").read(gpu)).unwrap()
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+    let pending = decoder.step(InputToken::Token(token), cache, request);
+    pollster::block_on(pending.unwrap().expect("a step in place")).unwrap()
 }
 
 fn difference(found: &[f32], expected: &[f32]) -> f32 {
@@ -163,7 +161,7 @@ fn agrees_on(
     let (prompt, decoded) = tokens.split_at(prompt);
     let mut plain = prefilled_on(gpu, model, config.clone(), prompt);
     let mut fused = prefilled_on(gpu, model, config.clone(), prompt);
-    let decoder = FusedDecoder::tuned(model, gpu, &fused, tuning).unwrap();
+    let decoder = FusedDecoder::tuned(model, pipelines(), gpu, &fused, tuning).unwrap();
     let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
     let close = match config.cache_type {
         CacheType::F16 => CLOSE_F16,
@@ -171,8 +169,7 @@ fn agrees_on(
     };
     for (t, &token) in decoded.iter().enumerate() {
         let expected = run::read_back(model.step(token, &mut plain).unwrap());
-        let answer = step_on(gpu, &mut decoder, token, &mut fused, StepOutput::Logits);
-        let found = floats(&answer);
+        let found = logits(&mut decoder, token, &mut fused);
         let off = difference(&found, &expected);
         assert!(off < close, "{name}, step {t}: logits are off by {off}");
         assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
@@ -361,7 +358,8 @@ fn choices_and_draws() {
         let mut first = prefilled(&model, config.clone(), &history);
         let mut second = prefilled(&model, config.clone(), &history);
         let decoder = |cache: &ScopeCache| {
-            let decoder = FusedDecoder::tuned(&model, devices::opened(), cache, tuning);
+            let gpu = devices::opened();
+            let decoder = FusedDecoder::tuned(&model, pipelines(), gpu, cache, tuning);
             decoder.unwrap().unwrap()
         };
         let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
@@ -371,14 +369,13 @@ fn choices_and_draws() {
             let mut sampler = Sampler::new(sampling.with_seed(step_number as u64)).unwrap();
             let last = history[history.len() - 1];
             let draw = sampler.draw(&history);
-            let answer = if is_drawn {
-                StepOutput::Drawn(draw)
+            let choice = if is_drawn {
+                Choice::Drawn(draw)
             } else {
-                StepOutput::Likeliest
+                Choice::Likeliest
             };
-            let bytes = step(&mut drawing, last, &mut second, answer);
-            let found = SampledToken::from_bytes(&bytes, model.config().vocabulary).unwrap();
-            let logits = floats(&step(&mut plain, last, &mut first, StepOutput::Logits));
+            let found = chosen(&mut drawing, last, &mut second, choice);
+            let logits = logits(&mut plain, last, &mut first);
 
             let (best, most) = logits
                 .iter()
@@ -464,15 +461,10 @@ fn a_chosen_token_need_not_come_back() {
     let gpu = devices::opened();
     let begin = || {
         let cache = prefilled(&model, config.clone(), &tokens(12));
-        let decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
-        (cache, decoder)
+        let decoder = FusedDecoder::new(&model, pipelines(), gpu, &cache);
+        (cache, decoder.unwrap().unwrap())
     };
-    let read = |pending: Pending| {
-        let bytes = pollster::block_on(pending.read(gpu)).unwrap();
-        SampledToken::from_bytes(&bytes, LLAMA.vocabulary)
-            .unwrap()
-            .token
-    };
+    let read = |pending: PendingToken| pollster::block_on(pending).unwrap().token;
 
     let (mut cache, mut decoder) = begin();
     let mut one_by_one = vec![9];
@@ -507,9 +499,8 @@ fn both_ways_take_turns() {
     let tokens = tokens(60);
     let mut plain = prefilled(&model, config.clone(), &tokens[..20]);
     let mut mixed = prefilled(&model, config, &tokens[..20]);
-    let mut decoder = FusedDecoder::new(&model, devices::opened(), &mixed)
-        .unwrap()
-        .unwrap();
+    let decoder = FusedDecoder::new(&model, pipelines(), devices::opened(), &mixed);
+    let mut decoder = decoder.unwrap().unwrap();
     let mut kept = None;
     for (t, &token) in tokens[20..].iter().enumerate() {
         if t == 20 {
@@ -524,7 +515,7 @@ fn both_ways_take_turns() {
         let found = if t % 5 == 3 {
             run::read_back(model.step(token, &mut mixed).unwrap())
         } else {
-            floats(&step(&mut decoder, token, &mut mixed, StepOutput::Logits))
+            logits(&mut decoder, token, &mut mixed)
         };
         let off = difference(&found, &expected);
         assert!(off < CLOSE, "step {t}: {off}");
@@ -547,12 +538,13 @@ fn a_step_is_one_submission_of_few_kernels() {
         let config = config(&model, CacheType::F16).with_decode(decode);
         let mut cache = prefilled(&model, config, &tokens(30));
         let gpu = devices::opened();
-        let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
+        let decoder = FusedDecoder::new(&model, pipelines(), gpu, &cache);
+        let mut decoder = decoder.unwrap().unwrap();
         let mut selections = 0;
         for token in tokens(40) {
             let pending =
                 decoder.step(InputToken::Token(token), &mut cache, StepRequest::default());
-            pollster::block_on(pending.unwrap().unwrap().read(gpu)).unwrap();
+            pollster::block_on(pending.unwrap().unwrap()).unwrap();
             let counts = decoder.counts();
             assert!(counts.dispatches <= 8 * layers + 6, "{counts:?}");
             assert_eq!((counts.submissions, counts.read_bytes), (1, 16));
@@ -585,7 +577,8 @@ fn what_does_not_fit_is_refused() {
         prefilled(sizes, config, &[1, 2, 3])
     };
     let mut cache = of(&model, CacheType::F32);
-    let mut decoder = FusedDecoder::new(&model, gpu, &cache).unwrap().unwrap();
+    let decoder = FusedDecoder::new(&model, pipelines(), gpu, &cache);
+    let mut decoder = decoder.unwrap().unwrap();
     let mut step = |token, cache: &mut ScopeCache| {
         let position = cache.position();
         let stepped = decoder.step(InputToken::Token(token), cache, StepRequest::default());
@@ -607,8 +600,8 @@ fn sizes_that_no_kernel_is_written_for() {
     let model = model(LLAMA_ODD, BlockFormat::F16);
     let config = model.config().cache().with_cache_type(CacheType::F32);
     let cache = prefilled(&model, config, &[1, 2, 3]);
-    let decoder = FusedDecoder::new(&model, devices::opened(), &cache).unwrap();
-    assert!(decoder.is_none());
+    let decoder = FusedDecoder::new(&model, pipelines(), devices::opened(), &cache);
+    assert!(decoder.unwrap().is_none());
 }
 
 /// Numbers between two neighbouring f16: halfway, next to that, subnormal and too large, too.
@@ -624,8 +617,9 @@ fn between_halves() -> Vec<f32> {
     numbers
 }
 
-/// Whatever writes a row into an f16 cache rounds as the crate `half` does: the tensor path, of a prompt and of a step, and the
-/// fused kernel. The model's embedding picks one column of the matrices for keys and values, and its norm scales by 1/16.
+/// All writers of an f16 cache round as the crate `half`: the tensor path, of a prompt and of a
+/// step, and the fused kernel. The model's embedding picks one column of the matrices for keys and
+/// values, and its norm scales by 1/16.
 #[test]
 fn all_writers_of_f16_round_alike() {
     const TOKENS: usize = 200;
@@ -660,10 +654,11 @@ fn all_writers_of_f16_round_alike() {
     let tokens: Vec<u32> = (0..TOKENS as u32).collect();
     let mut cache = prefilled(&model, config, &tokens);
     let _ = model.step(7, &mut cache).unwrap();
-    let decoder = FusedDecoder::tuned(&model, devices::opened(), &cache, tunings()[0]);
+    let (gpu, tuning) = (devices::opened(), tunings()[0]);
+    let decoder = FusedDecoder::tuned(&model, pipelines(), gpu, &cache, tuning);
     let mut decoder = decoder.unwrap().expect("kernels");
     for &token in &tokens {
-        step(&mut decoder, token, &mut cache, StepOutput::Likeliest);
+        chosen(&mut decoder, token, &mut cache, Choice::Likeliest);
     }
 
     let written: Vec<u32> = tokens.iter().chain(&[7]).chain(&tokens).copied().collect();

@@ -7,7 +7,7 @@ use kvscope::formats::planes::PlaneSplitter;
 use kvscope::fused::{
     DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning,
 };
-use kvscope::fused::{FusedDecoder, KnownTunings};
+use kvscope::fused::{FusedDecoder, KnownTunings, Pipelines};
 use kvscope::kernels::BoundBuffer;
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
@@ -100,12 +100,12 @@ impl Matrix {
         let pipeline =
             DecodePipeline::new(device, "test", &ShaderSources(&texts), &SIZES, &particular);
         let bound = [
-            (0, &self.quants),
-            (1, &self.scales),
-            (2, &activations),
-            (3, &output),
+            ("quants", &self.quants),
+            ("scales", &self.scales),
+            ("activations", &activations),
+            ("logits", &output),
         ];
-        let kernel = pipeline.bind(device, &bound);
+        let kernel = pipeline.bind(device, bound).unwrap();
         let bytes = 4 * ROWS as u64;
         let readback = Readback::new(gpu, bytes);
         let product = |(_, input): &Input| {
@@ -233,8 +233,10 @@ fn the_fastest_way_is_found_once() {
     let format = BlockFormat::Q4_1;
     let tiny = TinyModel::new(LLAMA, format);
     let model = run::load_gguf(&tiny.gguf().bytes(), &devices::gpu()).unwrap();
+    let pipelines = Pipelines::default();
     let choose = |known: &mut KnownTunings| {
-        let chosen = block_on(FusedDecoder::tune_by_trial(&model, gpu, known)).unwrap();
+        let chosen = FusedDecoder::tune_by_trial(&model, &pipelines, gpu, known);
+        let chosen = block_on(chosen).unwrap();
         chosen.expect("a model that the kernels are written for")
     };
     let mut known = KnownTunings::from_json("damaged");

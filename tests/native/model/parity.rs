@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{CacheType, ScopeCache};
 use kvscope::device::Gpu;
-use kvscope::fused::FusedDecoder;
-use kvscope::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
+use kvscope::fused::{FusedDecoder, Pipelines};
+use kvscope::generate::InputToken;
 use kvscope::model::{Llama, LoadedModel, LogitRows, load_model};
 use kvscope::text::Controls;
 
@@ -111,8 +111,9 @@ fn follows(
         }
     });
     let mut decoder = loaded.gpu.map(|gpu| {
-        let decoder = FusedDecoder::new(&loaded.model, gpu, &cache).expect("a device that answers");
-        (decoder.expect("kernels for the real model"), gpu)
+        let decoder = FusedDecoder::new(&loaded.model, &Pipelines::default(), gpu, &cache);
+        let decoder = decoder.expect("a device that answers");
+        decoder.expect("kernels for the real model")
     });
     for (step, (&token, &margin)) in run.greedy_ids.iter().zip(&run.margin).enumerate() {
         let choice = greedy(&last);
@@ -121,23 +122,17 @@ fn follows(
             "{name}: step {step}: {choice}, not {token}, whose margin was {margin}"
         );
         last = match &mut decoder {
-            Some((decoder, gpu)) => fused(decoder, gpu, token, &mut cache),
+            Some(decoder) => fused(decoder, token, &mut cache),
             None => read(loaded.model.step(token, &mut cache).expect("a step")),
         };
     }
 }
 
 /// A step by the fused kernels.
-fn fused(decoder: &mut FusedDecoder, gpu: &Gpu, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
-    let wanted = StepRequest {
-        answer: StepOutput::Logits,
-        ..StepRequest::default()
-    };
-    let pending = decoder.step(InputToken::Token(token), cache, wanted);
+fn fused(decoder: &mut FusedDecoder, token: u32, cache: &mut ScopeCache) -> Vec<f32> {
+    let pending = decoder.step_logits(InputToken::Token(token), cache, false);
     let pending = pending.expect("a step").expect("a step in place");
-    let bytes = pollster::block_on(pending.read(gpu)).expect("readable logits");
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+    pollster::block_on(pending).expect("readable logits")
 }
 
 /// The mean loss of a text, each token's given those before it.

@@ -14,7 +14,7 @@ mod measure;
 mod model;
 mod q8_0;
 /// The library's own, like the trace task.
-#[path = "../../../src/random.rs"]
+#[path = "../../../src/generate/random.rs"]
 mod random;
 mod shape;
 /// The library's own. As a dependency it would bring burn's GPU back ends along.

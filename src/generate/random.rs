@@ -1,4 +1,4 @@
-//! Random numbers that are the same for a seed on every platform and with every release: ChaCha8.
+//! Random numbers of a seed, the same on every platform and in every release: ChaCha8.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
