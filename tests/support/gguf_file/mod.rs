@@ -3,4 +3,4 @@
 pub mod read;
 mod write;
 
-pub use write::{GgufFile, Raw, Tensor, Value};
+pub use write::{GgufFile, Raw, Value};

@@ -81,6 +81,7 @@ const ONCE: [(&str, &str); 10] = [
     ("snapkv", "decayed-h2o"),
 ];
 
+#[cfg(target_family = "wasm")]
 pub async fn every_method_once(device: &Device) {
     for (prefill, decode) in ONCE {
         run(&rules(prefill, decode), device, 31, 5).await;
