@@ -27,5 +27,6 @@ fn quad_dot(
     let late = turned_products(quants[2u * group + 1u], at.byte, at.turned, x4, x5, x6, x7);
     let sums = (early + late) * at.unit;
     let added = 128.0 * ((total.x + total.y) - (topmost.x + topmost.y));
-    return unpack2x16float(scales[group / 2u])[group % 2u] * ((sums.x + sums.y) + (sums.z + sums.w) - added);
+    let d = unpack2x16float(scales[group / 2u])[group % 2u];
+    return d * ((sums.x + sums.y) + (sums.z + sums.w) - added);
 }

@@ -51,7 +51,8 @@ fn upper(x: vec4<i32>) -> u32 {
 
 // Sixteen products.
 fn packed_dot(a: vec4<u32>, b: vec4<u32>) -> i32 {
-    return (dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y)) + (dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w));
+    return (dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y))
+        + (dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w));
 }
 
 // Sum of all products of a group's bytes, exact: each is less than 2^22, and there are 32.

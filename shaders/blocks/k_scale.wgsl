@@ -11,6 +11,9 @@ fn k_scale(block: u32, within: u32) -> vec2<f32> {
     let minimum = (scales[first + 2u] >> byte) & 255u;
     let both = (scales[first + 3u] >> byte) & 255u;
     let early = vec2<u32>(scale & 63u, minimum & 63u);
-    let late = vec2<u32>((both & 15u) | ((scale >> 6u) << 4u), (both >> 4u) | ((minimum >> 6u) << 4u));
+    let late = vec2<u32>(
+        (both & 15u) | ((scale >> 6u) << 4u),
+        (both >> 4u) | ((minimum >> 6u) << 4u),
+    );
     return unpack2x16float(scales[first]) * vec2<f32>(select(late, early, within < 4u));
 }

@@ -4,7 +4,8 @@
 // of Q4_0, `group_scale` scale and offset.
 
 const LOW: vec4<u32> = vec4<u32>(0x0000000fu, 0x00000f00u, 0x000f0000u, 0x0f000000u);
-const PLACES: vec4<f32> = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+const PLACES: vec4<f32> =
+    vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
 
 fn placed(word: u32) -> vec4<f32> {
     return vec4<f32>(vec4<i32>(vec4<u32>(word) & LOW));

@@ -21,7 +21,8 @@ fn places_of(member: u32) -> Places {
 
 // `turned_product` without flipped bits: every instruction counts here.
 fn low_product(q: vec4<u32>, mask: u32, a: f32, b: f32, c: f32, d: f32) -> f32 {
-    return f32(i32(q.x & mask)) * a + f32(i32(q.y & mask)) * b + f32(i32(q.z & mask)) * c + f32(i32(q.w & mask)) * d;
+    return f32(i32(q.x & mask)) * a + f32(i32(q.y & mask)) * b
+        + f32(i32(q.z & mask)) * c + f32(i32(q.w & mask)) * d;
 }
 
 // `topmost` is the part of each half's total that meets the topmost byte.
@@ -41,5 +42,6 @@ fn quad_dot(
     let high = turned_products(q, at.high, at.sign, x4, x5, x6, x7);
     let sums = (low + high * 0.0625) * at.unit;
     let scale = group_scale(group);
-    return scale.x * ((sums.x + sums.y) + (sums.z + sums.w) + 8.0 * topmost.y) + scale.y * (total.x + total.y);
+    return scale.x * ((sums.x + sums.y) + (sums.z + sums.w) + 8.0 * topmost.y)
+        + scale.y * (total.x + total.y);
 }

@@ -13,7 +13,8 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     let q = quants[group];
     return array<vec4<f32>, 8>(
         d * nibbles(q.x), d * nibbles(q.y), d * nibbles(q.z), d * nibbles(q.w),
-        d * nibbles(q.x >> 4u), d * nibbles(q.y >> 4u), d * nibbles(q.z >> 4u), d * nibbles(q.w >> 4u),
+        d * nibbles(q.x >> 4u), d * nibbles(q.y >> 4u),
+        d * nibbles(q.z >> 4u), d * nibbles(q.w >> 4u),
     );
 }
 

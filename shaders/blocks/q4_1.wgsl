@@ -15,7 +15,8 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     let q = quants[group];
     return array<vec4<f32>, 8>(
         d * nibbles(q.x) + m, d * nibbles(q.y) + m, d * nibbles(q.z) + m, d * nibbles(q.w) + m,
-        d * nibbles(q.x >> 4u) + m, d * nibbles(q.y >> 4u) + m, d * nibbles(q.z >> 4u) + m, d * nibbles(q.w >> 4u) + m,
+        d * nibbles(q.x >> 4u) + m, d * nibbles(q.y >> 4u) + m,
+        d * nibbles(q.z >> 4u) + m, d * nibbles(q.w >> 4u) + m,
     );
 }
 

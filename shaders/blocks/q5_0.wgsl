@@ -17,7 +17,8 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     let h = scales[2u * group + 1u];
     let q = quants[group];
     return array<vec4<f32>, 8>(
-        d * fives(q.x, h), d * fives(q.y, h >> 4u), d * fives(q.z, h >> 8u), d * fives(q.w, h >> 12u),
+        d * fives(q.x, h), d * fives(q.y, h >> 4u),
+        d * fives(q.z, h >> 8u), d * fives(q.w, h >> 12u),
         d * fives(q.x >> 4u, h >> 16u), d * fives(q.y >> 4u, h >> 20u),
         d * fives(q.z >> 4u, h >> 24u), d * fives(q.w >> 4u, h >> 28u),
     );

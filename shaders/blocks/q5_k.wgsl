@@ -25,7 +25,9 @@ fn group_weights(group: u32) -> array<vec4<f32>, 8> {
     let p = quants[10u * block + 2u + within / 2u * 2u] >> shift;
     let q = quants[10u * block + 3u + within / 2u * 2u] >> shift;
     return array<vec4<f32>, 8>(
-        d * fives(p.x, g.x) - m, d * fives(p.y, g.y) - m, d * fives(p.z, g.z) - m, d * fives(p.w, g.w) - m,
-        d * fives(q.x, h.x) - m, d * fives(q.y, h.y) - m, d * fives(q.z, h.z) - m, d * fives(q.w, h.w) - m,
+        d * fives(p.x, g.x) - m, d * fives(p.y, g.y) - m,
+        d * fives(p.z, g.z) - m, d * fives(p.w, g.w) - m,
+        d * fives(q.x, h.x) - m, d * fives(q.y, h.y) - m,
+        d * fives(q.z, h.z) - m, d * fives(q.w, h.w) - m,
     );
 }

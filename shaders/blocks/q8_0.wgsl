@@ -34,7 +34,9 @@ fn group_dot(
     let d = unpack2x16float(scales[group / 2u])[group % 2u];
     let p = quants[2u * group];
     let q = quants[2u * group + 1u];
-    let early = fma(raised_bytes(p.x), x0, fma(raised_bytes(p.y), x1, fma(raised_bytes(p.z), x2, raised_bytes(p.w) * x3)));
-    let late = fma(raised_bytes(q.x), x4, fma(raised_bytes(q.y), x5, fma(raised_bytes(q.z), x6, raised_bytes(q.w) * x7)));
+    let early = fma(raised_bytes(p.x), x0, fma(raised_bytes(p.y), x1,
+        fma(raised_bytes(p.z), x2, raised_bytes(p.w) * x3)));
+    let late = fma(raised_bytes(q.x), x4, fma(raised_bytes(q.y), x5,
+        fma(raised_bytes(q.z), x6, raised_bytes(q.w) * x7)));
     return d * 0.000000059604644775390625 * dot(early + late, vec4<f32>(1.0));
 }
