@@ -44,7 +44,7 @@ pub(crate) struct Place<'a> {
 
 impl Attention {
     /// Puts `input`, `[tokens, width]`, into the cache and returns what it attends to, in the same shape.
-    pub(crate) fn forward(
+    pub(super) fn forward(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
@@ -77,7 +77,7 @@ impl Attention {
 
     /// Puts `input`, `[caches, width]`, one token each into `caches` and returns what it attends to there, in the same
     /// shape.
-    pub(crate) fn step_each(
+    pub(super) fn step_each(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,

@@ -21,7 +21,7 @@ pub struct Block {
 
 impl Block {
     /// `[tokens, width]` to the same shape.
-    pub(crate) fn forward(
+    pub(super) fn forward(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
@@ -33,7 +33,7 @@ impl Block {
     }
 
     /// One token for each of `caches`: `[caches, width]` to the same shape.
-    pub(crate) fn step_each(
+    pub(super) fn step_each(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
