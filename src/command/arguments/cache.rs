@@ -12,7 +12,7 @@ use kvscope::cache::{
     PrefillMethod, PrefillOptions, ScopeCacheConfig,
 };
 use kvscope::policy::{
-    Choice, DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET,
+    DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET,
     Parameters, RECENT, Spec, Value,
 };
 
