@@ -1,6 +1,6 @@
-// Selection in one KV head: every slot's score, the attention of this step averaged over the query group, and of the score
-// before as much as the rule says; then, one after the other, the slots that rank lowest are emptied. With equal scores the
-// later position goes.
+// Selection in one KV head. Computes every slot's score: this step's attention, averaged over the
+// query group, plus the previous score times the order's carry. Then empties the slots that rank
+// lowest, one by one; of equal scores the later position goes.
 
 @group(0) @binding(_) var<storage, read> logits: array<f32>;
 @group(0) @binding(_) var<storage, read> stats: array<vec2<f32>>;
@@ -35,9 +35,17 @@ fn main(
     let from_position = i32(rule.x);
     let by_position = (rule.w & 2u) != 0u;
     let first = kv * capacity;
+    // Slots to evict, and the rank from which on positions are recent.
+    var count = layer.z;
+    var rank = rule.z;
+    if (rule.w & 4u) != 0u {
+        let pair = step[{{ step_heads }}u + place.x * {{ (kv_heads + 1) // 2 }}u + kv / 2u];
+        count = select(pair.x, pair.z, kv % 2u == 1u);
+        rank = select(pair.y, pair.w, kv % 2u == 1u);
+    }
     var recent = i32(rule.y);
-    if rule.z > 0u {
-        recent = position_after(rule.z - 1u, first, reach, thread);
+    if rank > 0u {
+        recent = position_after(rank - 1u, first, reach, thread);
     }
 {%- for g in range(group) %}
     let stat{{ g }} = stats[kv * {{ group }}u + {{ g }}u];
@@ -57,9 +65,9 @@ fn main(
         scores[first + slot] = score;
     }
 
-    // Whether the slot that ranks lowest among this thread's own is to be looked for: at first, and when it has been emptied.
+    // Look for the lowest of this thread's own slots: at first, and after it was emptied.
     var sought = true;
-    for (var turn = 0u; turn < layer.z; turn += 1u) {
+    for (var turn = 0u; turn < count; turn += 1u) {
         if sought {
             var lowest = ABOVE;
             var position = -1;
@@ -106,7 +114,7 @@ fn main(
     }
 }
 
-// The position that just `before` held positions of the head stand before, found by halving what it may be.
+// The position with exactly `before` held positions of the head before it, by bisection.
 fn position_after(before: u32, first: u32, reach: u32, thread: u32) -> i32 {
     var low = 0;
     var high = i32(step[0].x);

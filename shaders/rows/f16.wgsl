@@ -24,7 +24,7 @@ buffer: row `r` of `d` elements begins at eight `r * d / 8` and at pair `r * d /
 {#- Writes `pair0` to `pair<count - 1>` from a pair on: whole units of the storage type. -#}
 {%- macro write_pairs(buffer, pair, count) %}
 {%- for i in range(count) %}
-    {{ buffer }}[{{ pair }} + {{ i }}u] = halves(pair{{ i }});
+    {{ buffer }}[{{ pair }} + {{ i }}u] = packed_halves(pair{{ i }});
 {%- endfor %}
 {%- endmacro -%}
 
@@ -43,7 +43,7 @@ fn last_four(words: vec4<u32>) -> vec4<f32> {
 {%- macro write_functions() %}
 // Both elements as f16, the first in the low half: to the nearest, ties to even, as the crate
 // `half` rounds. `pack2x16float` leaves the direction of rounding to the adapter.
-fn halves(pair: vec2<f32>) -> u32 {
+fn packed_halves(pair: vec2<f32>) -> u32 {
     let bits = bitcast<vec2<u32>>(pair);
     let magnitude = bits & vec2<u32>(0x7fffffffu);
     // Rebias the exponent from 127 to 15. What is added below the 13 bits that go rounds; a tie by

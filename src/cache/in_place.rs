@@ -11,23 +11,19 @@ use crate::policy::{Order, decide};
 
 impl ScopeCache {
     /// Prepares every layer for a fused step: a free slot per head, in buffers that nothing else
-    /// refers to. Returns `false` if a layer's heads hold different numbers of slots, after
-    /// [`truncate`](Self::truncate) or in a loaded cache; the step then takes tensor operations.
+    /// refers to.
     ///
     /// # Errors
     ///
     /// [`CacheError::NoPrompt`] before any prompt, [`CacheError::PrefillOpen`] in the middle of
     /// one, [`CacheError::TooLong`].
-    pub(crate) fn prepare_fused_step(&mut self) -> Result<bool, CacheError> {
+    pub(crate) fn prepare_fused_step(&mut self) -> Result<(), CacheError> {
         for layer in 0..self.layers.len() {
             let cache = self.layer(layer)?;
             if cache.state.turn.is_some() {
                 return Err(CacheError::PrefillOpen { layer });
             }
             check::length(cache.state.seen, 1)?;
-            if !cache.state.heads_agree() {
-                return Ok(false);
-            }
         }
         for layer in 0..self.layers.len() {
             let LayerCache { store, state, .. } = self.layer(layer)?;
@@ -37,7 +33,7 @@ impl ScopeCache {
                 self.change(layer, |cache, _| cache.own_memory(capacity))?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Counts a token that every layer takes in, and decides what each layer does after its

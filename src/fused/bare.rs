@@ -19,9 +19,7 @@ impl FusedDecoder {
     ///
     /// As [`StepDecoder::step`](crate::generate::StepDecoder::step).
     pub fn bare_step(&mut self, cache: &mut ScopeCache) -> Result<Option<Pending>, Error> {
-        if !self.prepare(cache)? {
-            return Ok(None);
-        }
+        self.prepare(cache)?;
         let capacities = (0..self.sizes.layers).map(|layer| cache.capacity(layer));
         let steps = capacities.map(|capacity| LayerStep {
             capacity,

@@ -9,7 +9,7 @@ use crate::policy::{Order, RankedBy, Recent};
 pub struct LayerStep {
     /// Slots per head that the layer's memory has.
     pub capacity: usize,
-    /// The order. All heads hold the same number of slots: what it says of the first holds for all.
+    /// The layer's order.
     pub order: Order,
 }
 
@@ -26,12 +26,28 @@ pub fn first_angle() -> usize {
     HEADER
 }
 
-/// Vectors of four in all.
-pub fn vectors(sizes: &DecodeSizes) -> usize {
+/// Start of the numbers that differ between heads, in vectors of four.
+pub fn first_heads(sizes: &DecodeSizes) -> usize {
     first_layer(sizes) + 2 * sizes.layers
 }
 
-/// The words of a step: its `position`, cosine and sine of every pair, what every layer does.
+/// Vectors of four per layer for its heads: two words each.
+pub fn vectors_per_heads(sizes: &DecodeSizes) -> usize {
+    sizes.kv_heads.div_ceil(2)
+}
+
+/// Vectors of four in all.
+pub fn vectors(sizes: &DecodeSizes) -> usize {
+    first_heads(sizes) + sizes.layers * vectors_per_heads(sizes)
+}
+
+/// Flag of a layer whose heads have numbers of their own.
+const BY_HEAD: u32 = 4;
+
+/// The words of a step: its `position`, cosine and sine of every pair, the order of every layer.
+///
+/// Heads hold different numbers of slots only after a cache was truncated. Their own numbers come
+/// last, so that other steps need not upload them.
 pub fn words(
     sizes: &DecodeSizes,
     position: usize,
@@ -43,25 +59,51 @@ pub fn words(
     words.extend(angles.flatten().map(f32::to_bits));
     words.resize(4 * first_layer(sizes), 0);
     for LayerStep { capacity, order } in layers {
+        let [evicted, rank] = head_words(order, 0);
         // The shaders read the capacity and the number of slots in use, which is the same.
-        words.extend([*capacity, *capacity, first(&order.evicted)].map(|word| word as u32));
-        words.push(order.carry.to_bits());
+        words.extend([
+            *capacity as u32,
+            *capacity as u32,
+            evicted,
+            order.carry.to_bits(),
+        ]);
         let by_position = order.ranked_by == RankedBy::Position;
-        let flags = u32::from(order.scored) | u32::from(by_position) << 1;
-        let [recent_from, rank] = match &order.recent {
-            Recent::From(position) => [*position, 0],
-            Recent::Rank(before) => [0, first(before) + 1],
+        let by_head = if heads_differ(order) { BY_HEAD } else { 0 };
+        let flags = u32::from(order.scored) | u32::from(by_position) << 1 | by_head;
+        let recent_from = match order.recent {
+            Recent::From(position) => position as u32,
+            Recent::Rank(_) => 0,
         };
-        let rule = [order.from_position, recent_from, rank];
-        words.extend(rule.map(|word| word as u32));
-        words.push(flags);
+        words.extend([order.from_position as u32, recent_from, rank, flags]);
+    }
+    if layers.iter().any(|layer| heads_differ(&layer.order)) {
+        for LayerStep { order, .. } in layers {
+            words.extend((0..sizes.kv_heads).flat_map(|head| head_words(order, head)));
+            words.resize(words.len().next_multiple_of(4), 0);
+        }
     }
     words
 }
 
-/// The first head's number.
-fn first(numbers: &[usize]) -> usize {
-    numbers.first().copied().unwrap_or(0)
+/// One head's words: slots that it loses, and one more than the positions before its recent ones, 0
+/// if a position says where those begin.
+fn head_words(order: &Order, head: usize) -> [u32; 2] {
+    let of = |numbers: &[usize]| numbers.get(head).copied().unwrap_or(0) as u32;
+    let rank = match &order.recent {
+        Recent::From(_) => 0,
+        Recent::Rank(before) => of(before) + 1,
+    };
+    [of(&order.evicted), rank]
+}
+
+/// True if one head's numbers are not all heads'.
+fn heads_differ(order: &Order) -> bool {
+    let differ = |numbers: &[usize]| numbers.windows(2).any(|pair| pair[0] != pair[1]);
+    let ranks = match &order.recent {
+        Recent::From(_) => false,
+        Recent::Rank(before) => differ(before),
+    };
+    ranks || differ(&order.evicted)
 }
 
 #[cfg(test)]
@@ -107,13 +149,33 @@ mod tests {
         };
         let layers = [step(slide), step(sinks)];
         let words = words(&SIZES, 30, std::iter::once([1.0, 0.0]), &layers);
-        assert_eq!(words.len(), 4 * vectors(&SIZES));
+        assert_eq!(words.len(), 4 * first_heads(&SIZES));
         let half = 0.5_f32.to_bits();
         let expected = [
             [64, 64, 3, half, 20, 25, 0, 1],
             [64, 64, 3, 0, 20, 0, 8, 0b11],
         ];
         assert_eq!(words[4 * first_layer(&SIZES)..], expected.concat());
+    }
+
+    #[test]
+    fn heads_that_differ_have_two_words_each() {
+        let order = Order {
+            evicted: vec![3, 0],
+            recent: Recent::Rank(vec![7, 5]),
+            scored: true,
+            ..Order::default()
+        };
+        let layers = [Order::default(), order].map(|order| LayerStep {
+            capacity: 64,
+            order,
+        });
+        let words = words(&SIZES, 30, std::iter::empty(), &layers);
+        assert_eq!(words.len(), 4 * vectors(&SIZES));
+        let layer = [64, 64, 3, 0, 0, 0, 8, 0b101];
+        let (before, heads) = words.split_at(4 * first_heads(&SIZES));
+        assert_eq!(before[before.len() - 8..], layer);
+        assert_eq!(heads, [0, 0, 0, 0, 3, 8, 0, 6]);
     }
 
     #[test]

@@ -31,9 +31,10 @@ impl FusedDecoder {
         }
         self.model.check_cache(cache)?;
         let rows = cache.config().cache_type.row_format();
-        if rows != self.sizes.rows || !self.prepare(cache)? {
+        if rows != self.sizes.rows {
             return Ok(None);
         }
+        self.prepare(cache)?;
         let position = cache.position();
         let (cosines, sines) = self.model.rope.rows(position, 1);
         let angles = cosines.into_iter().zip(sines).map(<[f32; 2]>::from);
@@ -60,12 +61,9 @@ impl FusedDecoder {
         }
     }
 
-    /// Makes room for a token in `cache`, and binds the layers whose memory is new; `false` if the
-    /// step needs tensor operations.
-    pub(super) fn prepare(&mut self, cache: &mut ScopeCache) -> Result<bool, Error> {
-        if !cache.prepare_fused_step()? {
-            return Ok(false);
-        }
+    /// Makes room for a token in `cache`, and binds the layers whose memory is new.
+    pub(super) fn prepare(&mut self, cache: &mut ScopeCache) -> Result<(), Error> {
+        cache.prepare_fused_step()?;
         let (device, queue) = self.gpu.wgpu();
         let scratch = match self.scratch.take() {
             Some(scratch) if scratch.fits(cache) => scratch,
@@ -99,6 +97,6 @@ impl FusedDecoder {
             self.layers_without_next_slot.push(layer);
         }
         self.scratch = Some(scratch);
-        Ok(true)
+        Ok(())
     }
 }

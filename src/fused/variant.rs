@@ -203,6 +203,7 @@ fn layout_values(sizes: &DecodeSizes) -> Value {
         nothing => NONE,
         step_words => step_words::vectors(sizes),
         step_header => step_words::first_layer(sizes),
+        step_heads => step_words::first_heads(sizes),
         angles => step_words::first_angle(),
     }
 }

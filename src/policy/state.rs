@@ -76,11 +76,6 @@ impl LayerState {
         self.seen - self.boundary
     }
 
-    /// All heads hold the same number of slots.
-    pub fn heads_agree(&self) -> bool {
-        self.heads.windows(2).all(|pair| pair[0] == pair[1])
-    }
-
     /// The most slots that any head holds.
     pub fn most_held(&self) -> usize {
         self.heads.iter().map(|head| head.held).max().unwrap_or(0)

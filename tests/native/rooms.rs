@@ -10,11 +10,8 @@ use std::path::{Path, PathBuf};
 type Module = Vec<String>;
 
 /// Circles that are still owed; what is found has to lie within one of them.
-const OWED_IN_CACHE: &[&[&str]] = &[&["budget", "config", "decode", "prefill"]];
-const OWED_IN_SRC: &[&[&str]] = &[&[
-    "bindings", "cache", "device", "engine", "eval", "fused", "generate", "kernels", "measure",
-    "model", "text",
-]];
+const OWED_IN_CACHE: &[&[&str]] = &[];
+const OWED_IN_SRC: &[&[&str]] = &[];
 
 #[test]
 fn rooms_of_the_cache_form_no_circle() {
@@ -38,7 +35,7 @@ fn arrows_are_found() {
     for (from, to) in [
         ("scope_cache", "layers"),
         ("rows", "storage"),
-        ("storage", "error"),
+        ("step", "select"),
     ] {
         assert!(arrows[from].contains_key(to), "{from} uses {to}");
     }

@@ -12,8 +12,8 @@ use kvscope::cache::{
     PrefillMethod, PrefillOptions, ScopeCacheConfig,
 };
 use kvscope::policy::{
-    DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET,
-    Parameters, RECENT, Spec, Value,
+    DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET, Parameters,
+    RECENT, Spec, Value,
 };
 
 #[derive(Args, Clone)]
