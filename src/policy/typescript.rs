@@ -127,36 +127,64 @@ const fn is_same(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Name and type of every field of an interface.
+    fn fields(text: &str) -> Vec<&str> {
+        let lines = text.lines().map(str::trim);
+        lines.filter(|line| line.contains("?: ")).collect()
+    }
+
     #[test]
     fn interfaces_have_every_option_once_with_its_type() {
         let (prefill, decode) = TYPESCRIPT.split_once("}\n").unwrap();
-        let fields = |text: &str| -> Vec<String> {
-            let lines = text.lines().map(str::trim);
-            let fields = lines.filter(|line| line.contains("?: "));
-            fields.map(str::to_owned).collect()
-        };
-        assert_eq!(
-            fields(prefill),
-            [
-                "method?: PrefillMethod;",
-                "budget?: BudgetOption;",
-                "observationWindow?: number;",
-                "pooling?: Pooling;",
-                "kernel?: number;",
-                "pyramidBeta?: number;",
-            ]
-        );
-        assert_eq!(
-            fields(decode),
-            [
-                "strategy?: DecodeStrategy;",
-                "budget?: BudgetOption;",
-                "recent?: number;",
-                "strictBudget?: boolean;",
-                "decay?: number;",
-            ]
-        );
-        let about = crate::policy::decode::decayed::DECAY.spec.about;
-        assert!(decode.contains(about) && decode.ends_with("}\n"));
+        for (text, expected) in [
+            (
+                prefill,
+                &[
+                    "method?: PrefillMethod;",
+                    "budget?: BudgetOption;",
+                    "observationWindow?: number;",
+                    "pooling?: Pooling;",
+                    "kernel?: number;",
+                    "pyramidBeta?: number;",
+                ][..],
+            ),
+            (
+                decode,
+                &[
+                    "strategy?: DecodeStrategy;",
+                    "budget?: BudgetOption;",
+                    "recent?: number;",
+                    "strictBudget?: boolean;",
+                    "decay?: number;",
+                ],
+            ),
+        ] {
+            let fields = fields(text);
+            for field in expected {
+                let found = fields.iter().filter(|found| *found == field);
+                assert_eq!(found.count(), 1, "{field}");
+            }
+            assert!(
+                text.starts_with("/**") || text.starts_with("\n/**"),
+                "{text}"
+            );
+        }
+        assert!(decode.ends_with("}\n"));
+    }
+
+    #[test]
+    fn every_declared_parameter_is_a_field_with_its_sentence() {
+        let (prefill, decode) = TYPESCRIPT.split_once("}\n").unwrap();
+        for (text, specs) in [
+            (prefill, PrefillMethod::all_parameters()),
+            (decode, DecodeStrategy::all_parameters()),
+        ] {
+            assert_eq!(fields(text).len(), 3 + specs.len());
+            for spec in specs {
+                let field = format!("{}?: {};", spec.json(), spec.type_name());
+                assert!(fields(text).contains(&field.as_str()), "{field}");
+                assert!(text.contains(spec.about), "{field}");
+            }
+        }
     }
 }

@@ -26,8 +26,6 @@ use crate::support::tiny_model::{TinyModel, run};
 
 /// In units of the logits' root mean square: both ways round f32 sums in their own order.
 const CLOSE: f32 = 1e-3;
-/// In an f16 cache one more element may be rounded the other way.
-const CLOSE_F16: f32 = 1e-2;
 
 /// On a software adapter in quads, which is what is used there.
 fn tunings() -> [Tuning; 3] {
@@ -163,15 +161,11 @@ fn agrees_on(
     let mut fused = prefilled_on(gpu, model, config.clone(), prompt);
     let decoder = FusedDecoder::tuned(model, pipelines(), gpu, &fused, tuning).unwrap();
     let mut decoder = decoder.unwrap_or_else(|| panic!("{name}: no kernels"));
-    let close = match config.cache_type {
-        CacheType::F16 => CLOSE_F16,
-        CacheType::F32 => CLOSE,
-    };
     for (t, &token) in decoded.iter().enumerate() {
         let expected = run::read_back(model.step(token, &mut plain).unwrap());
         let found = logits(&mut decoder, token, &mut fused);
         let off = difference(&found, &expected);
-        assert!(off < close, "{name}, step {t}: logits are off by {off}");
+        assert!(off < CLOSE, "{name}, step {t}: logits are off by {off}");
         assert_eq!(fused.memory(), plain.memory(), "{name}, step {t}");
         if t % 7 == 0 || t + 1 == decoded.len() {
             for layer in 0..model.config().layers {
@@ -181,7 +175,7 @@ fn agrees_on(
                     let place = format!("{name}, step {t}, layer {layer}, head {head}");
                     assert_eq!(found.0, expected.0, "{place}");
                     let off = difference(&found.1, &expected.1);
-                    assert!(off < 10.0 * close, "{place}: scores are off by {off}");
+                    assert!(off < 10.0 * CLOSE, "{place}: scores are off by {off}");
                 }
             }
         }
