@@ -1,31 +1,18 @@
 //! A model's text inside a memory budget: `cargo run --release --example generate -- MODEL "Tell me a story."`
 
 use std::io::Write;
-use std::ops::ControlFlow;
 
 use kvscope::Error;
 use kvscope::cache::{BudgetOption, CacheOptions, DecodeOptions, PrefillOptions};
 use kvscope::cache::{DecodeStrategy, PrefillMethod};
-use kvscope::device::{Gpu, GpuOptions};
-use kvscope::engine::{Engine, Prompt};
-use kvscope::fused::KnownTunings;
+use kvscope::engine::{Engine, OpenOptions, Prompt};
 use kvscope::generate::{GenerateConfig, SamplingConfig};
-use kvscope::model::load_model;
 use kvscope::text::Message;
 
 async fn tell(model: &str, question: &str) -> Result<(), Error> {
-    let gpu = Gpu::open(GpuOptions::default()).await?;
-    let limit = gpu.report().limits.max_storage_buffer_binding_size;
-    let on = |_, _| ControlFlow::Continue(());
-    let loaded = load_model(model.as_ref(), gpu.device(), limit, on)?;
-    let tokenizer = loaded.tokenizer()?;
-    // Writes to the GPU have no answer: their errors come here.
-    gpu.settle().await?;
-    let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone()).with_gpu(gpu);
-    // Fastest kernels for this GPU; a program that keeps `KnownTunings` measures once only.
-    engine.tune(&mut KnownTunings::default()).await?;
+    let engine = Engine::open(model, OpenOptions::default()).await?;
 
-    // Of the prompt what its last queries attend to, and of the answer what the newest token does: SCOPE's slide.
+    // Keeps what the prompt's last queries attend to, and by SCOPE's slide what each new token does.
     let options = CacheOptions {
         prefill: PrefillOptions {
             method: PrefillMethod::SnapKv,
@@ -48,7 +35,7 @@ async fn tell(model: &str, question: &str) -> Result<(), Error> {
     let mut generation = engine.generation(prompt, &mut cache, config)?;
     while let Some(step) = generation.next().await? {
         print!("{}", step.text);
-        // A closed terminal is no reason to stop thinking.
+        // A closed terminal is no reason to stop.
         let _ = std::io::stdout().flush();
     }
     let memory = generation.summary().memory;

@@ -1,7 +1,7 @@
 //! All errors under one type with stable codes.
 
 use crate::cache::CacheError;
-use crate::device::GpuError;
+use crate::device::{GpuError, ReadError};
 use crate::formats::WeightsError;
 use crate::generate::GenerateError;
 use crate::kernels::KernelError;
@@ -36,6 +36,15 @@ pub enum Error {
     /// A model file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Gpu(error) => Self::Gpu(error),
+            ReadError::Burn { detail } => Self::Generate(GenerateError::Read { detail }),
+        }
+    }
 }
 
 impl Error {

@@ -13,10 +13,12 @@ pub mod formats;
 pub mod fused;
 pub mod generate;
 pub mod kernels;
+#[cfg(feature = "bench")]
 pub mod measure;
 pub mod model;
 mod quoted;
 mod random;
+mod setters;
 pub mod text;
 
 pub use error::Error;

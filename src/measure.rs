@@ -1,5 +1,5 @@
-//! Timing a model's fused decode steps on a cache that is filled already: what `cargo xtask bench` runs, natively and in the
-//! browser.
+//! Times of fused decode steps on a cache that is filled already. `cargo xtask bench` measures
+//! them, natively and in the browser; without the feature `bench` there is none of it.
 
 use web_time::Instant;
 
@@ -10,27 +10,27 @@ use crate::fused::{FusedDecoder, StepCounts};
 use crate::generate::{InputToken, SampledToken, StepDecoder, StepRequest};
 use crate::model::Llama;
 
-/// What of a step is done.
+/// The part of a step that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// All of it; each step is fed the token that the one before chose.
+    /// All of it, each step on the token that the one before chose.
     Whole,
-    /// Its matrix products and its attention, and nothing else; what the cache holds afterwards is nonsense.
+    /// Its matrix products and its attention only. The cache holds nonsense afterwards.
     Bare,
 }
 
-/// A step that was timed.
+/// A timed step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimedStep {
     /// The position of the step's token.
     pub position: usize,
     /// Milliseconds from its recording to its result.
     pub ms: f64,
-    /// What it asked of the device, by the decoder's own count, which has nothing for [`Work::Bare`].
+    /// Work asked of the device, by the decoder's own count; all 0 for [`Work::Bare`].
     pub counts: StepCounts,
 }
 
-/// Does `count` steps with `cache`, one after the other, and tells `on_step` of each. Returns how many there were: none
+/// Does `count` steps with `cache` and tells `on_step` of each. Returns the number of steps: 0
 /// where the model has no fused step for such a cache, or no bare one.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub async fn steps(
             token = SampledToken::from_bytes(&bytes, model.config().vocabulary)?.token;
         }
         if cache.memory().held_bytes != held {
-            // A generation does the same: a cache that has grown has left its old memory behind.
+            // As a generation does: a cache that has grown has left its old memory behind.
             gpu.release_unused().await?;
         }
         let ms = start.elapsed().as_secs_f64() * 1000.0;

@@ -13,14 +13,11 @@ mod thin;
 mod widen;
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use kvscope::device::{Gpu, GpuOptions};
-use kvscope::engine::Engine;
-use kvscope::fused::KnownTunings;
-use kvscope::model::load_model;
+use kvscope::engine::{Engine, OpenOptions};
 use pollster::block_on;
 use serde_json::json;
 
@@ -37,7 +34,7 @@ fn main() -> Outcome<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(folder.join("plan.json"))?)?;
     let gpu = Gpu::open_blocking(GpuOptions::default())?;
     eprintln!("native: {}, {}", gpu.report().name, gpu.report().driver);
-    let engine = open(&plan.model, &gpu)?;
+    let engine = block_on(Engine::open(&plan.model, OpenOptions::on(gpu.clone())))?;
 
     let spots = spots::all(&plan)?;
     if plan.browser {
@@ -51,17 +48,6 @@ fn main() -> Outcome<()> {
     });
     fs::write(folder.join("native.json"), measured.to_string())?;
     Ok(())
-}
-
-fn open(model: &Path, gpu: &Gpu) -> Outcome<Engine> {
-    let most = gpu.report().limits.max_storage_buffer_binding_size;
-    let loaded = load_model(model, gpu.device(), most, |_, _| ControlFlow::Continue(()))?;
-    let tokenizer = loaded.tokenizer()?;
-    let engine = Engine::new(loaded.model, tokenizer, gpu.device().clone());
-    block_on(gpu.settle())?;
-    let engine = engine.with_gpu(gpu.clone());
-    block_on(engine.tune(&mut KnownTunings::default()))?;
-    Ok(engine)
 }
 
 /// Writes the list of spots, and each one's cache, for the browser, which measures at the same

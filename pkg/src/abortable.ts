@@ -10,7 +10,11 @@ export interface AbortOptions {
  * Returns the result of `work`, unless `signal` comes first: then nobody waits for it, though it
  * may still be done. `what` is the subject of the error's message.
  */
-export async function abortable<T>(what: string, work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function abortable<T>(
+  what: string,
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   if (signal === undefined) {
     return work();
   }

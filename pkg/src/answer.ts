@@ -1,4 +1,10 @@
-import type { FinishReason, GenerateResult, MemoryReport, CacheSlots, Summary } from "../wasm/kvscope.js";
+import type {
+  FinishReason,
+  GenerateResult,
+  MemoryReport,
+  CacheSlots,
+  Summary,
+} from "../wasm/kvscope.js";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -27,7 +33,9 @@ export function chatWording(model: string): Wording<ChatCompletion, ChatCompleti
     whole: (content, finish_reason, took, kv) => ({
       ...identity,
       object: "chat.completion",
-      choices: [{ index: 0, message: { role: "assistant", content }, finish_reason, logprobs: null }],
+      choices: [
+        { index: 0, message: { role: "assistant", content }, finish_reason, logprobs: null },
+      ],
       usage: took,
       kv,
     }),
@@ -45,7 +53,12 @@ export function chatWording(model: string): Wording<ChatCompletion, ChatCompleti
 
 /** Wording of plain texts. */
 export function textWording(model: string): Wording<Completion, CompletionChunk> {
-  const identity = { id: `cmpl-${crypto.randomUUID()}`, object: "text_completion" as const, created: now(), model };
+  const identity = {
+    id: `cmpl-${crypto.randomUUID()}`,
+    object: "text_completion" as const,
+    created: now(),
+    model,
+  };
   return {
     whole: (text, finish_reason, took, kv) => ({
       ...identity,
@@ -79,8 +92,18 @@ export function finishReason(finish: FinishReason | undefined): ChatFinishReason
 }
 
 /** Usage of a generation. */
-export function usage({ summary }: GenerateResult, startedAt: number, firstTokenAt: number | undefined): CompletionUsage {
-  const { promptTokens, newTokens, prefillTokensPerSecond, decodeTokensPerSecond, decodeMs }: Summary = summary;
+export function usage(
+  { summary }: GenerateResult,
+  startedAt: number,
+  firstTokenAt: number | undefined,
+): CompletionUsage {
+  const {
+    promptTokens,
+    newTokens,
+    prefillTokensPerSecond,
+    decodeTokensPerSecond,
+    decodeMs,
+  }: Summary = summary;
   const ended = performance.now();
   return {
     prompt_tokens: promptTokens,

@@ -39,7 +39,9 @@ export class WorkerClient {
       event.preventDefault();
       this.terminate(workerFailed(event.message));
     });
-    worker.addEventListener("messageerror", () => this.terminate(workerFailed("a message could not be read")));
+    worker.addEventListener("messageerror", () =>
+      this.terminate(workerFailed("a message could not be read")),
+    );
   }
 
   /** Reason that the worker ended, if it has. */
@@ -76,7 +78,10 @@ export class WorkerClient {
   }
 
   /** Ends the worker; every call that runs, and every later one, rejects with `reason`. */
-  terminate(reason: KvscopeError, loss: DeviceLoss = { reason: "unknown", message: reason.message }): void {
+  terminate(
+    reason: KvscopeError,
+    loss: DeviceLoss = { reason: "unknown", message: reason.message },
+  ): void {
     if (this.#end === undefined) {
       this.#worker.terminate();
       this.#finish(reason, loss);
@@ -107,7 +112,12 @@ export class WorkerClient {
     } catch (cause) {
       const id = "id" in message ? message.id : message.cancel;
       const problem = cause instanceof Error ? cause.message : String(cause);
-      const error = new KvscopeError("invalid-argument", `the request can't be sent: ${problem}`, {}, { cause });
+      const error = new KvscopeError(
+        "invalid-argument",
+        `the request can't be sent: ${problem}`,
+        {},
+        { cause },
+      );
       this.#pending.get(id)?.reject(error);
     }
   }
@@ -121,7 +131,9 @@ export class WorkerClient {
       const why = lost.message === "" ? lost.reason : lost.message;
       // A lost device may never answer, and nothing on it remains.
       this.terminate(
-        new KvscopeError("device-lost", `The GPU device is gone (${why}). Load the engine again.`, { loss: lost }),
+        new KvscopeError("device-lost", `The GPU device is gone (${why}). Load the engine again.`, {
+          loss: lost,
+        }),
         lost,
       );
       return;

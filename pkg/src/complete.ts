@@ -28,7 +28,12 @@ export async function completeWhole<Whole, Chunk>(
   };
   const result = await generate(request, onEvent, signal);
   const { memory, slots, finish } = result.summary;
-  return wording.whole(result.text, finishReason(finish), clock.usage(result), kvReport(memory, slots));
+  return wording.whole(
+    result.text,
+    finishReason(finish),
+    clock.usage(result),
+    kvReport(memory, slots),
+  );
 }
 
 /**

@@ -30,7 +30,13 @@ export class Download {
   /** The server's description of the file. */
   readonly file: RemoteFile;
 
-  private constructor(url: string, from: number, response: Response, file: RemoteFile, signal: AbortSignal) {
+  private constructor(
+    url: string,
+    from: number,
+    response: Response,
+    file: RemoteFile,
+    signal: AbortSignal,
+  ) {
     this.#url = url;
     this.#at = from;
     this.#response = response;
@@ -112,12 +118,16 @@ async function request(
     }
   }
   // The store keeps the file: a copy in the browser's cache would only take room.
-  const response = await fetch(url, { headers, signal, cache: "no-store" }).catch((cause: unknown) => {
-    throw unreachable(url, cause);
-  });
+  const response = await fetch(url, { headers, signal, cache: "no-store" }).catch(
+    (cause: unknown) => {
+      throw unreachable(url, cause);
+    },
+  );
   if (from > 0 && (response.status === 200 || response.status === 416)) {
     await response.body?.cancel();
-    throw new StartOver("the server sends the file from its beginning only, or has another one now");
+    throw new StartOver(
+      "the server sends the file from its beginning only, or has another one now",
+    );
   }
   if (!response.ok) {
     await response.body?.cancel();
@@ -140,7 +150,8 @@ function describe({ headers, status }: Response, from: number): RemoteFile {
   const [sha256] = /\b[0-9a-f]{64}\b/.exec(headers.get("x-linked-etag") ?? strong ?? "") ?? [];
   const length = headers.has("content-encoding") ? undefined : count(headers.get("content-length"));
   const total = /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
-  const bytes = status === 206 ? (count(total) ?? (length === undefined ? undefined : from + length)) : length;
+  const bytes =
+    status === 206 ? (count(total) ?? (length === undefined ? undefined : from + length)) : length;
   return { bytes, etag: strong, sha256 };
 }
 
@@ -155,7 +166,10 @@ function count(text: string | null | undefined): number | undefined {
 export async function pointedSha256(url: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal });
-    const text = response.ok && Number(response.headers.get("content-length") ?? 0) < 4096 ? await response.text() : "";
+    const text =
+      response.ok && Number(response.headers.get("content-length") ?? 0) < 4096
+        ? await response.text()
+        : "";
     return /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
   } catch {
     return undefined; // length and version are still checked
@@ -183,7 +197,10 @@ function refused(url: string, status: number): KvscopeError {
       : status === 401 || status === 403
         ? "the file is not public. Download it by hand and open it as a file"
         : "try again later";
-  return new KvscopeError("download-failed", `${url} can't be had (HTTP ${status}): ${why}.`, { url, status });
+  return new KvscopeError("download-failed", `${url} can't be had (HTTP ${status}): ${why}.`, {
+    url,
+    status,
+  });
 }
 
 function pause(attempt: number, signal: AbortSignal): Promise<void> {

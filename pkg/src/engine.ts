@@ -18,7 +18,13 @@ import { completeStream, completeWhole, type Generate } from "./complete.js";
 import { disposable } from "./disposable.js";
 import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.js";
 import { ifUnlocked } from "./lock.js";
-import type { ChatCompletions, ChatParams, CompletionParams, Completions, RequestOptions } from "./openai.js";
+import type {
+  ChatCompletions,
+  ChatParams,
+  CompletionParams,
+  Completions,
+  RequestOptions,
+} from "./openai.js";
 import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
@@ -117,7 +123,12 @@ export class Engine implements Disposable {
   #newTokens = 0;
   #last: Summary | undefined;
 
-  private constructor(client: WorkerClient, name: string, { gpu, model, ...rest }: LoadResult, cache: CacheOptions) {
+  private constructor(
+    client: WorkerClient,
+    name: string,
+    { gpu, model, ...rest }: LoadResult,
+    cache: CacheOptions,
+  ) {
     this.#client = client;
     this.#cache = cache;
     this.model = { name, ...model, ...rest };
@@ -140,14 +151,24 @@ export class Engine implements Disposable {
    *   `"aborted"`
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Engine> {
-    const { onProgress, onWarning, signal, cache = {}, gpu = {}, defaultModel, store = true, wasmUrl } = options;
+    const {
+      onProgress,
+      onWarning,
+      signal,
+      cache = {},
+      gpu = {},
+      defaultModel,
+      store = true,
+      wasmUrl,
+    } = options;
     requireWebGpu();
     const model = resolveSource(source, defaultModel);
     if (signal?.aborted === true) {
       throw aborted("The load", signal.reason);
     }
     const client = new WorkerClient((options.createWorker ?? startWorker)());
-    const wasm = wasmUrl === undefined ? undefined : new URL(wasmUrl, globalThis.location.href).href;
+    const wasm =
+      wasmUrl === undefined ? undefined : new URL(wasmUrl, globalThis.location.href).href;
     try {
       const result = await client.call(
         "load",
@@ -155,7 +176,9 @@ export class Engine implements Disposable {
         {
           signal,
           onEvent: (event) =>
-            "progress" in event ? onProgress?.(event.progress) : onWarning?.(fromErrorRecord(event.warning)),
+            "progress" in event
+              ? onProgress?.(event.progress)
+              : onWarning?.(fromErrorRecord(event.warning)),
         },
       );
       return new Engine(client, model.name, result, cache);
@@ -179,10 +202,16 @@ export class Engine implements Disposable {
    * @throws {KvscopeError} `"storage-busy"` during its load, `"storage-failed"` or
    *   `"invalid-argument"`
    */
-  static async deleteModel(model: StoredModel | ModelSource, { signal }: AbortOptions = {}): Promise<void> {
+  static async deleteModel(
+    model: StoredModel | ModelSource,
+    { signal }: AbortOptions = {},
+  ): Promise<void> {
     const id = storedId(model);
     if (!(await abortable("The deletion", () => ifUnlocked(id, () => removeStored(id)), signal))) {
-      throw new KvscopeError("storage-busy", "The model is being loaded, here or in another tab. Delete it after that.");
+      throw new KvscopeError(
+        "storage-busy",
+        "The model is being loaded, here or in another tab. Delete it after that.",
+      );
     }
   }
 
@@ -211,7 +240,13 @@ export class Engine implements Disposable {
   /** Memory of GPU and module, and counts of what was generated. */
   async stats(options: AbortOptions = {}): Promise<EngineStats> {
     const measured = await this.#ask("stats", undefined, options);
-    return { gpu: this.gpu, ...measured, requests: this.#requests, newTokens: this.#newTokens, last: this.#last };
+    return {
+      gpu: this.gpu,
+      ...measured,
+      requests: this.#requests,
+      newTokens: this.#newTokens,
+      last: this.#last,
+    };
   }
 
   /** Frees the memory of the latest request's cache. Waits for running requests. */
@@ -232,7 +267,13 @@ export class Engine implements Disposable {
     const request = toGenerateRequest(params, chatPrompt(params.messages), this.#cache);
     const wording = chatWording(this.model.name);
     return params.stream === true
-      ? completeStream(this.#generate, request, wording, options, params.stream_options?.include_usage === true)
+      ? completeStream(
+          this.#generate,
+          request,
+          wording,
+          options,
+          params.stream_options?.include_usage === true,
+        )
       : completeWhole(this.#generate, request, wording, options);
   }
 
@@ -240,7 +281,13 @@ export class Engine implements Disposable {
     const request = toGenerateRequest(params, textPrompt(params.prompt), this.#cache);
     const wording = textWording(this.model.name);
     return params.stream === true
-      ? completeStream(this.#generate, request, wording, options, params.stream_options?.include_usage === true)
+      ? completeStream(
+          this.#generate,
+          request,
+          wording,
+          options,
+          params.stream_options?.include_usage === true,
+        )
       : completeWhole(this.#generate, request, wording, options);
   }
 
@@ -268,7 +315,9 @@ function storedId(model: StoredModel | ModelSource): string {
   }
   const { parts } = resolveSource(model);
   if (areLocal(parts)) {
-    throw new KvscopeError("invalid-argument", "model is a file, and files are not stored", { argument: "model" });
+    throw new KvscopeError("invalid-argument", "model is a file, and files are not stored", {
+      argument: "model",
+    });
   }
   return modelId(parts);
 }

@@ -43,7 +43,12 @@ export function toKvscopeError(thrown: unknown): KvscopeError {
     const details = isRecord(thrown["details"]) ? thrown["details"] : {};
     return new KvscopeError(thrown["code"], message, details, { cause: thrown });
   }
-  return new KvscopeError("gpu-failure", `kvscope stopped unexpectedly: ${message}`, {}, { cause: thrown });
+  return new KvscopeError(
+    "gpu-failure",
+    `kvscope stopped unexpectedly: ${message}`,
+    {},
+    { cause: thrown },
+  );
 }
 
 /**
@@ -79,9 +84,16 @@ export function invalidArgument(argument: string, problem: string): KvscopeError
  * cause.
  */
 export function aborted(what: string, reason?: unknown): KvscopeError {
-  return new KvscopeError("aborted", `${what} was aborted`, {}, reason === undefined ? {} : { cause: reason });
+  return new KvscopeError(
+    "aborted",
+    `${what} was aborted`,
+    {},
+    reason === undefined ? {} : { cause: reason },
+  );
 }
 
 function asError(cause: unknown): Error {
-  return cause instanceof Error ? new Error(cause.message, { cause: cause.name }) : new Error(String(cause));
+  return cause instanceof Error
+    ? new Error(cause.message, { cause: cause.name })
+    : new Error(String(cause));
 }

@@ -48,12 +48,19 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
 export function requestGpu(wishes: GpuOptions): Promise<WasmGpu> {
   // A field that is undefined means the default, as everywhere in JavaScript; the conversion would
   // refuse it.
-  const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries(wishes).filter(([, value]) => value !== undefined),
+  );
   try {
     return WasmGpu.open(given);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new KvscopeError("invalid-argument", `options: ${problem}`, { argument: "options" }, { cause });
+    throw new KvscopeError(
+      "invalid-argument",
+      `options: ${problem}`,
+      { argument: "options" },
+      { cause },
+    );
   }
 }
 
@@ -85,19 +92,12 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * Root mean square normalisation of each row of `input`, computed on the GPU:
-   * `x / sqrt(mean(x²) + epsilon) * weight`.
+   * Resolves once the GPU has done all that was asked of it.
    *
-   * @param input `[rows, width]`, row by row
-   * @param weight `[width]`
-   * @param epsilon keeps a row of zeros finite
-   * @returns `[rows, width]`
-   * @throws {KvscopeError} `"invalid-argument"`, `"device-lost"` or `"gpu-failure"`
+   * @throws {KvscopeError} `"device-lost"` or `"gpu-failure"`
    */
-  async rmsNorm(input: Float32Array, weight: Float32Array, epsilon = 1e-5): Promise<Float32Array> {
-    requireFloat32("input", input);
-    requireFloat32("weight", weight);
-    return this.#run(async () => this.#wasm.rms_norm(input, weight, epsilon));
+  async ping(): Promise<void> {
+    return this.#run(async () => this.#wasm.ping());
   }
 
   /**
@@ -138,11 +138,7 @@ export class Gpu implements Disposable {
 
 function deviceLost(loss: DeviceLoss): KvscopeError {
   const why = loss.message === "" ? loss.reason : loss.message;
-  return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, { ...loss });
-}
-
-function requireFloat32(name: string, value: unknown): void {
-  if (!(value instanceof Float32Array)) {
-    throw new KvscopeError("invalid-argument", `${name} must be a Float32Array`, { argument: name });
-  }
+  return new KvscopeError("device-lost", `The GPU device is gone (${why}). Open the GPU again.`, {
+    ...loss,
+  });
 }

@@ -34,7 +34,12 @@ export class ModelLoad {
   #warned = false;
 
   /** Creates a load. `emit` receives progress and warnings. */
-  constructor(gpu: WasmGpu, request: LoadRequest, signal: AbortSignal, emit: (event: LoadEvent) => void) {
+  constructor(
+    gpu: WasmGpu,
+    request: LoadRequest,
+    signal: AbortSignal,
+    emit: (event: LoadEvent) => void,
+  ) {
     this.#gpu = gpu;
     this.#request = request;
     this.#signal = signal;
@@ -46,7 +51,9 @@ export class ModelLoad {
   async run(): Promise<Loaded> {
     const { parts, name } = this.#request.model;
     if (areLocal(parts)) {
-      const engine = await this.#assemble(parts.length, (loader, index) => this.#readBlob(loader, index, parts[index]));
+      const engine = await this.#assemble(parts.length, (loader, index) =>
+        this.#readBlob(loader, index, parts[index]),
+      );
       return this.#done(engine, false);
     }
     if (!this.#request.store) {
@@ -102,7 +109,10 @@ export class ModelLoad {
     });
   }
 
-  async #download(parts: readonly RemotePart[], store: ModelStore | undefined): Promise<WasmEngine> {
+  async #download(
+    parts: readonly RemotePart[],
+    store: ModelStore | undefined,
+  ): Promise<WasmEngine> {
     for (let start = 1; ; start += 1) {
       try {
         return await this.#assemble(parts.length, (loader, index) =>
@@ -111,7 +121,10 @@ export class ModelLoad {
       } catch (error) {
         if (!(error instanceof StartOver) || start === MOST_STARTS) {
           throw error instanceof StartOver
-            ? new KvscopeError("download-failed", `The download of the model can't be gone on with: ${error.message}.`)
+            ? new KvscopeError(
+                "download-failed",
+                `The download of the model can't be gone on with: ${error.message}.`,
+              )
             : error;
         }
       }
@@ -150,10 +163,17 @@ export class ModelLoad {
     return engine;
   }
 
-  async #readBlob(loader: WasmLoader, index: number, part: LocalPart | Blob | undefined): Promise<void> {
+  async #readBlob(
+    loader: WasmLoader,
+    index: number,
+    part: LocalPart | Blob | undefined,
+  ): Promise<void> {
     const blob = part instanceof Blob ? part : part?.blob;
     if (blob === undefined) {
-      throw new KvscopeError("storage-failed", "A stored model went away while it was read. Load it again.");
+      throw new KvscopeError(
+        "storage-failed",
+        "A stored model went away while it was read. Load it again.",
+      );
     }
     this.#totals[index] = blob.size;
     loader.begin_file(blob.size);
@@ -179,7 +199,8 @@ export class ModelLoad {
       await this.#readBlob(loader, index, have);
       return;
     }
-    const expected = part.pointerUrl === undefined ? undefined : pointedSha256(part.pointerUrl, this.#signal);
+    const expected =
+      part.pointerUrl === undefined ? undefined : pointedSha256(part.pointerUrl, this.#signal);
     const download = await this.#open(part.url, have.size, known, store, index);
     const { bytes, etag, sha256 } = download.file;
     this.#totals[index] = bytes;
@@ -190,7 +211,10 @@ export class ModelLoad {
       hash?.update(chunk);
       this.#push(loader, chunk, "load");
     }
-    const about = { ...(bytes === undefined ? {} : { bytes }), ...(etag === undefined ? {} : { etag }) };
+    const about = {
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(etag === undefined ? {} : { etag }),
+    };
     let writer = await this.#writer(store, index, have.size, about);
     try {
       for await (const chunk of download.bytes()) {
@@ -284,8 +308,13 @@ export class ModelLoad {
     if (always || now - this.#reported >= PROGRESS_EVERY_MS) {
       this.#reported = now;
       const known = this.#totals.filter((total) => total !== undefined);
-      const totalBytes = known.length === this.#totals.length ? known.reduce((sum, total) => sum + total, 0) : undefined;
-      this.#emit({ progress: { phase, loadedBytes: this.#loaded, totalBytes, fromStore: this.#fromStore } });
+      const totalBytes =
+        known.length === this.#totals.length
+          ? known.reduce((sum, total) => sum + total, 0)
+          : undefined;
+      this.#emit({
+        progress: { phase, loadedBytes: this.#loaded, totalBytes, fromStore: this.#fromStore },
+      });
     }
   }
 
@@ -308,7 +337,11 @@ async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
 }
 
 /** Deletes the stored bytes of a part, to begin again. */
-async function forget(store: ModelStore | undefined, index: number, writer: PartWriter | undefined): Promise<void> {
+async function forget(
+  store: ModelStore | undefined,
+  index: number,
+  writer: PartWriter | undefined,
+): Promise<void> {
   writer?.abandon();
   const fresh = await store?.writer(index, true);
   fresh?.abandon();
@@ -317,9 +350,12 @@ async function forget(store: ModelStore | undefined, index: number, writer: Part
 
 /** Returns whether a file is unusable, however it is loaded. */
 function isNoModel(error: unknown): boolean {
-  return ["model-malformed", "model-truncated", "model-unsupported", "tokenizer-malformed"].includes(
-    toKvscopeError(error).code,
-  );
+  return [
+    "model-malformed",
+    "model-truncated",
+    "model-unsupported",
+    "tokenizer-malformed",
+  ].includes(toKvscopeError(error).code);
 }
 
 function notKept(cause: unknown): KvscopeError {
@@ -331,5 +367,10 @@ function notKept(cause: unknown): KvscopeError {
         {},
         { cause },
       )
-    : new KvscopeError("storage-failed", "The model could not be stored: it is downloaded again next time.", {}, { cause });
+    : new KvscopeError(
+        "storage-failed",
+        "The model could not be stored: it is downloaded again next time.",
+        {},
+        { cause },
+      );
 }

@@ -14,8 +14,10 @@ export async function withModelLock<T>(
   if (navigator.locks === undefined) {
     return work();
   }
-  const attempt = await navigator.locks.request(name(id), { mode, ifAvailable: true }, async (lock) =>
-    lock === null ? undefined : { result: await work() },
+  const attempt = await navigator.locks.request(
+    name(id),
+    { mode, ifAvailable: true },
+    async (lock) => (lock === null ? undefined : { result: await work() }),
   );
   if (attempt !== undefined) {
     return attempt.result;

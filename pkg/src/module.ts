@@ -15,10 +15,12 @@ let instance: InitOutput | undefined;
 export function loadModule(wasmUrl?: string | URL): Promise<void> {
   // The bundlers' pattern: only this literal form makes them copy the file and put its final
   // address here.
-  loading ??= instantiate(wasmUrl ?? new URL("../wasm/kvscope_bg.wasm", import.meta.url)).catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
+  loading ??= instantiate(wasmUrl ?? new URL("../wasm/kvscope_bg.wasm", import.meta.url)).catch(
+    (error: unknown) => {
+      loading = undefined;
+      throw error;
+    },
+  );
   return loading;
 }
 
@@ -47,5 +49,10 @@ async function instantiate(address: string | URL): Promise<void> {
 
 function failure(problem: string, details: Record<string, unknown>, cause?: unknown): KvscopeError {
   const message = `The WebAssembly module ${problem}. Check the connection and the address, then try again.`;
-  return new KvscopeError("module-load-failed", message, details, cause === undefined ? {} : { cause });
+  return new KvscopeError(
+    "module-load-failed",
+    message,
+    details,
+    cause === undefined ? {} : { cause },
+  );
 }

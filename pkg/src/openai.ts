@@ -155,7 +155,12 @@ export interface Completion extends Identity<"text_completion"> {
 
 /** A piece of a text. */
 export interface CompletionChunk extends Identity<"text_completion">, ChunkExtras {
-  choices: { index: number; text: string; finish_reason: ChatFinishReason | null; logprobs: null }[];
+  choices: {
+    index: number;
+    text: string;
+    finish_reason: ChatFinishReason | null;
+    logprobs: null;
+  }[];
 }
 
 /**
@@ -164,9 +169,18 @@ export interface CompletionChunk extends Identity<"text_completion">, ChunkExtra
  */
 export interface ChatCompletions {
   readonly create: {
-    (params: ChatParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
-    (params: ChatParams & { stream?: false | null }, options?: RequestOptions): Promise<ChatCompletion>;
-    (params: ChatParams, options?: RequestOptions): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
+    (
+      params: ChatParams & { stream: true },
+      options?: RequestOptions,
+    ): Promise<AsyncIterable<ChatCompletionChunk>>;
+    (
+      params: ChatParams & { stream?: false | null },
+      options?: RequestOptions,
+    ): Promise<ChatCompletion>;
+    (
+      params: ChatParams,
+      options?: RequestOptions,
+    ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
   };
 }
 
@@ -175,8 +189,17 @@ export interface ChatCompletions {
  */
 export interface Completions {
   readonly create: {
-    (params: CompletionParams & { stream: true }, options?: RequestOptions): Promise<AsyncIterable<CompletionChunk>>;
-    (params: CompletionParams & { stream?: false | null }, options?: RequestOptions): Promise<Completion>;
-    (params: CompletionParams, options?: RequestOptions): Promise<Completion | AsyncIterable<CompletionChunk>>;
+    (
+      params: CompletionParams & { stream: true },
+      options?: RequestOptions,
+    ): Promise<AsyncIterable<CompletionChunk>>;
+    (
+      params: CompletionParams & { stream?: false | null },
+      options?: RequestOptions,
+    ): Promise<Completion>;
+    (
+      params: CompletionParams,
+      options?: RequestOptions,
+    ): Promise<Completion | AsyncIterable<CompletionChunk>>;
   };
 }

@@ -84,7 +84,11 @@ export interface Calls {
   memory: { argument: undefined; event: never; result: MemoryReport };
   retained: { argument: number; event: never; result: RetainedLayer };
   tokens: { argument: Prompt; event: never; result: PromptTokens };
-  traceProgram: { argument: { readonly lines: number; readonly seed: number }; event: never; result: TraceProgram };
+  traceProgram: {
+    argument: { readonly lines: number; readonly seed: number };
+    event: never;
+    result: TraceProgram;
+  };
   gradeTrace: {
     argument: { readonly lines: number; readonly seed: number; readonly answer: string };
     event: never;
@@ -100,7 +104,13 @@ export type CallName = keyof Calls;
 
 /** Message from the page to the worker. */
 export type ToWorker =
-  | { [Name in CallName]: { readonly id: number; readonly call: Name; readonly argument: Calls[Name]["argument"] } }[CallName]
+  | {
+      [Name in CallName]: {
+        readonly id: number;
+        readonly call: Name;
+        readonly argument: Calls[Name]["argument"];
+      };
+    }[CallName]
   | { readonly cancel: number };
 
 /** Message from the worker to the page. */

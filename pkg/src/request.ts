@@ -1,4 +1,10 @@
-import type { CacheOptions, GenerateRequest, Message, Prompt, SamplingConfig } from "../wasm/kvscope.js";
+import type {
+  CacheOptions,
+  GenerateRequest,
+  Message,
+  Prompt,
+  SamplingConfig,
+} from "../wasm/kvscope.js";
 import { invalidArgument } from "./error.js";
 import type { ChatParams, CompletionParams, SamplingParams } from "./openai.js";
 
@@ -59,7 +65,11 @@ export function chatPrompt(messages: unknown): Message[] {
   }
   return messages.map((message: unknown, index) => {
     const field = `messages[${index}]`;
-    if (!isRecord(message) || typeof message["role"] !== "string" || !ROLES.includes(message["role"])) {
+    if (
+      !isRecord(message) ||
+      typeof message["role"] !== "string" ||
+      !ROLES.includes(message["role"])
+    ) {
       throw invalidArgument(`${field}.role`, `must be one of ${ROLES.join(", ")}`);
     }
     // OpenAI's newer name; chat templates know the older.
@@ -146,7 +156,10 @@ function contentText(field: string, content: unknown): string {
   }
   const texts = content.map((part: unknown, index) => {
     if (!isRecord(part) || part["type"] !== "text" || typeof part["text"] !== "string") {
-      throw invalidArgument(`${field}.content[${index}]`, "must be of type text: the models that run here read nothing else");
+      throw invalidArgument(
+        `${field}.content[${index}]`,
+        "must be of type text: the models that run here read nothing else",
+      );
     }
     return part["text"];
   });
@@ -158,7 +171,9 @@ type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 /** Drops the undefined fields, which the module would refuse. */
 function defined<T extends object>(fields: T): Partial<Defined<T>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- entries lose their keys' types
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<Defined<T>>;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

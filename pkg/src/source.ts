@@ -16,7 +16,8 @@ export interface HubFile {
  * hub, or `"default"`, which is `options.defaultModel`. A file named `…-00001-of-0000N.gguf` at an
  * address brings its other parts.
  */
-export type ModelSource = string | URL | HubFile | Blob | readonly (string | URL)[] | readonly Blob[];
+export type ModelSource =
+  string | URL | HubFile | Blob | readonly (string | URL)[] | readonly Blob[];
 
 /** One file of a model at an address. */
 export interface RemotePart {
@@ -51,7 +52,10 @@ const MOST_PARTS = 1024;
 export function resolveSource(source: ModelSource, defaultModel?: ModelSource): Model {
   if (source === "default") {
     if (defaultModel === undefined || defaultModel === "default") {
-      throw invalidArgument("source", 'is "default", and options.defaultModel does not say which model that is');
+      throw invalidArgument(
+        "source",
+        'is "default", and options.defaultModel does not say which model that is',
+      );
     }
     return resolveSource(defaultModel);
   }
@@ -61,7 +65,10 @@ export function resolveSource(source: ModelSource, defaultModel?: ModelSource): 
     throw invalidArgument("source", `must have between 1 and ${MOST_PARTS} parts`);
   }
   if (list.every((part) => part instanceof Blob)) {
-    const parts = list.map((blob) => ({ name: blob instanceof File ? blob.name : "model.gguf", blob }));
+    const parts = list.map((blob) => ({
+      name: blob instanceof File ? blob.name : "model.gguf",
+      blob,
+    }));
     return named(parts.toSorted((a, b) => partNumber(a.name) - partNumber(b.name)));
   }
   if (list.every((part) => typeof part === "string" || part instanceof URL)) {
@@ -72,17 +79,24 @@ export function resolveSource(source: ModelSource, defaultModel?: ModelSource): 
   if (isHubFile(first) && list.length === 1) {
     return named(withSiblings(hubPart(first)));
   }
-  throw invalidArgument("source", "must be an address, a File or Blob, { repo, file }, or a list of addresses or files");
+  throw invalidArgument(
+    "source",
+    "must be an address, a File or Blob, { repo, file }, or a list of addresses or files",
+  );
 }
 
 /** Returns whether the parts are local files. */
-export function areLocal(parts: readonly RemotePart[] | readonly LocalPart[]): parts is readonly LocalPart[] {
+export function areLocal(
+  parts: readonly RemotePart[] | readonly LocalPart[],
+): parts is readonly LocalPart[] {
   return parts[0] !== undefined && "blob" in parts[0];
 }
 
 /** Identifies a model in the store by its addresses. */
 export function modelId(parts: readonly RemotePart[]): string {
-  return new Sha256().update(new TextEncoder().encode(parts.map(({ url }) => url).join("\n"))).digest();
+  return new Sha256()
+    .update(new TextEncoder().encode(parts.map(({ url }) => url).join("\n")))
+    .digest();
 }
 
 function named(parts: readonly RemotePart[] | readonly LocalPart[]): Model {
@@ -117,7 +131,10 @@ function withSiblings(part: RemotePart): readonly RemotePart[] {
   }
   const count = Number(total);
   if (count < 1 || count > MOST_PARTS) {
-    throw invalidArgument("source", `${part.name} is of ${count} parts, at most ${MOST_PARTS} are read`);
+    throw invalidArgument(
+      "source",
+      `${part.name} is of ${count} parts, at most ${MOST_PARTS} are read`,
+    );
   }
   const renumber = (text: string, number: number): string =>
     text.replace(/-\d{5}-of-\d{5}(?=\.gguf)/, `-${String(number).padStart(5, "0")}-of-${total}`);

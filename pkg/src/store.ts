@@ -76,7 +76,10 @@ export class ModelStore {
       const models = await root.getDirectoryHandle(FOLDER, { create: true });
       const folder = await models.getDirectoryHandle(modelId(parts), { create: true });
       const fresh = parts.map((part) => ({ name: part.name, url: part.url, complete: false }));
-      return new ModelStore(folder, (await readManifest(folder)) ?? { version: 1, name, parts: fresh });
+      return new ModelStore(
+        folder,
+        (await readManifest(folder)) ?? { version: 1, name, parts: fresh },
+      );
     } catch (cause) {
       throw storageFailed(cause);
     }
@@ -213,7 +216,10 @@ async function modelsFolder(): Promise<FileSystemDirectoryHandle | undefined> {
   }
 }
 
-async function describe(id: string, folder: FileSystemDirectoryHandle): Promise<StoredModel | undefined> {
+async function describe(
+  id: string,
+  folder: FileSystemDirectoryHandle,
+): Promise<StoredModel | undefined> {
   const manifest = await readManifest(folder);
   if (manifest === undefined) {
     return undefined;
@@ -267,7 +273,8 @@ async function writeManifest(folder: FileSystemDirectoryHandle, manifest: Manife
 }
 
 function storageFailed(cause: unknown): KvscopeError {
-  const message = "The browser gave no file storage, as some private windows do: the model is not kept.";
+  const message =
+    "The browser gave no file storage, as some private windows do: the model is not kept.";
   return new KvscopeError("storage-failed", message, {}, { cause });
 }
 

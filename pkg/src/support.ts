@@ -23,5 +23,8 @@ export function requireWebGpu(): void {
   const message = secureContext
     ? `This browser has no WebGPU. These have it: ${BROWSERS_WITH_WEBGPU.join("; ")}.`
     : "Browsers offer WebGPU only to pages served over https:// or from localhost. Open this page that way.";
-  throw new KvscopeError("webgpu-unavailable", message, { secureContext, browsers: BROWSERS_WITH_WEBGPU });
+  throw new KvscopeError("webgpu-unavailable", message, {
+    secureContext,
+    browsers: BROWSERS_WITH_WEBGPU,
+  });
 }

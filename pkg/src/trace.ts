@@ -31,7 +31,11 @@ export class TraceTask {
    * @throws {KvscopeError} `"invalid-argument"` for an invalid number of lines or seed
    */
   async program(lines: number, seed: number, options: AbortOptions = {}): Promise<TraceProgram> {
-    return this.#ask("traceProgram", { lines: whole("lines", lines), seed: whole("seed", seed) }, options);
+    return this.#ask(
+      "traceProgram",
+      { lines: whole("lines", lines), seed: whole("seed", seed) },
+      options,
+    );
   }
 
   /**

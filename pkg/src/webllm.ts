@@ -28,7 +28,9 @@ export interface InitProgressReport {
 export interface MLCEngineConfig extends LoadOptions {
   initProgressCallback?: (report: InitProgressReport) => void;
   /** Models by their id: `model` is the address of a GGUF file, the other fields are ignored. */
-  appConfig?: { model_list: readonly { model_id: string; model: string; [ignored: string]: unknown }[] };
+  appConfig?: {
+    model_list: readonly { model_id: string; model: string; [ignored: string]: unknown }[];
+  };
   /** Ignored. */
   logLevel?: string;
 }
@@ -70,12 +72,16 @@ export class MLCEngine implements MLCEngineInterface {
     this.chat = {
       completions: {
         create: ((params: ChatParams, options?: RequestOptions) =>
-          this.#answer(options, (given) => this.engine.chat.completions.create(params, given))) as ChatCompletions["create"],
+          this.#answer(options, (given) =>
+            this.engine.chat.completions.create(params, given),
+          )) as ChatCompletions["create"],
       },
     };
     this.completions = {
       create: ((params: CompletionParams, options?: RequestOptions) =>
-        this.#answer(options, (given) => this.engine.completions.create(params, given))) as Completions["create"],
+        this.#answer(options, (given) =>
+          this.engine.completions.create(params, given),
+        )) as Completions["create"],
     };
     /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
@@ -142,7 +148,10 @@ export class MLCEngine implements MLCEngineInterface {
     { signal, ...rest }: RequestOptions = {},
     create: (options: RequestOptions) => Promise<Answer | AsyncIterable<Answer>>,
   ): Promise<unknown> {
-    const either = signal === undefined ? this.#interruption.signal : AbortSignal.any([signal, this.#interruption.signal]);
+    const either =
+      signal === undefined
+        ? this.#interruption.signal
+        : AbortSignal.any([signal, this.#interruption.signal]);
     this.#message = "";
     const answer = await create({ ...rest, signal: either });
     if (Symbol.asyncIterator in answer) {
@@ -152,7 +161,9 @@ export class MLCEngine implements MLCEngineInterface {
     return answer;
   }
 
-  async *#heard<Chunk extends Answer>(stream: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, void> {
+  async *#heard<Chunk extends Answer>(
+    stream: AsyncIterable<Chunk>,
+  ): AsyncGenerator<Chunk, void, void> {
     for await (const chunk of stream) {
       this.#message += textOf(chunk);
       yield chunk;
@@ -203,7 +214,10 @@ const PHASES: Readonly<Record<LoadProgress["phase"], string>> = {
   ready: "Ready",
 };
 
-function initReport({ phase, loadedBytes, totalBytes }: LoadProgress, started: number): InitProgressReport {
+function initReport(
+  { phase, loadedBytes, totalBytes }: LoadProgress,
+  started: number,
+): InitProgressReport {
   const share = totalBytes === undefined || totalBytes === 0 ? 0 : loadedBytes / totalBytes;
   const megabytes = loadedBytes === 0 ? "" : `: ${Math.round(loadedBytes / 1e6)} MB`;
   return {

@@ -30,7 +30,9 @@ export interface WllamaRequest {
 
 interface Create<Params, Whole, Chunk> {
   /** Resolves once the answer has ended. */
-  (params: Params & WllamaRequest & { stream: true; onData: (chunk: Chunk) => void }): Promise<void>;
+  (
+    params: Params & WllamaRequest & { stream: true; onData: (chunk: Chunk) => void },
+  ): Promise<void>;
   (params: Params & WllamaRequest & { stream: true }): Promise<AsyncIterable<Chunk>>;
   (params: Params & WllamaRequest & { stream?: false | null }): Promise<Whole>;
 }
@@ -51,24 +53,23 @@ export class Wllama {
   constructor(_pathConfig?: Readonly<Record<string, string>>, _config?: object) {
     /* oxlint-disable typescript/no-unsafe-type-assertion -- `stream`, `onData` select the type */
     this.createChatCompletion = ((request: Request<ChatParams, ChatCompletionChunk>) =>
-      answer(request, (params, options) => this.engine.chat.completions.create(params, options))) as Create<
-      ChatParams,
-      ChatCompletion,
-      ChatCompletionChunk
-    >;
+      answer(request, (params, options) =>
+        this.engine.chat.completions.create(params, options),
+      )) as Create<ChatParams, ChatCompletion, ChatCompletionChunk>;
     this.createCompletion = ((request: Request<CompletionParams, CompletionChunk>) =>
-      answer(request, (params, options) => this.engine.completions.create(params, options))) as Create<
-      CompletionParams,
-      Completion,
-      CompletionChunk
-    >;
+      answer(request, (params, options) =>
+        this.engine.completions.create(params, options),
+      )) as Create<CompletionParams, Completion, CompletionChunk>;
     /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
 
   /** Engine behind it. */
   get engine(): Engine {
     if (this.#engine === undefined) {
-      throw new KvscopeError("invalid-argument", "No model is loaded: call one of the loadModel methods first.");
+      throw new KvscopeError(
+        "invalid-argument",
+        "No model is loaded: call one of the loadModel methods first.",
+      );
     }
     return this.#engine;
   }
@@ -79,7 +80,10 @@ export class Wllama {
   }
 
   /** Loads a model from an address; of a split model, from its first part's. */
-  loadModelFromUrl(source: string | { readonly url: string }, config: WllamaLoadConfig = {}): Promise<void> {
+  loadModelFromUrl(
+    source: string | { readonly url: string },
+    config: WllamaLoadConfig = {},
+  ): Promise<void> {
     return this.#load(typeof source === "string" ? source : source.url, config);
   }
 
@@ -101,12 +105,33 @@ export class Wllama {
   }
 
   async #load(source: ModelSource, config: WllamaLoadConfig): Promise<void> {
-    const { progressCallback, useCache, onProgress, onWarning, signal, cache, gpu, store, wasmUrl, createWorker } = config;
+    const {
+      progressCallback,
+      useCache,
+      onProgress,
+      onWarning,
+      signal,
+      cache,
+      gpu,
+      store,
+      wasmUrl,
+      createWorker,
+    } = config;
     if (this.#engine !== undefined) {
       throw new KvscopeError("invalid-argument", "A model is loaded already: call exit() first.");
     }
-    const given = { onWarning, signal, cache, gpu, wasmUrl, createWorker, store: store ?? useCache };
-    const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    const given = {
+      onWarning,
+      signal,
+      cache,
+      gpu,
+      wasmUrl,
+      createWorker,
+      store: store ?? useCache,
+    };
+    const options = Object.fromEntries(
+      Object.entries(given).filter(([, value]) => value !== undefined),
+    );
     this.#engine = await Engine.load(source, {
       ...options,
       onProgress(progress) {
@@ -124,11 +149,17 @@ type Request<Params, Chunk> = Params & WllamaRequest & { onData?: (chunk: Chunk)
 /** Lets `create` answer `request`, without wllama's own fields. */
 async function answer<Params extends { stream?: boolean | null }, Whole, Chunk>(
   request: Request<Params, Chunk>,
-  create: (params: Params, options: { signal?: AbortSignal }) => Promise<Whole | AsyncIterable<Chunk>>,
+  create: (
+    params: Params,
+    options: { signal?: AbortSignal },
+  ) => Promise<Whole | AsyncIterable<Chunk>>,
 ): Promise<Whole | AsyncIterable<Chunk> | undefined> {
   const { abortSignal, onData, cache_prompt: _, ...params } = request;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a type less some fields
-  const answered = await create(params as unknown as Params, abortSignal === undefined ? {} : { signal: abortSignal });
+  const answered = await create(
+    params as unknown as Params,
+    abortSignal === undefined ? {} : { signal: abortSignal },
+  );
   if (onData === undefined || params.stream !== true) {
     return answered;
   }

@@ -1,4 +1,10 @@
-import { grade_trace, trace_program, type RetainedLayers, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
+import {
+  grade_trace,
+  trace_program,
+  type RetainedLayers,
+  type WasmEngine,
+  type WasmGpu,
+} from "../wasm/kvscope.js";
 import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, KvscopeError, toErrorRecord } from "./error.js";
 import { requestGpu } from "./gpu.js";
@@ -8,7 +14,12 @@ import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./prot
 import { requireWebGpu } from "./support.js";
 
 /** Codes of failures that a lost device may have caused. */
-const OF_THE_GPU = new Set<KvscopeErrorCode>(["gpu-failure", "logits-read", "cache-read", "logits-invalid"]);
+const OF_THE_GPU = new Set<KvscopeErrorCode>([
+  "gpu-failure",
+  "logits-read",
+  "cache-read",
+  "logits-invalid",
+]);
 const LOSS_NEWS_MS = 20_000;
 
 /** A worker's scope, absent from TypeScript's types of a page. */
@@ -111,16 +122,19 @@ function notLoaded(): KvscopeError {
 }
 
 /**
- * Waits for the news that the device is lost, unless it still computes. Work on a lost device fails
+ * Waits for the news that the device is lost, unless it still answers. Work on a lost device fails
  * before the browser says why, by seconds with a software GPU. The news, sent when it comes, ends
  * the call by its right name.
  */
 async function lossNews(): Promise<void> {
-  const row = Float32Array.of(1);
-  const computes = async (): Promise<boolean> =>
-    gpu === undefined || gpu.rms_norm(row, row, 1).then(() => true, () => false);
+  const answers = async (): Promise<boolean> =>
+    gpu === undefined ||
+    gpu.ping().then(
+      () => true,
+      () => false,
+    );
   // The first answer may be an earlier error, not yet reported.
-  if ((await computes()) || (await computes())) {
+  if ((await answers()) || (await answers())) {
     return;
   }
   await new Promise((resolve) => {
@@ -128,7 +142,11 @@ async function lossNews(): Promise<void> {
   });
 }
 
-async function answer<Name extends CallName>(id: number, call: Name, argument: Calls[Name]["argument"]): Promise<void> {
+async function answer<Name extends CallName>(
+  id: number,
+  call: Name,
+  argument: Calls[Name]["argument"],
+): Promise<void> {
   try {
     const result = await handlers[call](argument, (event) => send({ id, event }), id);
     send({ id, result });

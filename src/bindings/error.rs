@@ -1,4 +1,4 @@
-//! Errors as JavaScript sees them.
+//! Errors in JavaScript.
 
 use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use crate::Error;
 use crate::device::GpuError;
 
-/// A JavaScript `Error` named `KvscopeError`, with `code` and, where there is more to say, `details`.
+/// A JavaScript `Error` named `KvscopeError`, with `code` and possibly `details`.
 pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
     let error = error.into();
     let details = Object::new();
@@ -26,12 +26,12 @@ pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
     kvscope_error(&error.to_string(), error.code(), details)
 }
 
-/// An error of the boundary itself: an argument that is not what the types say.
+/// An error of the boundary itself: an argument of another type than declared.
 pub(super) fn invalid_argument(message: &str) -> JsValue {
     kvscope_error(message, "invalid-argument", Object::new())
 }
 
-/// A result that JavaScript can't represent.
+/// An error for a result that JavaScript can't represent.
 pub(super) fn conversion(error: tsify::Error) -> JsValue {
     js_sys::Error::new(&error.to_string()).into()
 }
@@ -45,6 +45,6 @@ fn kvscope_error(message: &str, code: &str, details: Object) -> JsValue {
 }
 
 fn set(target: &JsValue, key: &str, value: JsValue) {
-    // Fails on frozen objects and proxies only; these are new and plain.
+    // Fails on frozen objects and proxies only, and these are new and plain.
     let _ = Reflect::set(target, &key.into(), &value);
 }

@@ -1,12 +1,10 @@
 //! [`Gpu`] for JavaScript.
 
-use burn::tensor::{Tensor, TensorData};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use super::error::{conversion, invalid_argument, to_js};
 use crate::device::{DeviceLoss, Gpu, GpuMemory, GpuOptions, GpuReport};
-use crate::kernels::rms_norm;
 
 /// An open GPU.
 #[wasm_bindgen]
@@ -25,42 +23,22 @@ impl WasmGpu {
         Ok(Self { gpu })
     }
 
-    /// The adapter and what it gave.
+    /// The adapter, its features and limits.
     pub fn report(&self) -> Result<Ts<GpuReport>, JsValue> {
         self.gpu.report().into_ts().map_err(conversion)
     }
 
-    /// RMSNorm of rows as wide as `weight`, by the WGSL kernel.
-    pub async fn rms_norm(
-        &self,
-        input: Vec<f32>,
-        weight: Vec<f32>,
-        epsilon: f32,
-    ) -> Result<Vec<f32>, JsValue> {
-        let width = weight.len();
-        if width == 0 || !input.len().is_multiple_of(width) {
-            return Err(invalid_argument(&format!(
-                "`input` has {} values, a multiple of `weight`'s {width} (at least 1) is expected",
-                input.len()
-            )));
-        }
-        self.gpu.check().map_err(to_js)?;
-        let rows = input.len() / width;
-        let device = self.gpu.device();
-        let input = Tensor::<2>::from_data(TensorData::new(input, [rows, width]), device);
-        let weight = Tensor::<1>::from_data(TensorData::new(weight, [width]), device);
-        let output = rms_norm(input, weight, epsilon).map_err(to_js)?;
-        let data = self.gpu.read(output).await.map_err(to_js)?;
-        data.try_to_vec()
-            .map_err(|error| invalid_argument(&error.to_string()))
+    /// Waits until the device has done all that was asked of it.
+    pub async fn ping(&self) -> Result<(), JsValue> {
+        self.gpu.settle().await.map_err(to_js)
     }
 
-    /// What is allocated on the device.
+    /// Memory allocated on the device.
     pub fn memory(&self) -> Result<Ts<GpuMemory>, JsValue> {
         self.gpu.memory().into_ts().map_err(conversion)
     }
 
-    /// Waits for the device and gives memory back that is kept for reuse.
+    /// Waits for the device, then frees memory that is kept for reuse.
     pub async fn release_unused(&self) -> Result<(), JsValue> {
         self.gpu.release_unused().await.map_err(to_js)
     }

@@ -1,4 +1,4 @@
-//! Loading a model for JavaScript, which brings the bytes.
+//! Loading a model from JavaScript, which brings the bytes.
 
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::engine::WasmEngine;
 use super::error::{conversion, invalid_argument, to_js};
 use super::gpu::WasmGpu;
-use crate::device::Gpu;
+use crate::device::ComputeDevice;
 use crate::engine::Engine;
 use crate::fused::KnownTunings;
 use crate::model::{LoadProgress, ModelLoader};
@@ -15,25 +15,24 @@ use crate::model::{LoadProgress, ModelLoader};
 #[wasm_bindgen]
 pub struct WasmLoader {
     loader: Option<ModelLoader>,
-    gpu: Gpu,
+    device: ComputeDevice,
 }
 
 #[wasm_bindgen]
 impl WasmLoader {
-    /// From GGUF files, onto `gpu`.
+    /// A loader of GGUF files onto `gpu`.
     pub fn gguf(gpu: &WasmGpu) -> WasmLoader {
-        let gpu = gpu.gpu().clone();
-        let bytes = gpu.report().limits.max_storage_buffer_binding_size;
-        let loader = ModelLoader::gguf(gpu.device().clone()).with_binding_bytes(bytes);
+        let device = ComputeDevice::from(gpu.gpu().clone());
+        let loader = ModelLoader::gguf(device.burn_device());
         Self {
-            loader: Some(loader),
-            gpu,
+            loader: Some(loader.with_binding_bytes(device.binding_bytes())),
+            device,
         }
     }
 
-    /// Says that the next file begins, and how many bytes it has, if that is known.
+    /// Begins the next file, of `bytes` bytes if that is known.
     pub fn begin_file(&mut self, bytes: Option<f64>) -> Result<(), JsValue> {
-        // Sizes of files are below 2^53.
+        // Exact: sizes of files are below 2^53.
         self.loader()?.begin_file(bytes.map(|bytes| bytes as u64));
         Ok(())
     }
@@ -41,33 +40,29 @@ impl WasmLoader {
     /// Takes the next bytes of the file.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
         self.loader()?.push(bytes).map_err(to_js)?;
-        self.gpu.check().map_err(to_js)
+        self.device.check().map_err(to_js)
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     pub fn end_file(&mut self) -> Result<(), JsValue> {
         self.loader()?.end_file().map_err(to_js)
     }
 
-    /// How far the load has come.
+    /// Progress of the load.
     pub fn progress(&mut self) -> Result<Ts<LoadProgress>, JsValue> {
         self.loader()?.progress().into_ts().map_err(conversion)
     }
 
-    /// The model with its tokenizer. The loader is of no use then. `known` is what an engine's `tunings` gave earlier.
+    /// The engine of the model that was read. `known` is what an engine's `tunings` gave earlier.
+    /// The loader can't be used any more.
     pub async fn finish(&mut self, known: Option<String>) -> Result<WasmEngine, JsValue> {
-        self.loader()?;
         let loader = self.loader.take().ok_or_else(used)?;
-        let device = self.gpu.device().clone();
-        let engine = Engine::from_gguf(loader, device).map_err(to_js)?;
-        // Writes go to the GPU without an answer; what failed is known once something is read.
-        self.gpu.settle().await.map_err(to_js)?;
-        let engine = engine.with_gpu(self.gpu.clone());
         let before = KnownTunings::from_json(&known.unwrap_or_default());
         let mut known = before.clone();
-        engine.tune(&mut known).await.map_err(to_js)?;
+        let engine = Engine::from_loader(loader, self.device.clone(), &mut known);
+        let engine = engine.await.map_err(to_js)?;
         let found = (known != before).then(|| known.to_json());
-        Ok(WasmEngine::new(engine, &self.gpu, found))
+        Ok(WasmEngine::new(engine, found))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The [trace](crate::eval::trace) task for JavaScript.
+//! The [trace](crate::eval::trace) task in JavaScript.
 
 use serde::Serialize;
 use tsify::{Ts, Tsify};
@@ -11,21 +11,21 @@ use crate::eval::trace::Program;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Tsify)]
 #[serde(rename_all = "camelCase")]
 pub struct TraceProgram {
-    /// How many lines it has.
+    /// Number of its lines.
     pub lines: usize,
-    /// The seed that it is made from.
+    /// The seed that it follows from.
     pub seed: u32,
-    /// What a model is asked: the lines, and `>`.
+    /// The model's prompt: the lines, and `>`.
     pub prompt: String,
-    /// What a model should say.
+    /// The right answer.
     pub answer: String,
 }
 
-/// Which lines of an answer are right, from the first on: as many as the program has.
+/// Grades of an answer's lines, one per line of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Tsify)]
 #[serde(rename_all = "camelCase")]
 pub struct TraceGrades {
-    /// Whether each is, to the character.
+    /// True for each line that is right to the character.
     pub right: Vec<bool>,
 }
 

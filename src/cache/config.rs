@@ -4,6 +4,7 @@ use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, ConfigError, DecodeStrategy, PrefillMethod, ScopeCache};
+use crate::setters::setters;
 
 /// The type in which keys and values are kept. Arithmetic is in f32 either way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,17 +146,6 @@ mod defaults {
     pub fn block() -> usize {
         64
     }
-}
-
-macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident: $field:ident, $type:ty;)*) => {
-        $($(#[$doc])*
-        #[must_use]
-        pub fn $name(mut self, value: $type) -> Self {
-            self.$field = value;
-            self
-        })*
-    };
 }
 
 impl ScopeCacheConfig {

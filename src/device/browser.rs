@@ -1,7 +1,39 @@
-//! What the browser knows of adapter and device and wgpu does not pass on.
+//! The browser's side of a device: what wgpu neither asks of it nor passes on.
+//!
+//! web-sys has all of WebGPU among its unstable APIs only, which ask every build of the crate for
+//! `--cfg web_sys_unstable_apis`. So `navigator` is web-sys', `GPUDevice` and what it leads to are
+//! wgpu's own bindings, and the two names between them are declared here.
 
-use js_sys::Reflect;
+use js_sys::WebAssembly::Table;
 use wasm_bindgen::prelude::*;
+use web_sys::WorkerGlobalScope;
+
+use super::{GpuError, constructors};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A page's or a worker's `navigator`, as far as WebGPU extends it (WebGPU §4.3).
+    type NavigatorGpu;
+    #[wasm_bindgen(method, getter)]
+    fn gpu(this: &NavigatorGpu) -> Option<GpuEntry>;
+
+    /// `navigator.gpu` (WebGPU §4.4).
+    type GpuEntry;
+    /// `None` in browsers from before this attribute.
+    #[wasm_bindgen(method, getter, js_name = wgslLanguageFeatures)]
+    fn wgsl_language_features(this: &GpuEntry) -> Option<LanguageFeatures>;
+
+    /// `WGSLLanguageFeatures`, a set of names.
+    type LanguageFeatures;
+    #[wasm_bindgen(method)]
+    fn has(this: &LanguageFeatures, name: &str) -> bool;
+
+    /// Exports of this module.
+    type Exports;
+    /// wasm-bindgen's table of everything that Rust holds of JavaScript.
+    #[wasm_bindgen(method, getter, js_name = __wbindgen_externrefs)]
+    fn references(this: &Exports) -> Option<Table>;
+}
 
 #[wasm_bindgen(module = "/src/device/subgroups.js")]
 extern "C" {
@@ -14,90 +46,82 @@ extern "C" {
     #[wasm_bindgen(js_name = watchBuffers)]
     fn watch(device: &JsValue);
     #[wasm_bindgen(js_name = destroyDropped)]
-    fn destroy(device: &JsValue, table: &JsValue);
+    fn destroy(device: &JsValue, table: &Table);
 }
 
 const SUBGROUPS: &str = "subgroups";
 
+/// Prepares the module for burn: static constructors run (see `constructors.rs`), panics tell where
+/// they happened, and there is a `navigator.gpu`.
+///
+/// # Errors
+///
+/// [`GpuError::WebGpuUnavailable`].
+pub(super) fn prepare() -> Result<(), GpuError> {
+    constructors::run_once();
+    console_error_panic_hook::set_once();
+    entry().map(drop).ok_or(GpuError::WebGpuUnavailable)
+}
+
+/// `navigator.gpu`, if the browser has it.
+fn entry() -> Option<GpuEntry> {
+    let navigator: JsValue = match web_sys::window() {
+        Some(window) => window.navigator().into(),
+        None => {
+            let worker: WorkerGlobalScope = js_sys::global().dyn_into().ok()?;
+            worker.navigator().into()
+        }
+    };
+    navigator.unchecked_into::<NavigatorGpu>().gpu()
+}
+
 /// Notes the buffers that `device` makes from now on, for [`destroy_dropped_buffers`].
-pub(crate) fn watch_buffers(device: &wgpu::Device) {
+pub(super) fn watch_buffers(device: &wgpu::Device) {
     if let Some(device) = device.as_webgpu() {
-        watch(device.as_ref());
+        watch(device);
     }
 }
 
-/// Destroys the buffers of `device` that nothing in this module refers to any more, because dropping them does not. Every
-/// command that uses them must have been submitted.
-pub(crate) fn destroy_dropped_buffers(device: &wgpu::Device) {
-    // wasm-bindgen's table of everything that Rust holds of JavaScript.
-    let table = get(&wasm_bindgen::exports(), "__wbindgen_externrefs");
-    if let (Some(device), Some(table)) = (device.as_webgpu(), table) {
-        destroy(device.as_ref(), &table);
+/// Destroys buffers of `device` that nothing in this module refers to any more: dropping does not.
+/// Every command that uses them must have been submitted.
+pub(super) fn destroy_dropped_buffers(device: &wgpu::Device) {
+    let exports: Exports = wasm_bindgen::exports().unchecked_into();
+    if let (Some(device), Some(table)) = (device.as_webgpu(), exports.references()) {
+        destroy(device, &table);
     }
 }
 
 /// Runs `request`, which asks an adapter for a device, so that it asks for subgroups too.
-pub(crate) fn requesting_subgroups<T>(mut request: impl FnMut() -> T) -> Option<T> {
+pub(super) fn requesting_subgroups<T>(mut request: impl FnMut() -> T) -> Option<T> {
     let mut requested = None;
     requesting_feature(SUBGROUPS, &mut || requested = Some(request()));
     requested
 }
 
-/// Whether the device was given subgroups.
-pub(crate) fn has_subgroups(device: &wgpu::Device) -> bool {
+/// True if the device was given subgroups.
+pub(super) fn has_subgroups(device: &wgpu::Device) -> bool {
+    let device = device.as_webgpu();
+    device.is_some_and(|device| device.features().has(SUBGROUPS))
+}
+
+/// True if the browser's WGSL has products of four packed integers (WGSL §4.1.2).
+pub(super) fn has_integer_products() -> bool {
+    let features = entry().and_then(|gpu| gpu.wgsl_language_features());
+    features.is_some_and(|features| features.has("packed_4x8_integer_dot_product"))
+}
+
+/// The adapter's name, composed of what the browser tells (`GPUAdapterInfo`, WebGPU §4.2.2); empty
+/// when it tells nothing.
+pub(super) fn name(device: &wgpu::Device) -> String {
     let Some(device) = device.as_webgpu() else {
-        return false;
+        return String::new();
     };
-    has(&device.features().into(), SUBGROUPS)
-}
-
-/// Whether a set of names, as browsers give it, has `name`.
-fn has(set: &JsValue, name: &str) -> bool {
-    let has = get(set, "has").and_then(|has| has.dyn_into::<js_sys::Function>().ok());
-    has.and_then(|has| has.call1(set, &name.into()).ok())
-        .is_some_and(|has| has.is_truthy())
-}
-
-/// Whether the browser's WGSL has products of four packed integers (WGSL §4.1.2).
-pub(crate) fn has_integer_products() -> bool {
-    let features = get(&js_sys::global(), "navigator")
-        .and_then(|navigator| get(&navigator, "gpu"))
-        .and_then(|gpu| get(&gpu, "wgslLanguageFeatures"));
-    features.is_some_and(|features| has(&features, "packed_4x8_integer_dot_product"))
-}
-
-/// The name that the browser gives the adapter, put together from what it tells (`GPUAdapterInfo`, WebGPU §4.2.2);
-/// empty when it tells nothing.
-pub(crate) fn name(device: &wgpu::Device) -> String {
-    let text = |key| info(device, key).and_then(|value| value.as_string());
-    match text("description") {
-        Some(description) if !description.is_empty() => description,
-        _ => ["vendor", "architecture", "device"]
-            .into_iter()
-            .filter_map(text)
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" "),
+    let info = device.adapter_info();
+    let description = info.description();
+    if !description.is_empty() {
+        return description;
     }
-}
-
-/// The smallest and largest subgroup that the browser tells, 0 where it does not.
-pub(crate) fn subgroup_size(device: &wgpu::Device) -> (u32, u32) {
-    let size = |key| {
-        info(device, key)
-            .and_then(|value| value.as_f64())
-            .unwrap_or_default() as u32
-    };
-    (size("subgroupMinSize"), size("subgroupMaxSize"))
-}
-
-fn info(device: &wgpu::Device, key: &str) -> Option<JsValue> {
-    let device: &JsValue = device.as_webgpu()?.as_ref();
-    get(&get(device, "adapterInfo")?, key)
-}
-
-fn get(target: &JsValue, key: &str) -> Option<JsValue> {
-    Reflect::get(target, &key.into())
-        .ok()
-        .filter(|value| !value.is_undefined())
+    let mut parts = vec![info.vendor(), info.architecture(), info.device()];
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
 }

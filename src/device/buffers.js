@@ -1,10 +1,10 @@
-// Gives a device's memory back when the module has let go of it.
+// Frees a device's memory once the module has let go of it.
 //
-// wgpu 30 does nothing in a browser when the last handle of a buffer is dropped: the buffer waits for the garbage collector,
-// which can't know how much memory hangs on it. Whatever the module still holds is in its table of references; what was
-// made and is not there any more is destroyed.
+// In a browser, wgpu 30 does nothing when the last handle of a buffer is dropped: the buffer waits
+// for the garbage collector, which can't know how much memory hangs on it. The module's table of
+// references has every buffer that it still holds; any other that it made is destroyed.
 
-/** Weak, so that whoever never asks for `destroyDropped` has the garbage collector as before. */
+/** Weak, so that without `destroyDropped` the garbage collector frees buffers as before. */
 const made = new WeakMap();
 
 /** Notes the buffers that `device` makes from now on. */
@@ -18,7 +18,7 @@ export function watchBuffers(device) {
   };
 }
 
-/** Destroys the buffers of `device` that are not in `table`. No command that is not submitted yet may use them. */
+/** Destroys buffers of `device` that are not in `table`. Commands that use them must be submitted. */
 export function destroyDropped(device, table) {
   const held = new Set();
   for (let index = 0; index < table.length; index += 1) {

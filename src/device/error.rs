@@ -1,18 +1,18 @@
-//! What can go wrong between the page and the GPU.
+//! Errors of a device.
 
 use serde::Serialize;
 
-/// Why a device is gone, as WebGPU's `GPUDeviceLostInfo` tells it.
+/// Reason for a device's loss, as in WebGPU's `GPUDeviceLostInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct DeviceLoss {
-    /// Whether the program itself destroyed the device.
+    /// `Destroyed` if the program itself destroyed the device.
     pub reason: LossReason,
-    /// What the driver or browser said, possibly nothing.
+    /// The driver's or browser's message, possibly empty.
     pub message: String,
 }
 
-/// The two reasons that WebGPU tells apart (WebGPU §22.1, `GPUDeviceLostReason`).
+/// WebGPU's two reasons of a loss (WebGPU §22.1, `GPUDeviceLostReason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -29,17 +29,19 @@ pub enum LossReason {
 pub enum GpuError {
     /// There is no `navigator.gpu`.
     #[error(
-        "this browser has no WebGPU: use Chrome or Edge 113 or later, Safari 26 or later, or Firefox 141 or later (on \
-         Windows; 145 on Apple silicon), and open the page over https or from localhost"
+        "this browser has no WebGPU: use Chrome or Edge 113 or later, Safari 26 or later, or \
+         Firefox 141 or later (on Windows; 145 on Apple silicon), and open the page over https or \
+         from localhost"
     )]
     WebGpuUnavailable,
     /// WebGPU or the graphics API is there but offers no adapter.
     #[error(
-        "no GPU adapter is available ({detail}): check that hardware acceleration is on and the graphics driver is up to \
-         date; without a GPU, a software adapter such as SwiftShader or lavapipe works too"
+        "no GPU adapter is available ({detail}): check that hardware acceleration is on and the \
+         graphics driver is up to date; without a GPU, a software adapter such as SwiftShader or \
+         lavapipe works too"
     )]
     AdapterUnavailable {
-        /// What the graphics API said.
+        /// The graphics API's message.
         detail: String,
     },
     /// The adapter's limit is below what is needed.
@@ -47,7 +49,7 @@ pub enum GpuError {
     LimitTooSmall {
         /// The limit's name in WebGPU's spelling.
         limit: &'static str,
-        /// The smallest value that would do.
+        /// The smallest value that suffices.
         needed: u64,
         /// The adapter's value.
         had: u64,
@@ -55,18 +57,18 @@ pub enum GpuError {
     /// The adapter refused to give a device.
     #[error("the GPU adapter gave no device: {detail}")]
     DeviceRequestFailed {
-        /// What the adapter or burn's runtime said.
+        /// The adapter's or burn's message.
         detail: String,
     },
-    /// The device is gone; nothing on it can be used any more, a new one can be opened.
+    /// The device is lost, with all that is on it; a new one can be opened.
     #[error("the GPU device was lost ({}): {}; open a new one to go on", reason(.0), message(.0))]
     DeviceLost(DeviceLoss),
     /// An operation on a live device failed.
     #[error("the GPU could not finish {operation}: {detail}")]
     OperationFailed {
-        /// What was being done.
+        /// The operation, in words.
         operation: &'static str,
-        /// What the device or burn's runtime said.
+        /// The device's or burn's message.
         detail: String,
     },
 }
@@ -82,6 +84,28 @@ impl GpuError {
             Self::DeviceLost(_) => "device-lost",
             Self::OperationFailed { .. } => "gpu-failure",
         }
+    }
+}
+
+/// A tensor could not be read back.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The GPU failed or was lost.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// burn did not give the numbers.
+    #[error("reading a tensor back failed: {detail}")]
+    Burn {
+        /// burn's message.
+        detail: String,
+    },
+}
+
+impl ReadError {
+    pub(super) fn burn(error: impl std::fmt::Display) -> Self {
+        let detail = error.to_string();
+        Self::Burn { detail }
     }
 }
 

@@ -1,53 +1,56 @@
-//! The process's end, which a software adapter must not meet while it computes or compiles: what its threads use is taken
-//! down around them, and a program that has done all its work right would end in a segmentation fault.
+//! A thread's end, held up until the software adapters that it used are idle.
 //!
-//! A handler of `atexit` comes too late: drivers register the destruction of some of their parts at first use, and what
-//! is registered last runs first. A thread's own values are dropped before all of that, the main thread's too, and
-//! whoever joins a thread waits for them. So each thread that asks for such a device waits for it at its end.
+//! At the process's end, what such an adapter's threads use is taken down around them: a program
+//! whose work is done would end in a segmentation fault. A handler of `atexit` comes too late,
+//! since drivers register destructors at first use and the last registered run first. A thread's
+//! own values are dropped before all of that, the main thread's too, and whoever joins a thread
+//! waits for them. So each thread waits at its end for the devices that it used.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::software;
+use burn::tensor::Device;
 
-/// How long a thread's end may be held up by devices, all together.
+/// The longest that devices may hold up a thread's end, all together.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 thread_local! {
-    static USER: User = const { User { used: Cell::new(false) } };
+    static USED: Used = const { Used(RefCell::new(Vec::new())) };
 }
 
-/// A thread, and whether it has used software adapters.
-struct User {
-    used: Cell<bool>,
-}
+/// Devices of software adapters that this thread has used. A handle keeps nothing alive: burn has
+/// the device for as long as the process runs.
+struct Used(RefCell<Vec<Device>>);
 
-impl Drop for User {
+impl Drop for Used {
     fn drop(&mut self) {
-        if self.used.get() {
-            wait();
-        }
+        wait(&self.0.take());
     }
 }
 
-/// Lets this thread end only when the software adapters that are open by then have done what was asked of them.
-pub(super) fn wait_on_this_thread() {
+/// Lets this thread end only when `device` has done what was asked of it by then.
+pub(super) fn wait_on_this_thread(device: &Device) {
     // A thread that is ending uses nothing any more.
-    let _ = USER.try_with(|user| user.used.set(true));
+    let _ = USED.try_with(|used| {
+        let mut devices = used.0.borrow_mut();
+        if !devices.contains(device) {
+            devices.push(device.clone());
+        }
+    });
 }
 
-fn wait() {
+fn wait(devices: &[Device]) {
     let begun = Instant::now();
     let (done, is_done) = mpsc::channel();
-    for device in software::noted() {
-        let done = done.clone();
-        // On a thread of its own: this one's thread-local values are going, and burn and wgpu have some. It is not joined,
-        // since a device that is lost may never answer.
+    for device in devices {
+        let (device, done) = (device.clone(), done.clone());
+        // On a thread of its own: this one's thread-local values are going, and burn and wgpu have
+        // some. It is not joined, since a lost device may never answer.
         let _ = std::thread::Builder::new().spawn(move || {
-            // Through burn, which hands work to a thread of its own: what waits there has not reached the device, and what
-            // others submitted is on the same queue. A lost device has nothing left to do, and nobody is left to tell an
-            // error to, nor perhaps that it is done.
+            // Through burn, which hands work to a thread of its own: what waits there has not
+            // reached the device, and what others submitted is on the same queue. An error, such as
+            // the device's loss, means that nothing is left to wait for.
             let _ = device.sync();
             let _ = done.send(());
         });

@@ -1,9 +1,9 @@
-//! The limits below which kvscope can't work.
+//! Limits that every adapter has to reach.
 
 use super::GpuError;
 
-/// What the kernels in `shaders/` are written for. WebGPU guarantees the same values as its defaults (WebGPU §3.6.2), so
-/// only unusual native adapters and compatibility-mode browsers fall below.
+/// Limits that the kernels in `shaders/` are written for, WebGPU's own defaults (WebGPU §3.6.2).
+/// Only unusual native adapters and compatibility-mode browsers fall below.
 pub const REQUIRED: [(&str, u64); 5] = [
     ("maxStorageBuffersPerShaderStage", 8),
     ("maxComputeInvocationsPerWorkgroup", 256),
@@ -12,11 +12,11 @@ pub const REQUIRED: [(&str, u64); 5] = [
     ("maxStorageBufferBindingSize", 128 << 20),
 ];
 
-/// Checks `limits` against [`REQUIRED`] and against `storage_binding_bytes`, when the caller gave one.
+/// Checks `limits` against [`REQUIRED`] and, if there is one, against `storage_binding_bytes`.
 ///
 /// # Errors
 ///
-/// [`GpuError::LimitTooSmall`] with the first limit that falls short.
+/// [`GpuError::LimitTooSmall`] with the first limit that is too small.
 pub fn check(limits: &wgpu::Limits, storage_binding_bytes: Option<u64>) -> Result<(), GpuError> {
     let asked = storage_binding_bytes.map(|bytes| ("maxStorageBufferBindingSize", bytes));
     for (limit, needed) in REQUIRED.into_iter().chain(asked) {

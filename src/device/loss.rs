@@ -1,4 +1,4 @@
-//! Listening to the device: its loss and the errors that no call returns.
+//! A device's news: its loss, and the errors that no call returns.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use futures_util::future::{Either, FutureExt, Shared, select};
 
 use super::{DeviceLoss, GpuError, LossReason};
 
-/// What the device has told so far.
+/// A device's loss and its first error since the last check.
 #[derive(Clone)]
 pub(super) struct DeviceWatch {
     loss: Shared<oneshot::Receiver<DeviceLoss>>,
-    /// The first error since the last [`DeviceWatch::check`]; later ones are mostly its consequences.
+    /// The first error since the last [`DeviceWatch::check`]; later ones mostly follow from it.
     fault: Arc<Mutex<Option<String>>>,
 }
 
@@ -44,7 +44,7 @@ impl DeviceWatch {
     }
 
     pub(super) fn check(&self) -> Result<(), GpuError> {
-        // Polls the channel without waiting: `peek` alone would not see a loss that nobody has awaited.
+        // Polls the channel without waiting: `peek` would not see a loss that nobody has awaited.
         if let Some(loss) = self.loss.clone().now_or_never() {
             return Err(lost(loss));
         }
@@ -61,7 +61,7 @@ impl DeviceWatch {
         loss_of(self.loss.clone().await)
     }
 
-    /// `work`'s result, unless the device is lost first: what waits for a lost device may wait for ever.
+    /// `work`'s result, unless the device is lost first, for which `work` may wait for ever.
     pub(super) async fn or_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, GpuError> {
         match select(pin!(work), self.loss.clone()).await {
             Either::Left((done, _)) => Ok(done),
@@ -74,7 +74,7 @@ fn lost(loss: Result<DeviceLoss, oneshot::Canceled>) -> GpuError {
     GpuError::DeviceLost(loss_of(loss))
 }
 
-/// The callback is dropped unheard only together with the device.
+/// The callback is dropped uncalled only together with the device.
 fn loss_of(loss: Result<DeviceLoss, oneshot::Canceled>) -> DeviceLoss {
     loss.unwrap_or_else(|_| DeviceLoss {
         reason: LossReason::Unknown,
@@ -82,7 +82,7 @@ fn loss_of(loss: Result<DeviceLoss, oneshot::Canceled>) -> DeviceLoss {
     })
 }
 
-/// Both mutexes hold plain values that a panic elsewhere can't leave half-written.
+/// Ignores poison: both mutexes hold plain values, which no panic leaves half-written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,284 +1,30 @@
-//! The adapter and device, requested by ourselves so that we choose limits and features and hear of every error and of
-//! the device's loss, then registered with burn.
+//! The device that models and caches are on: this machine's CPU or a GPU.
+//!
+//! [`Gpu::open`] requests adapter and device itself, so that it chooses limits and features, and
+//! hears of every error and of the device's loss; then it registers the device with burn.
+//! [`ComputeDevice`] is what engine, generation and evaluation are given.
 
-mod abilities;
 #[cfg(target_family = "wasm")]
-pub(crate) mod browser;
+mod browser;
+mod compute_device;
+#[cfg(target_family = "wasm")]
+pub(crate) mod constructors;
 mod error;
 #[cfg(unix)]
 mod exit;
+mod gpu;
 mod limits;
 mod loss;
-mod memory;
 mod options;
+mod processor;
 mod readback;
 mod report;
-mod software;
 
-use std::sync::Arc;
-
-use burn::tensor::wgpu::{MemoryConfiguration, WgpuSetup};
-use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
-
-pub use abilities::ShaderAbilities;
-pub use error::{DeviceLoss, GpuError, LossReason};
+pub use compute_device::ComputeDevice;
+pub use error::{DeviceLoss, GpuError, LossReason, ReadError};
+pub use gpu::Gpu;
 pub use limits::REQUIRED as REQUIRED_LIMITS;
-pub use memory::GpuMemory;
 pub use options::{GpuFeature, GpuOptions, PowerPreference};
+pub use processor::Processor;
 pub use readback::{Pending, Readback};
-pub use report::{GpuLimits, GpuReport};
-pub(crate) use software::{is_software, is_software_with_quads};
-
-use loss::DeviceWatch;
-
-/// Launches that burn gathers before it submits them; 32 is its default, more means fewer submissions a token.
-const TASKS_PER_SUBMISSION: usize = 64;
-
-/// Features of native adapters that burn takes for granted on the device when the adapter has them; without them its own
-/// kernels would not compile there.
-const BURN_READS_FROM_ADAPTER: wgpu::Features = wgpu::Features::SHADER_INT64
-    .union(wgpu::Features::SHADER_F64)
-    .union(wgpu::Features::SHADER_FLOAT32_ATOMIC);
-
-/// An open GPU: burn's device and what is known about it. Clones share the device.
-#[derive(Clone)]
-pub struct Gpu {
-    device: Device,
-    setup: WgpuSetup,
-    report: Arc<GpuReport>,
-    watch: DeviceWatch,
-}
-
-impl Gpu {
-    /// Requests an adapter and a device with all the limits that the adapter has and the optional features of
-    /// [`GpuFeature`] that it offers and `options` does not withhold, and registers them with burn.
-    ///
-    /// Every call opens a device of its own; after a loss, call it again.
-    ///
-    /// # Errors
-    ///
-    /// [`GpuError::WebGpuUnavailable`], [`GpuError::AdapterUnavailable`], [`GpuError::LimitTooSmall`] or
-    /// [`GpuError::DeviceRequestFailed`].
-    pub async fn open(options: GpuOptions) -> Result<Self, GpuError> {
-        #[cfg(target_family = "wasm")]
-        crate::bindings::prepare()?;
-
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends: wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY),
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        });
-        let adapter = instance
-            .request_adapter(&wgpu::RequestAdapterOptions {
-                power_preference: options.power_preference.as_wgpu(),
-                ..wgpu::RequestAdapterOptions::default()
-            })
-            .await
-            .map_err(|error| GpuError::AdapterUnavailable {
-                detail: error.to_string(),
-            })?;
-        limits::check(&adapter.limits(), options.storage_binding_bytes)?;
-
-        let wanted = GpuFeature::ALL
-            .into_iter()
-            .filter(|feature| !options.withhold.contains(feature))
-            .map(GpuFeature::as_wgpu)
-            .fold(BURN_READS_FROM_ADAPTER, |all, feature| all | feature);
-        let (device, queue) = request_device(&adapter, wanted).await?;
-        #[cfg(target_family = "wasm")]
-        crate::device::browser::watch_buffers(&device);
-
-        let report = Arc::new(GpuReport::new(&adapter, &device));
-        let setup = WgpuSetup {
-            backend: adapter.get_info().backend,
-            instance,
-            adapter,
-            device,
-            queue,
-        };
-        let burn_device = Device::wgpu_options()
-            .tasks_max(TASKS_PER_SUBMISSION)
-            // One buffer an allocation, in the browser burn's only way: bytes reported are then bytes allocated, and no
-            // kernel meets a buffer that it reads and writes at once.
-            .memory_config(MemoryConfiguration::ExclusivePages)
-            .setup(setup.clone())
-            .init()
-            .map_err(|error| GpuError::DeviceRequestFailed {
-                detail: error.to_string(),
-            })?;
-        if report.is_software() {
-            // Other such adapters compile the kernels that use quads for minutes: lavapipe's compiler optimises all that is
-            // unrolled in them.
-            let quick = report.name.to_lowercase().contains("swiftshader");
-            let quads = quick && report.features.contains(&GpuFeature::Subgroups);
-            software::note(&burn_device, quads);
-        }
-        // After burn's registration, which installs callbacks of its own that panic on an uncaptured error.
-        let watch = DeviceWatch::install(&setup.device);
-        Ok(Self {
-            device: burn_device,
-            setup,
-            report,
-            watch,
-        })
-    }
-
-    /// [`Gpu::open`] for callers without an executor.
-    ///
-    /// # Errors
-    ///
-    /// As [`Gpu::open`].
-    #[cfg(not(target_family = "wasm"))]
-    pub fn open_blocking(options: GpuOptions) -> Result<Self, GpuError> {
-        pollster::block_on(Self::open(options))
-    }
-
-    /// The device to create tensors and modules on.
-    pub fn device(&self) -> &Device {
-        self.used_by_this_thread();
-        &self.device
-    }
-
-    /// The adapter and what it gave.
-    pub fn report(&self) -> &GpuReport {
-        &self.report
-    }
-
-    /// What the device's shaders may do.
-    pub fn shader_abilities(&self) -> ShaderAbilities {
-        let report = self.report();
-        let has_subgroups = report.features.contains(&GpuFeature::Subgroups);
-        let (smallest, _) = report.subgroup_size;
-        ShaderAbilities {
-            subgroup: if has_subgroups { smallest as usize } else { 0 },
-            #[cfg(target_family = "wasm")]
-            integer_products: crate::device::browser::has_integer_products(),
-            // Natively, wgpu puts them together from what the adapter has.
-            #[cfg(not(target_family = "wasm"))]
-            integer_products: true,
-        }
-    }
-
-    /// The wgpu handles that burn's device runs on, for counting and for work of one's own.
-    pub fn wgpu(&self) -> (&wgpu::Device, &wgpu::Queue) {
-        self.used_by_this_thread();
-        (&self.setup.device, &self.setup.queue)
-    }
-
-    /// Fails when the device is gone or an earlier operation on it failed unnoticed.
-    ///
-    /// WebGPU reports such failures late and to the device, not to the call that caused them; each is returned once.
-    ///
-    /// # Errors
-    ///
-    /// [`GpuError::DeviceLost`] or [`GpuError::OperationFailed`].
-    pub fn check(&self) -> Result<(), GpuError> {
-        self.watch.check()
-    }
-
-    /// Reads a tensor back, waiting for all the work that it depends on.
-    ///
-    /// # Errors
-    ///
-    /// [`GpuError::DeviceLost`], also when the loss happens during the read, or [`GpuError::OperationFailed`].
-    pub async fn read<const D: usize, K: Basic>(
-        &self,
-        tensor: Tensor<D, K>,
-    ) -> Result<TensorData, GpuError> {
-        self.check()?;
-        let read = self.watch.or_lost(tensor.into_data_async()).await?;
-        // A failed read says less than the loss or the error behind it.
-        self.check()?;
-        read.map_err(|error| GpuError::OperationFailed {
-            operation: "reading a tensor",
-            detail: error.to_string(),
-        })
-    }
-
-    /// What is allocated on the device, by this program's count of it; launches that are not submitted yet count as done.
-    pub fn memory(&self) -> GpuMemory {
-        let usage = self.device.memory_pool_usage();
-        usage.map_or_else(GpuMemory::default, |usage| GpuMemory {
-            bytes_in_use: usage.bytes_in_use,
-            bytes_reserved: usage.bytes_reserved,
-            allocations: usage.number_allocs,
-        })
-    }
-
-    /// Waits until all that was asked of the device is done.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read): what went wrong in the meantime.
-    pub async fn settle(&self) -> Result<(), GpuError> {
-        let nothing = Tensor::<1>::zeros([1], &self.device);
-        self.read(nothing).await.map(drop)
-    }
-
-    /// Waits as [`settle`](Self::settle), then gives memory back that burn keeps for reuse.
-    ///
-    /// # Errors
-    ///
-    /// As [`settle`](Self::settle).
-    pub async fn release_unused(&self) -> Result<(), GpuError> {
-        self.settle().await?;
-        self.device.memory_cleanup();
-        // What was given back may still be used by launches that have not been submitted.
-        self.settle().await?;
-        #[cfg(target_family = "wasm")]
-        crate::device::browser::destroy_dropped_buffers(&self.setup.device);
-        Ok(())
-    }
-
-    /// `work`'s result, unless the device is lost first.
-    pub(crate) async fn or_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, GpuError> {
-        self.watch.or_lost(work).await
-    }
-
-    fn used_by_this_thread(&self) {
-        #[cfg(unix)]
-        if self.report.is_software() {
-            exit::wait_on_this_thread();
-        }
-    }
-
-    /// Resolves when the device is lost, at once if it already is.
-    pub async fn lost(&self) -> DeviceLoss {
-        self.watch.lost().await
-    }
-
-    /// Destroys the device and with it all its memory; everything on it fails with [`GpuError::DeviceLost`] from now on.
-    pub fn destroy(&self) {
-        self.setup.device.destroy();
-        // Natively, callbacks run when the device is polled; in the browser this does nothing. A lost device can't be
-        // polled without an error, which is no news.
-        let _ = self.setup.device.poll(wgpu::PollType::Poll);
-    }
-}
-
-async fn request_device(
-    adapter: &wgpu::Adapter,
-    wanted: wgpu::Features,
-) -> Result<(wgpu::Device, wgpu::Queue), GpuError> {
-    let request = || {
-        adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("kvscope"),
-            required_features: wanted & adapter.features(),
-            required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            ..wgpu::DeviceDescriptor::default()
-        })
-    };
-    #[cfg(target_family = "wasm")]
-    let requested = if wanted.contains(wgpu::Features::SUBGROUP) {
-        crate::device::browser::requesting_subgroups(request)
-    } else {
-        Some(request())
-    };
-    #[cfg(not(target_family = "wasm"))]
-    let requested = Some(request());
-    let failed = |detail: String| GpuError::DeviceRequestFailed { detail };
-    requested
-        .ok_or_else(|| failed("the browser's requestDevice was not called".to_owned()))?
-        .await
-        .map_err(|error| failed(error.to_string()))
-}
+pub use report::{GpuLimits, GpuMemory, GpuReport, ShaderAbilities};

@@ -1,8 +1,8 @@
-//! What a caller asks of the GPU.
+//! Options of opening a GPU.
 
 use serde::{Deserialize, Serialize};
 
-/// Optional WebGPU features that kernels make use of where they exist.
+/// Optional WebGPU features that kernels use where they exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -16,10 +16,10 @@ pub enum GpuFeature {
 }
 
 impl GpuFeature {
-    /// All of them, in the order in which reports list them.
+    /// All features, in the order of reports.
     pub const ALL: [Self; 3] = [Self::ShaderF16, Self::Subgroups, Self::TimestampQuery];
 
-    /// The same feature in wgpu's terms.
+    /// wgpu's flag for the feature.
     pub fn as_wgpu(self) -> wgpu::Features {
         match self {
             Self::ShaderF16 => wgpu::Features::SHADER_F16,
@@ -29,7 +29,7 @@ impl GpuFeature {
     }
 }
 
-/// Which of several adapters is wanted.
+/// Preference among several adapters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -50,18 +50,18 @@ impl PowerPreference {
     }
 }
 
-/// How to open the GPU. Every field has a default.
+/// Options of [`Gpu::open`](super::Gpu::open). Every field has a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct GpuOptions {
-    /// Which of several adapters is wanted.
+    /// Preference among several adapters.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub power_preference: PowerPreference,
-    /// Features not to ask for even where the adapter has them, to test or measure without.
+    /// Features that are not requested, to test or measure without them.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub withhold: Vec<GpuFeature>,
-    /// The smallest `maxStorageBufferBindingSize` in bytes that will do, when the caller knows it.
+    /// The smallest `maxStorageBufferBindingSize` in bytes that suffices, if it is known.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub storage_binding_bytes: Option<u64>,
 }

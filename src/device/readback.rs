@@ -1,17 +1,17 @@
-//! Small results read back through a buffer that is made once.
+//! Small results, read back through a buffer that is created once.
 
 use futures_channel::oneshot;
 
 use super::{Gpu, GpuError};
 
-/// A buffer that results are copied to and read from, one at a time.
+/// A buffer for results to be copied to and read from, one at a time.
 #[derive(Debug, Clone)]
 pub struct Readback {
     buffer: wgpu::Buffer,
 }
 
 impl Readback {
-    /// For results of up to `bytes` bytes, a multiple of 4.
+    /// A buffer for results of up to `bytes` bytes, a multiple of 4.
     pub fn new(gpu: &Gpu, bytes: u64) -> Self {
         let (device, _) = gpu.wgpu();
         Self {
@@ -24,17 +24,17 @@ impl Readback {
         }
     }
 
-    /// Has `encoder` copy the first `bytes` bytes of `source`.
+    /// Records the copy of the first `bytes` bytes of `source`.
     pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, bytes: u64) {
         encoder.copy_buffer_to_buffer(source, 0, &self.buffer, 0, bytes);
     }
 
-    /// Asks for the first `bytes` bytes, once the copy has been submitted.
+    /// Requests the first `bytes` bytes. The copy must have been submitted.
     pub fn request(&self, bytes: u64) -> Pending {
         let (sender, mapped) = oneshot::channel();
         self.buffer
             .map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
-                // Nobody waits any more where the generation was dropped.
+                // Fails where the generation was dropped, and nobody waits any more.
                 let _ = sender.send(result);
             });
         Pending {
@@ -45,17 +45,17 @@ impl Readback {
     }
 }
 
-/// A result that is on its way.
+/// A requested result.
 #[derive(Debug)]
 pub struct Pending {
     buffer: wgpu::Buffer,
     bytes: u64,
-    /// Taken when it has been answered.
+    /// `None` once it was awaited.
     mapped: Option<oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>>,
 }
 
 impl Pending {
-    /// Waits for it.
+    /// Waits for the result and returns its bytes.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Pending {
         };
         #[cfg(not(target_family = "wasm"))]
         {
-            // Natively nothing is answered unless the device is polled; a lost one is heard of below.
+            // Natively nothing is answered unless the device is polled; a loss is seen below.
             let (device, _) = gpu.wgpu();
             let _ = device.poll(wgpu::PollType::wait_indefinitely());
         }

@@ -1,7 +1,8 @@
-// Calls `request` while `GPUAdapter.requestDevice` asks for `feature` as well, where the adapter has it.
+// Calls `request` while `GPUAdapter.requestDevice` also asks for `feature`, if the adapter has it.
 //
-// wgpu 30 has no name for `subgroups` in the browser (gfx-rs/wgpu#10146) and hands out no adapter to ask by oneself.
-// `request` is synchronous, so nothing else on the page ever sees the changed method.
+// wgpu 30 has no name for `subgroups` in the browser (gfx-rs/wgpu#10146), and neither hands out its
+// adapter nor takes a device. `request` is synchronous: nothing else on the page ever sees the
+// changed method.
 export function requestingFeature(feature, request) {
   const { prototype } = GPUAdapter;
   const own = Object.getOwnPropertyDescriptor(prototype, "requestDevice");

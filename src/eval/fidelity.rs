@@ -3,13 +3,11 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use burn::tensor::{Device, Tensor};
-
 use super::divergence::Reference;
 use super::outcome::{Outcome, Tally};
 use crate::Error;
 use crate::cache::{CacheError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig};
-use crate::device::Gpu;
+use crate::device::ComputeDevice;
 use crate::generate::GenerateError;
 use crate::model::{Llama, LogitRows};
 
@@ -18,59 +16,51 @@ use crate::model::{Llama, LogitRows};
 pub struct Example {
     /// The prompt.
     pub prompt: Vec<u32>,
-    /// What should follow it.
+    /// The answer that should follow it.
     pub answer: Vec<u32>,
 }
 
 /// Compares policies with a full cache.
 ///
-/// The prompt is computed once, and [forked](ScopeCache::fork) to what each policy keeps of it: until a prompt is finished,
-/// no policy changes what it attends to. The answer's tokens go through the matrices once for all policies.
+/// The prompt is computed once, and [forked](ScopeCache::fork) to what each policy keeps of it:
+/// until a prompt is finished, no policy changes what it attends to. The answer's tokens go through
+/// the matrices once for all policies.
 pub struct Fidelity<'a> {
     model: &'a Llama,
-    device: &'a Device,
-    gpu: Option<&'a Gpu>,
+    device: &'a ComputeDevice,
     chunk: usize,
     workers: usize,
 }
 
 impl<'a> Fidelity<'a> {
-    /// With a model on the device where it is.
-    pub fn new(model: &'a Llama, device: &'a Device) -> Self {
+    /// Compares policies of a model that is on `device`.
+    pub fn new(model: &'a Llama, device: &'a ComputeDevice) -> Self {
         Self {
             model,
             device,
-            gpu: None,
             chunk: 256,
             workers: 1,
         }
     }
 
-    /// Names the GPU that the device belongs to, so that its loss is heard of.
-    #[must_use]
-    pub fn with_gpu(mut self, gpu: Option<&'a Gpu>) -> Self {
-        self.gpu = gpu;
-        self
-    }
-
-    /// Shares the policies out over so many threads; more than one makes sense on burn's CPU device only, and can't be in
-    /// a browser.
+    /// Sets the number of threads that share the policies, 1 by default. More make sense on the CPU
+    /// only, and don't exist in a browser.
     #[must_use]
     pub fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// Feeds `example` under each of `policies` and compares. `progress` is told after each piece how many tokens of
-    /// prompt and answer have been taken; where it breaks, the result is `None`.
+    /// Feeds `example` under each of `policies` and compares. After each chunk and each token,
+    /// `progress` is told how many tokens have been taken; where it breaks, the result is `None`.
     ///
-    /// The first token of the answer is not compared: it follows from the prompt alone, which no policy bears on. So of an
-    /// answer of T tokens T − 1 positions are.
+    /// The answer's first token is not compared: it follows from the prompt alone, before any
+    /// policy acts. So an answer of T tokens has T − 1 positions.
     ///
     /// # Errors
     ///
-    /// Those of the model, the caches and the device. Policies must be for this model, in one cache type, with one
-    /// observation window.
+    /// Those of the model, the caches and the device. Policies must be for this model, in one cache
+    /// type, with one observation window.
     pub async fn run(
         &self,
         example: &Example,
@@ -87,7 +77,7 @@ impl<'a> Fidelity<'a> {
         else {
             return Ok(None);
         };
-        // The full cache comes first, and whatever policy is no other is compared with itself.
+        // The full cache comes first; a policy that evicts nothing is compared with itself.
         let mut all = vec![full];
         let mut rows = Vec::with_capacity(policies.len());
         for policy in policies {
@@ -101,7 +91,7 @@ impl<'a> Fidelity<'a> {
         }
         let mut caches = fork(&prompt, &all)?;
         drop(prompt);
-        self.give_back().await?;
+        self.device.release_unused().await?;
 
         let vocabulary = self.model.config().vocabulary;
         let mut tallies = vec![Tally::default(); policies.len()];
@@ -134,13 +124,13 @@ impl<'a> Fidelity<'a> {
         config: ScopeCacheConfig,
         progress: &mut impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<ScopeCache>, Error> {
-        let mut cache = config.init(self.device).map_err(CacheError::from)?;
+        let device = self.device.burn_device();
+        let mut cache = config.init(&device).map_err(CacheError::from)?;
         cache.prepare_forks();
         cache.reserve(tokens.len());
         for piece in tokens.chunks(self.chunk) {
             self.model.append(piece, &mut cache, LogitRows::None)?;
-            // Whatever is read, the device has then done all that was asked of it before.
-            self.read(Tensor::<2>::zeros([1, 1], self.device)).await?;
+            self.device.settle().await?;
             if progress(cache.position()).is_break() {
                 return Ok(None);
             }
@@ -148,11 +138,12 @@ impl<'a> Fidelity<'a> {
         Ok(Some(cache))
     }
 
-    /// The next logits under every cache, one row after the other.
+    /// Next logits under every cache, `[caches, vocabulary]`.
     async fn step(&self, token: u32, caches: &mut [ScopeCache]) -> Result<Vec<f32>, Error> {
         let share = caches.len().div_ceil(self.workers.max(1)).max(1);
         if share >= caches.len() {
-            return self.read(self.model.step_each(token, caches)?).await;
+            let logits = self.model.step_each(token, caches)?;
+            return Ok(self.device.read(logits).await?);
         }
         let stepped = thread::scope(|scope| {
             let parts = caches.chunks_mut(share);
@@ -168,29 +159,9 @@ impl<'a> Fidelity<'a> {
         })?;
         let mut rows = Vec::new();
         for logits in stepped {
-            rows.append(&mut self.read(logits).await?);
+            rows.append(&mut self.device.read(logits).await?);
         }
         Ok(rows)
-    }
-
-    async fn read(&self, tensor: Tensor<2>) -> Result<Vec<f32>, Error> {
-        let failed = |detail: String| GenerateError::Read { detail };
-        let data = match self.gpu {
-            Some(gpu) => gpu.read(tensor).await?,
-            None => {
-                let data = tensor.into_data_async().await;
-                data.map_err(|error| failed(error.to_string()))?
-            }
-        };
-        let numbers = data.convert::<f32>().try_into_vec::<f32>();
-        Ok(numbers.map_err(|error| failed(format!("{error:?}")))?)
-    }
-
-    async fn give_back(&self) -> Result<(), Error> {
-        match self.gpu {
-            Some(gpu) => Ok(gpu.release_unused().await?),
-            None => Ok(()),
-        }
     }
 }
 
@@ -200,8 +171,8 @@ fn full(policy: &ScopeCacheConfig) -> ScopeCacheConfig {
     full.with_decode(DecodeStrategy::Full)
 }
 
-/// A cache for each of `policies`, of an open prompt. Compressing a prompt takes longer than copying what is left of it, so
-/// policies that keep the same of it have that done once.
+/// A cache for each of `policies`, of an open prompt. Compressing a prompt takes longer than
+/// copying the result, so it is done once for all policies that keep the same.
 fn fork(prompt: &ScopeCache, policies: &[ScopeCacheConfig]) -> Result<Vec<ScopeCache>, Error> {
     let mut caches: Vec<ScopeCache> = Vec::with_capacity(policies.len());
     for policy in policies {

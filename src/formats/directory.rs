@@ -1,4 +1,4 @@
-//! The tensor directory: which tensors a file holds, their shapes and types, and where their bytes are.
+//! Tensor directory: a file's tensors, their shapes and types, and the places of their bytes.
 
 use super::{BlockFormat, WeightsError};
 use crate::quoted::quoted;
@@ -7,50 +7,52 @@ use std::collections::BTreeMap;
 /// One tensor of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name, such as `blk.0.attn_q.weight`; each once in a file.
+    /// Name, such as `blk.0.attn_q.weight`; each once in a file.
     pub name: String,
-    /// Its 1 to 4 dimensions, none of them 0, the one whose elements are neighbours **first**: as GGUF has them.
+    /// 1 to 4 dimensions, none of them 0, the one whose elements are neighbours **first**: as GGUF
+    /// has them.
     pub dimensions: Vec<u64>,
-    /// How its elements are stored. Blocks run along the first dimension, which they divide.
+    /// Storage of its elements. Blocks run along the first dimension, which they divide.
     pub format: BlockFormat,
-    /// Where its bytes begin, from the start of the file.
+    /// Begin of its bytes, from the start of the file.
     pub offset: u64,
-    /// How many bytes it has.
+    /// Length in bytes.
     pub bytes: u64,
     pub(super) entry: u64,
 }
 
 impl TensorInfo {
-    /// Its shape as burn and safetensors have it, the dimension whose elements are neighbours **last**.
+    /// Shape as burn and safetensors have it, the dimension whose elements are neighbours **last**.
     pub fn shape(&self) -> Vec<u64> {
         self.dimensions.iter().rev().copied().collect()
     }
 
-    /// How many elements.
+    /// Number of elements.
     pub fn elements(&self) -> u64 {
         // Can't overflow or be cut off: the product was checked when the entry was read.
         self.dimensions.iter().product()
     }
 
-    /// Where its bytes end, from the start of the file.
+    /// End of its bytes, from the start of the file.
     pub fn end(&self) -> u64 {
         // Can't overflow: checked when the tensor was placed.
         self.offset + self.bytes
     }
 
-    /// Its name and place, for errors.
+    /// Name and place, for errors.
     pub(super) fn placed(&self) -> String {
         let (name, end) = (quoted(&self.name), self.end());
         format!("tensor {name}, from byte {} to byte {end}", self.offset)
     }
 
-    /// Where its entry in the directory begins, from the start of the file, for errors about its shape or type.
+    /// Begin of its entry in the directory, from the start of the file, for errors about its shape
+    /// or type.
     pub fn entry_offset(&self) -> u64 {
         self.entry
     }
 }
 
-/// All tensors of a file. No two of them share a name or a byte.
+/// All tensors of a file. No two share a name or a byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     tensors: Vec<TensorInfo>,
@@ -59,42 +61,42 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// How many tensors.
+    /// Number of tensors.
     pub fn len(&self) -> usize {
         self.tensors.len()
     }
 
-    /// Whether there is no tensor.
+    /// True if there is no tensor.
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }
 
-    /// All of them, in the file's order of names.
+    /// All tensors, in the file's order of names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &TensorInfo> {
         self.tensors.iter()
     }
 
-    /// The tensor at `index` of that order.
+    /// The tensor at `index` in the file's order of names.
     pub fn get(&self, index: usize) -> Option<&TensorInfo> {
         self.tensors.get(index)
     }
 
-    /// The index of the tensor of that name.
+    /// Index of the tensor called `name`.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
-    /// The tensor of that name.
+    /// The tensor called `name`.
     pub fn find(&self, name: &str) -> Option<&TensorInfo> {
         self.get(self.index_of(name)?)
     }
 
-    /// The index of the tensor whose bytes come `nth` in the file.
+    /// Index of the tensor whose bytes come `nth` in the file.
     pub(super) fn in_file_order(&self, nth: usize) -> Option<usize> {
         self.by_offset.get(nth).copied()
     }
 
-    /// Where the last tensor's bytes end; 0 without tensors.
+    /// End of the last tensor's bytes; 0 without tensors.
     pub(super) fn end(&self) -> u64 {
         let last = self.by_offset.last().and_then(|&index| self.get(index));
         last.map_or(0, TensorInfo::end)
@@ -102,7 +104,8 @@ impl Directory {
 }
 
 impl Directory {
-    /// Adds a tensor whose name no other one has. Its place may change until the directory is complete.
+    /// Adds a tensor whose name no other one has. Its place may change until the directory is
+    /// complete.
     pub(super) fn add(&mut self, tensor: TensorInfo) {
         self.by_name.insert(tensor.name.clone(), self.tensors.len());
         self.tensors.push(tensor);
@@ -113,8 +116,8 @@ impl Directory {
         self.tensors.iter_mut()
     }
 
-    /// Orders the tensors by place, and checks that each is alone in its place and inside a file of `file_bytes` (if that
-    /// is known).
+    /// Orders the tensors by place, and checks that each is alone in its place and inside a file of
+    /// `file_bytes` (if that is known).
     pub(super) fn complete(mut self, file_bytes: Option<u64>) -> Result<Self, WeightsError> {
         let mut by_offset: Vec<usize> = (0..self.tensors.len()).collect();
         by_offset.sort_by_key(|&index| self.get(index).map(|tensor| tensor.offset));

@@ -1,67 +1,67 @@
-//! What can be wrong with a model file, under stable codes.
+//! Errors of reading a model file, under stable codes.
 
 /// Any error of reading a model file. Offsets are bytes from the start of the file.
 ///
-/// No file makes the reader panic. What a file says is quoted escaped and shortened.
+/// No file makes the reader panic. Quotes of a file are escaped and shortened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
     /// The file contradicts its format or itself.
     #[error("malformed model file: {what} at byte {offset} is {found}, expected {expected}")]
     Malformed {
-        /// Where the thing that is wrong begins.
+        /// Begin of the thing that is wrong.
         offset: u64,
-        /// What it is, such as `the length of a tensor's name`.
+        /// The thing, such as `the length of a tensor's name`.
         what: String,
-        /// What the file has there.
+        /// The file's contents there.
         found: String,
-        /// What would have been right.
+        /// Right contents.
         expected: String,
     },
     /// The file ends before everything it announced.
     #[error("truncated model file: it ends at byte {offset}, expected {expected}")]
     Truncated {
-        /// Where the file ends.
+        /// End of the file.
         offset: u64,
-        /// What should have come.
+        /// The thing that should have come.
         expected: String,
     },
-    /// The file may be right, but uses something that kvscope does not read.
+    /// The file may be right, but uses a feature that kvscope does not read.
     #[error(
         "unsupported model file: {what} at byte {offset} is {found}, kvscope reads {supported}"
     )]
     Unsupported {
-        /// Where the thing that can't be read begins.
+        /// Begin of the thing that is not read.
         offset: u64,
-        /// What it is, such as `the type of tensor "output.weight"`.
+        /// The thing, such as `the type of tensor "output.weight"`.
         what: String,
-        /// What the file has there.
+        /// The file's contents there.
         found: String,
-        /// What can be read in its place.
+        /// Contents that are read.
         supported: String,
     },
     /// The source of the bytes failed.
     #[error("reading the model file failed at byte {offset}: {detail}")]
     Read {
-        /// How far reading had come.
+        /// Bytes that had been read.
         offset: u64,
-        /// What the source said.
+        /// The source's own message.
         detail: String,
     },
-    /// Bytes that were given to be dequantised are not whole blocks.
+    /// Bytes to be dequantised are not whole blocks.
     #[error("{bytes} bytes are not whole blocks of {format}, which have {block_bytes} bytes each")]
     PartialBlock {
-        /// The name of the blocks' format.
+        /// Name of the blocks' format.
         format: &'static str,
-        /// How many bytes were given.
+        /// Bytes to be dequantised.
         bytes: usize,
-        /// How many bytes a block has.
+        /// Bytes per block.
         block_bytes: usize,
     },
 }
 
 impl WeightsError {
-    /// The stable code that programs match on.
+    /// Stable code that programs match on.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "model-malformed",
@@ -72,7 +72,7 @@ impl WeightsError {
         }
     }
 
-    /// Where in the file, in bytes from its start, if it is about a file.
+    /// Place in the file, in bytes from its start, if the error is about a file.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::Malformed { offset, .. }

@@ -1,85 +1,58 @@
-//! How the GPU has a quantised tensor: the bits of its blocks, rearranged into two planes, so that shaders load whole
-//! vectors. `shaders/blocks` has the other side of this. Nothing is lost, and nothing is dequantised.
-//!
-//! | format | a unit | its words in `quants` | its words in `scales` |
-//! | --- | --- | --- | --- |
-//! | F32 | 1 element | 1 | – |
-//! | F16, BF16 | 2 elements | 1 | – |
-//! | Q4_0 | 2 blocks | 8 | 1: both d |
-//! | Q4_1 | 1 block | 4 | 1: d, m |
-//! | Q5_0 | 1 block | 4 | 2: d and nothing, fifth bits |
-//! | Q5_1 | 1 block | 4 | 2: d and m, fifth bits |
-//! | Q8_0 | 2 blocks | 16 | 1: both d |
-//! | Q4_K | 1 block | 32 | 4: d and dmin, scales and minima |
-//! | Q5_K | 1 block | 40: fifth bits, the others | 4: d and dmin, scales and minima |
-//! | Q6_K | 1 block | 48: lower bits, upper bits | 5: scales, d and nothing |
+//! Layout of a quantised tensor on the GPU: the bytes of its blocks, rearranged into two planes, so
+//! that shaders load whole vectors. `shaders/blocks` has the other side of this, a format's
+//! `Planes` the ranges of bytes. Nothing is lost, and nothing is dequantised.
+
+use std::ops::Range;
 
 use super::BlockFormat;
 
-/// How many blocks make a unit, and its words in each plane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Unit {
-    blocks: usize,
-    quants: usize,
-    scales: usize,
-}
-
-fn unit(format: BlockFormat) -> Unit {
-    let (blocks, quants, scales) = match format {
-        BlockFormat::F32 => (1, 1, 0),
-        BlockFormat::F16 | BlockFormat::BF16 => (2, 1, 0),
-        BlockFormat::Q4_0 => (2, 8, 1),
-        BlockFormat::Q4_1 => (1, 4, 1),
-        BlockFormat::Q5_0 | BlockFormat::Q5_1 => (1, 4, 2),
-        BlockFormat::Q8_0 => (2, 16, 1),
-        BlockFormat::Q4_K => (1, 32, 4),
-        BlockFormat::Q5_K => (1, 40, 4),
-        BlockFormat::Q6_K => (1, 48, 5),
-    };
-    Unit {
-        blocks,
-        quants,
-        scales,
-    }
-}
-
-/// How many words each plane has for `elements` elements of `format`, which are whole blocks: `[quants, scales]`.
+/// Words of each plane for `elements` elements of `format`, which are whole blocks:
+/// `[quants, scales]`.
 pub fn plane_words(format: BlockFormat, elements: usize) -> [usize; 2] {
-    let unit = unit(format);
-    let units = (elements / format.block_elements()).div_ceil(unit.blocks);
-    [units * unit.quants, units * unit.scales]
+    let units = (elements / format.block_elements()).div_ceil(format.planes().unit);
+    unit_words(format).map(|words| units * words)
 }
 
-/// Whether `elements` elements of `format`, which are whole blocks, leave no word of a plane partly filled.
+/// True if `elements` elements of `format`, which are whole blocks, leave no word of a plane partly
+/// filled.
 pub fn fills_units(format: BlockFormat, elements: usize) -> bool {
-    (elements / format.block_elements()).is_multiple_of(unit(format).blocks)
+    (elements / format.block_elements()).is_multiple_of(format.planes().unit)
+}
+
+/// Words of each plane per unit.
+fn unit_words(format: BlockFormat) -> [usize; 2] {
+    let planes = format.planes();
+    [planes.quants, planes.scales].map(|ranges| {
+        let words = ranges.iter().map(|it| (planes.unit * it.len()).div_ceil(4));
+        words.sum()
+    })
 }
 
 /// Some words of both planes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanePiece {
-    /// The place of the first word of `quants` in its plane.
+    /// Place of the first word of `quants` in its plane.
     pub first_quant: usize,
     /// Words of the first plane.
     pub quants: Vec<u32>,
-    /// The place of the first word of `scales` in its plane.
+    /// Place of the first word of `scales` in its plane.
     pub first_scale: usize,
     /// Words of the second plane.
     pub scales: Vec<u32>,
 }
 
-/// Rearranges a tensor's bytes as they come, in pieces of any size.
+/// Rearranges a tensor's bytes as they arrive, in chunks of any size.
 #[derive(Debug)]
 pub struct PlaneSplitter {
     format: BlockFormat,
-    /// The beginning of a unit whose end has not come.
+    /// The beginning of a unit whose end has not arrived.
     begun: Vec<u8>,
     /// Units that have been handed on.
     units: usize,
 }
 
 impl PlaneSplitter {
-    /// At the start of a tensor of `format`.
+    /// A splitter at the start of a tensor of `format`.
     pub fn new(format: BlockFormat) -> Self {
         Self {
             format,
@@ -90,7 +63,7 @@ impl PlaneSplitter {
 
     /// The units that are complete with `bytes`.
     pub fn push(&mut self, bytes: &[u8]) -> PlanePiece {
-        let unit_bytes = unit(self.format).blocks * self.format.block_bytes();
+        let unit_bytes = self.unit_bytes();
         let missing = (unit_bytes - self.begun.len()).min(bytes.len());
         let (end, rest) = match self.begun.len() {
             0 => (&bytes[..0], bytes),
@@ -104,9 +77,7 @@ impl PlaneSplitter {
         }
         if self.begun.is_empty() {
             let whole = rest.len() - rest.len() % unit_bytes;
-            for unit in rest[..whole].chunks_exact(unit_bytes) {
-                self.put(unit, &mut piece);
-            }
+            self.put(&rest[..whole], &mut piece);
             self.begun.extend_from_slice(&rest[whole..]);
         }
         piece
@@ -117,54 +88,64 @@ impl PlaneSplitter {
         let mut piece = self.piece();
         if !self.begun.is_empty() {
             let mut begun = std::mem::take(&mut self.begun);
-            begun.resize(unit(self.format).blocks * self.format.block_bytes(), 0);
+            begun.resize(self.unit_bytes(), 0);
             self.put(&begun, &mut piece);
         }
         piece
     }
 
+    fn unit_bytes(&self) -> usize {
+        self.format.planes().unit * self.format.block_bytes()
+    }
+
     fn piece(&self) -> PlanePiece {
-        let unit = unit(self.format);
+        let [quants, scales] = unit_words(self.format);
         PlanePiece {
-            first_quant: self.units * unit.quants,
-            first_scale: self.units * unit.scales,
+            first_quant: self.units * quants,
+            first_scale: self.units * scales,
             ..PlanePiece::default()
         }
     }
 
-    fn put(&mut self, unit: &[u8], piece: &mut PlanePiece) {
-        self.units += 1;
-        let (quants, scales) = (&mut piece.quants, &mut piece.scales);
-        let second = unit.len() / 2;
-        match self.format {
-            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => words(unit, quants),
-            BlockFormat::Q4_0 | BlockFormat::Q8_0 => {
-                words(&unit[2..second], quants);
-                words(&unit[second + 2..], quants);
-                scales.push(halves(unit, 0, second));
+    /// Hands on whole units.
+    fn put(&mut self, units: &[u8], piece: &mut PlanePiece) {
+        let (planes, block) = (self.format.planes(), self.format.block_bytes());
+        let [quants, scales] = unit_words(self.format);
+        let units = units.chunks_exact(planes.unit * block);
+        self.units += units.len();
+        piece.quants.reserve(units.len() * quants);
+        piece.scales.reserve(units.len() * scales);
+        for unit in units {
+            for range in planes.quants {
+                gather(unit, block, range, &mut piece.quants);
             }
-            BlockFormat::Q4_1 => {
-                words(&unit[..4], scales);
-                words(&unit[4..], quants);
+            for range in planes.scales {
+                gather(unit, block, range, &mut piece.scales);
             }
-            BlockFormat::Q5_0 => {
-                scales.push(u32::from(half(unit, 0)));
-                words(&unit[2..6], scales);
-                words(&unit[6..], quants);
+        }
+    }
+}
+
+/// Appends to `plane` the bytes in `range` of each of the unit's blocks of `block` bytes, and zeros
+/// up to a whole word.
+fn gather(unit: &[u8], block: usize, range: &Range<usize>, plane: &mut Vec<u32>) {
+    let parts = unit.chunks_exact(block).map(|block| &block[range.clone()]);
+    if range.len() == block && unit.len().is_multiple_of(4) {
+        words(unit, plane);
+    } else if range.len().is_multiple_of(4) {
+        parts.for_each(|part| words(part, plane));
+    } else {
+        let (mut word, mut filled) = (0, 0);
+        for byte in parts.flatten() {
+            word |= u32::from(*byte) << (8 * filled);
+            filled += 1;
+            if filled == 4 {
+                plane.push(word);
+                (word, filled) = (0, 0);
             }
-            BlockFormat::Q5_1 => {
-                words(&unit[..8], scales);
-                words(&unit[8..], quants);
-            }
-            BlockFormat::Q4_K | BlockFormat::Q5_K => {
-                words(&unit[..16], scales);
-                words(&unit[16..], quants);
-            }
-            BlockFormat::Q6_K => {
-                words(&unit[..192], quants);
-                words(&unit[192..208], scales);
-                scales.push(u32::from(half(unit, 208)));
-            }
+        }
+        if filled > 0 {
+            plane.push(word);
         }
     }
 }
@@ -172,14 +153,6 @@ impl PlaneSplitter {
 fn words(bytes: &[u8], plane: &mut Vec<u32>) {
     let (words, _) = bytes.as_chunks::<4>();
     plane.extend(words.iter().map(|word| u32::from_le_bytes(*word)));
-}
-
-fn half(unit: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([unit[at], unit[at + 1]])
-}
-
-fn halves(unit: &[u8], low: usize, high: usize) -> u32 {
-    u32::from(half(unit, low)) | u32::from(half(unit, high)) << 16
 }
 
 #[cfg(test)]
@@ -208,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Every byte of a block is in one of the planes, so that nothing is lost.
+    /// Every bit of a block is in one of the planes, so that nothing is lost.
     #[test]
     fn every_bit_of_a_block_reaches_a_plane() {
         for format in BlockFormat::ALL {

@@ -27,7 +27,7 @@ mod weights;
 
 use crate::Error;
 use crate::cache::{CacheType, ScopeCache};
-use crate::device::{Gpu, Pending, Readback};
+use crate::device::{Gpu, Pending, Processor, Readback};
 use crate::generate::{InputToken, StepDecoder, StepOutput, StepRequest};
 use crate::kernels::{BoundBuffer, buffer_of};
 use crate::model::{Llama, Matrix};
@@ -174,7 +174,7 @@ impl FusedDecoder {
         gpu: &Gpu,
         known: &mut KnownTunings,
     ) -> Result<Option<Tuning>, Error> {
-        if gpu.report().is_software() {
+        if gpu.processor() != Processor::Gpu {
             let usual = tune::usual(model, gpu);
             return Ok(weights::sizes(model, CacheType::F16).map(|_| usual));
         }

@@ -19,6 +19,8 @@ pub struct DecodeSizes {
     pub vocabulary: usize,
     /// What RMSNorm adds to the mean square.
     pub epsilon: f32,
+    /// Factor of query · key before the softmax.
+    pub scale: f32,
     /// How many of a head's elements are turned, the first ones.
     pub rotated: usize,
     /// Whether neighbours are turned together, or elements half of `rotated` apart.

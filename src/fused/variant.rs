@@ -5,9 +5,8 @@ use minijinja::context;
 
 use super::order_words as step_words;
 use super::sizes::{Activations, DecodeSizes, NONE, PART, SPLIT};
-use super::tuning::{Tuning, takes_integers};
+use super::tuning::Tuning;
 use crate::formats::BlockFormat;
-use crate::kernels::block_source::format_texts;
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out};
 
 /// The matrix of a kernel, as its template needs to know it.
@@ -53,14 +52,16 @@ pub fn render(
         Some(_) => tuning.in_quads,
         None => particular.tuning.attends_in_quads(octs),
     };
-    let integers = tuning.integers && matrix.is_some_and(|matrix| takes_integers(matrix.format));
+    let products = matrix.map(|matrix| matrix.format.products());
+    let integers = tuning.integers && products.is_some_and(|it| it.integers.is_some());
+    let own_first = in_quads && !integers && products.is_some_and(|it| it.quads.is_some());
     let values = context! {
         rows => tuning.rows,
         lanes => tuning.lanes,
         joined => tuning.joined,
         integers => integers,
         in_quads => in_quads,
-        own_first => in_quads && !integers && matrix.is_some_and(|matrix| has_quad_dot(matrix.format)),
+        own_first => own_first,
         tile => tile,
         attending => tuning.attending,
         slots => tuning.slots,
@@ -89,7 +90,7 @@ pub fn render(
         packed => sizes.packed,
         quad => if sizes.packed { "vec2<u32>" } else { "vec4<f32>" },
         oct => if sizes.packed { "vec4<u32>" } else { "vec4<f32>" },
-        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
+        scale => format!("{:e}", sizes.scale),
         split => SPLIT,
         partial => sizes.partial(),
         part => PART,
@@ -110,11 +111,8 @@ pub fn render(
         written += include_str!("../../shaders/decode/from_quad.wgsl");
     }
     if let Some(matrix) = matrix {
-        for text in format_texts(matrix.format).iter().chain(product_texts(
-            matrix.format,
-            integers,
-            in_quads,
-        )) {
+        let products = matrix.format.products().wgsl(integers, in_quads);
+        for text in matrix.format.wgsl().iter().chain(products) {
             written += text;
             written.push('\n');
         }
@@ -141,36 +139,4 @@ fn norm_places(sizes: &DecodeSizes) -> minijinja::Value {
         0
     };
     context! { query => biases, key => biases + sizes.dim }
-}
-
-/// How the products with a group are summed, where the format's own text does not say.
-fn product_texts(format: BlockFormat, integers: bool, in_quads: bool) -> &'static [&'static str] {
-    macro_rules! texts {
-        ($($file:literal),+) => {
-            &[$(include_str!(concat!("../../shaders/blocks/", $file))),+]
-        };
-    }
-    let nibbles = has_nibbles(format);
-    match format {
-        BlockFormat::Q8_0 if integers => texts!("fixed_point.wgsl", "byte_product.wgsl"),
-        BlockFormat::Q8_0 if in_quads => texts!("in_place.wgsl", "byte_quads.wgsl"),
-        BlockFormat::Q8_0 => &[],
-        _ if nibbles && integers => texts!("fixed_point.wgsl", "nibble_product.wgsl"),
-        _ if nibbles && in_quads => texts!("in_place.wgsl", "nibble_quads.wgsl"),
-        _ if nibbles => texts!("nibble_dot.wgsl"),
-        _ => texts!("dot.wgsl"),
-    }
-}
-
-/// Whether products in quads have a text of their own for a format.
-fn has_quad_dot(format: BlockFormat) -> bool {
-    format == BlockFormat::Q8_0 || has_nibbles(format)
-}
-
-/// Whether a format's elements are scale * nibble + offset.
-fn has_nibbles(format: BlockFormat) -> bool {
-    matches!(
-        format,
-        BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4_K
-    )
 }

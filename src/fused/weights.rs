@@ -5,7 +5,9 @@ use burn::tensor::Tensor;
 use crate::cache::CacheType;
 use crate::fused::DecodeSizes;
 use crate::kernels::{BlockMatrix, BoundBuffer, KernelError, buffer_of};
-use crate::model::{Attention, Llama, Matrix, Projection, RopeLayout};
+use crate::model::{
+    Activation, Attention, LayerSpec, Llama, Matrix, NormPlaces, Projection, RopeLayout,
+};
 
 /// A matrix's planes, and what its shader is written out for.
 pub(super) struct MatrixBuffers {
@@ -36,9 +38,17 @@ pub(super) struct LayerWeights {
     pub extras: Option<(BoundBuffer, Tensor<1>)>,
 }
 
-/// The sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for them.
+/// Sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for them,
+/// or for the model's layers.
 pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes> {
     let config = model.config();
+    let layer = config.layer(0);
+    // One set of kernels serves all layers.
+    let alike = (1..config.layers).all(|other| config.layer(other) == layer);
+    if !alike || !computes(&layer) {
+        return None;
+    }
+    let rope = layer.rope?;
     let sizes = DecodeSizes {
         layers: config.layers,
         width: config.width,
@@ -48,18 +58,38 @@ pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes>
         dim: config.head_dim,
         vocabulary: config.vocabulary,
         epsilon: config.norm_epsilon,
-        rotated: config.rope.rotated,
-        interleaved: config.rope.layout == RopeLayout::Interleaved,
-        biases: has_biases(model),
-        head_norms: config.architecture.has_head_norms(),
+        scale: layer.scale,
+        rotated: rope.rotated,
+        interleaved: rope.layout == RopeLayout::Interleaved,
+        biases: layer.biases.query_key_value,
+        head_norms: layer.head_norms,
         packed: cache_type == CacheType::F16,
     };
     sizes.fit().then_some(sizes)
 }
 
-fn has_biases(model: &Llama) -> bool {
-    let first = model.blocks.first();
-    first.is_some_and(|block| block.attention.query.bias.is_some())
+/// Whether the kernels compute all of such a layer.
+fn computes(layer: &LayerSpec) -> bool {
+    // All fields by name, so that none is forgotten when there is one more.
+    let LayerSpec {
+        norms,
+        activation,
+        rope,
+        window,
+        scale: _,
+        softcap,
+        biases,
+        head_norms: _,
+        residual_scale,
+    } = layer;
+    *norms == NormPlaces::Before
+        && *activation == Activation::Silu
+        && rope.is_some()
+        && window.is_none()
+        && softcap.is_none()
+        && !biases.output
+        && !biases.feed_forward
+        && *residual_scale == 1.0
 }
 
 /// A matrix that has its planes for itself.
@@ -170,4 +200,18 @@ fn extras(attention: &Attention) -> Result<Option<(BoundBuffer, Tensor<1>)>, Ker
     }
     let all = Tensor::cat(parts, 0);
     Ok(Some((buffer_of(&all)?, all)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::spec::tests::{ROPE, not_computed};
+
+    #[test]
+    fn layers_without_kernels_are_left_to_the_modules() {
+        assert!(computes(&LayerSpec::llama(8, ROPE)));
+        for (feature, layer) in not_computed() {
+            assert!(!computes(&layer), "{feature}");
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::setters::setters;
 use super::{GenerateError, SamplingConfig, stop};
+use crate::setters::setters;
 
 /// Limit of a cache's counts, too.
 const MOST_NEW_TOKENS: usize = 1 << 24;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use web_time::Instant;
 
-use super::model::{LanguageModel, Spelling, read};
+use super::model::{LanguageModel, Spelling};
 use super::step::rate;
 use super::{
     CacheSlots, Cancel, FinishReason, GenerateConfig, GenerateError, InputToken, Sampled,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::device::Gpu;
+use crate::device::ComputeDevice;
 
 /// A prompt and what a model makes of it.
 ///
@@ -21,7 +21,7 @@ use crate::device::Gpu;
 pub struct Generation<'a, M, S> {
     pub(super) model: &'a M,
     pub(super) cache: &'a mut ScopeCache,
-    pub(super) gpu: Option<&'a Gpu>,
+    pub(super) device: &'a ComputeDevice,
     pub(super) config: GenerateConfig,
     pub(super) cancel: Cancel,
     pub(super) prompt_tokens: usize,
@@ -56,13 +56,15 @@ enum Path {
 }
 
 impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
-    /// Makes ready to go on from `prompt`, after what `cache` has seen. Nothing is computed yet.
+    /// Prepares to continue `prompt` with a model on `device`, after what `cache` has seen. Nothing is
+    /// computed yet.
     ///
     /// # Errors
     ///
     /// [`GenerateError::Config`], [`GenerateError::EmptyPrompt`] or [`GenerateError::PromptTooLong`].
     pub fn new(
         model: &'a M,
+        device: &'a ComputeDevice,
         spelling: S,
         end_of_turn: &[u32],
         cache: &'a mut ScopeCache,
@@ -84,7 +86,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         Ok(Self {
             model,
             cache,
-            gpu: None,
+            device,
             cancel: Cancel::new(),
             prompt_tokens: tokens,
             tokens: prompt,
@@ -104,14 +106,6 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             past_context: false,
             config,
         })
-    }
-
-    /// Names the GPU that the model is on, so that its loss is heard of while something is read from it. A model on the
-    /// CPU needs none.
-    #[must_use]
-    pub fn with_gpu(mut self, gpu: &'a Gpu) -> Self {
-        self.gpu = Some(gpu);
-        self
     }
 
     /// Has every slot scored at every step, for those who read the [cache](Self::cache) as it goes; otherwise the device may
@@ -235,17 +229,17 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             Err(error) => Err(error),
         };
         if stepped.is_err() {
-            self.go_back(before).await;
+            self.roll_back(before).await;
         } else if self.cache.memory().held_bytes != held {
             // A cache that has grown by a block has left its old memory behind.
-            self.give_back().await?;
+            self.device.release_unused().await?;
         }
         stepped
     }
 
     /// A step as one piece of work on the device; `None` where that can't be had.
     async fn fused_step(&mut self) -> Result<Option<Sampled>, Error> {
-        let Some(gpu) = self.gpu else {
+        let Some(gpu) = self.device.gpu() else {
             return Ok(None);
         };
         if matches!(self.path, Path::Unknown) {
@@ -284,7 +278,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
     async fn plain_step(&mut self) -> Result<Sampled, Error> {
         let last = self.tokens[self.tokens.len() - 1];
         let logits = self.model.step(last, self.cache)?;
-        let logits = read(logits, self.gpu).await?;
+        let logits = self.device.read(logits).await?;
         Ok(self.sampler.sample(&logits, &self.tokens)?)
     }
 

@@ -49,7 +49,6 @@ mod model;
 mod prefill;
 mod sampler;
 mod sampling;
-mod setters;
 mod step;
 mod stop;
 

@@ -1,19 +1,19 @@
-//! What a generation asks of a model, and how it reads what comes back.
+//! A generation's view of a model and of a tokenizer.
 
 use burn::tensor::Tensor;
 
-use super::{GenerateError, StepDecoder};
+use super::StepDecoder;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::Gpu;
 
-/// A model that predicts the next token of what a cache holds. It keeps nothing of a sequence itself.
+/// A model that predicts the next token after a cache's. It keeps nothing of a sequence itself.
 pub trait LanguageModel {
-    /// How many positions it was made for.
+    /// Positions that it was trained for.
     fn context(&self) -> usize;
 
-    /// Puts a piece of a prompt into `cache` and returns the logits of the last token, `[1, vocabulary]`, or with
-    /// `logits` false of none, `[0, vocabulary]`.
+    /// Puts a prompt's chunk into `cache` and returns logits: the last token's, `[1, vocabulary]`,
+    /// or with `logits` false nobody's, `[0, vocabulary]`.
     ///
     /// # Errors
     ///
@@ -32,7 +32,8 @@ pub trait LanguageModel {
     /// The model's own.
     fn step(&self, token: u32, cache: &mut ScopeCache) -> Result<Tensor<1>, Error>;
 
-    /// Steps with caches like `cache` as one piece of work on `gpu` each, where the model has such.
+    /// A decoder whose steps with caches like `cache` are one submission to `gpu` each, if the
+    /// model has one.
     ///
     /// # Errors
     ///
@@ -45,7 +46,7 @@ pub trait LanguageModel {
         Ok(None)
     }
 
-    /// Tokens that the model knows, where [`decoder`](Self::decoder) gives one.
+    /// Tokens in the vocabulary; needed where [`decoder`](Self::decoder) gives one.
     fn vocabulary(&self) -> usize {
         0
     }
@@ -55,23 +56,6 @@ pub trait LanguageModel {
 pub trait Spelling {
     /// The text that is certain after `token`.
     fn push(&mut self, token: u32) -> String;
-    /// What was left over.
+    /// The rest of the text.
     fn finish(&mut self) -> String;
-}
-
-/// Waits for the device and reads its numbers: through `gpu`, which hears of a loss, where the device is one.
-pub(super) async fn read<const D: usize>(
-    tensor: Tensor<D>,
-    gpu: Option<&Gpu>,
-) -> Result<Vec<f32>, Error> {
-    let failed = |detail: String| GenerateError::Read { detail };
-    let data = match gpu {
-        Some(gpu) => gpu.read(tensor).await?,
-        None => tensor
-            .into_data_async()
-            .await
-            .map_err(|error| failed(error.to_string()))?,
-    };
-    let numbers = data.convert::<f32>().try_into_vec::<f32>();
-    Ok(numbers.map_err(|error| failed(format!("{error:?}")))?)
 }

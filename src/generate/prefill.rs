@@ -3,21 +3,20 @@
 use std::ops::ControlFlow;
 use std::pin::pin;
 
-use burn::tensor::Tensor;
 use futures_util::future::{Either, select};
 use web_time::Instant;
 
-use super::model::{LanguageModel, Spelling, read};
+use super::model::{LanguageModel, Spelling};
 use super::{FinishReason, Generation};
 use crate::Error;
 
 impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
-    /// Takes the prompt in, unless that has been done, and compresses the cache. `progress` is told after each chunk how
-    /// many of the prompt's tokens the device is done with and how many there are; where it breaks, the generation is
-    /// cancelled.
+    /// Takes the prompt in, unless that has been done, and compresses the cache.
     ///
-    /// Cancelled or failed, the cache is [truncated](crate::cache::ScopeCache::truncate) to the position it had: it holds
-    /// what it held, but all of that counts as prompt.
+    /// After each chunk, `progress` is told how many of the prompt's tokens the device is done
+    /// with, and how many there are; where it breaks, the generation is cancelled. Cancelled or
+    /// failed, the cache is [truncated](crate::cache::ScopeCache::truncate) to the position that it
+    /// had: it holds what it held, but all of that counts as prompt.
     ///
     /// # Errors
     ///
@@ -41,12 +40,12 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
             }
             Ok(None) => {
                 self.finish = Some(FinishReason::Cancelled);
-                self.go_back(before).await;
+                self.roll_back(before).await;
                 Ok(())
             }
             Err(error) => {
                 self.failed = true;
-                self.go_back(before).await;
+                self.roll_back(before).await;
                 Err(error)
             }
         }
@@ -73,15 +72,15 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
                 for layer in 0..self.cache.config().layers {
                     self.cache.finish_prefill(layer)?;
                 }
-                let logits = read(logits, self.gpu).await?;
-                self.give_back().await?;
+                let logits = self.device.read(logits).await?;
+                // Frees the chunks' work space, and what compression left behind.
+                self.device.release_unused().await?;
                 if progress(total, total).is_break() {
                     self.finish = Some(FinishReason::Cancelled);
                 }
                 return Ok(Some(logits));
             }
-            // Whatever is read, the device has then done all that was asked of it before.
-            read(Tensor::<1>::zeros([1], &logits.device()), self.gpu).await?;
+            self.device.settle().await?;
             done = end;
             if progress(done, total).is_break() {
                 return Ok(None);
@@ -89,27 +88,15 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
         }
     }
 
-    /// Gives back what the device keeps of the memory that the cache no longer has.
-    pub(super) async fn give_back(&self) -> Result<(), Error> {
-        match self.gpu {
-            Some(gpu) => Ok(gpu.release_unused().await?),
-            None => Ok(()),
-        }
-    }
-
-    /// Brings the cache back to a length that every layer had. If the device is gone, so is the cache.
-    pub(super) async fn go_back(&mut self, length: usize) {
+    /// Truncates the cache to a length that every layer had. A lost device's cache is lost too.
+    pub(super) async fn roll_back(&mut self, length: usize) {
         self.cache.reserve(0);
         let truncated = self.cache.truncate(length);
-        let truncated = match self.gpu {
-            Some(gpu) => match select(pin!(gpu.lost()), pin!(truncated)).await {
-                Either::Left(_) => return,
-                Either::Right((truncated, _)) => truncated,
-            },
-            None => truncated.await,
-        };
-        if let Err(error) = truncated {
-            log::warn!("the cache could not be brought back to position {length}: {error}");
+        match select(pin!(self.device.lost()), pin!(truncated)).await {
+            Either::Left(_) | Either::Right((Ok(_), _)) => {}
+            Either::Right((Err(error), _)) => {
+                log::warn!("the cache could not be brought back to position {length}: {error}")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GenerateError;
-use super::setters::setters;
+use crate::setters::setters;
 
 const MOST_TEMPERATURE: f32 = 100.0;
 const MOST_PENALTY: f32 = 100.0;

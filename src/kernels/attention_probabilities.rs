@@ -34,6 +34,12 @@ pub fn attention_takes(dim: usize) -> bool {
     dim.is_multiple_of(4) && (4..=MOST_DIM).contains(&dim)
 }
 
+/// Factor of query · key that the kernels apply to heads of `dim` elements, 1/√dim (Vaswani et al.,
+/// arXiv 1706.03762, section 3.2.1).
+pub(crate) fn attention_scale(dim: usize) -> f32 {
+    1.0 / (dim as f32).sqrt()
+}
+
 /// Softmax of `queries · keysᵀ / √dim` over the slots that are in use and hold no later position than the query's own;
 /// query i of each head is at position `first` + i.
 ///
@@ -122,7 +128,7 @@ impl AttentionProbabilitiesExtension for CubeBackend {
         let output = empty(&queries, output, DType::F32);
         let tiles = rows.div_ceil(ROWS);
         let (workgroups, line) = grid((heads * tiles) as u32);
-        let scale = 1.0 / (dim as f32).sqrt();
+        let scale = attention_scale(dim);
         let [rows, count, slots, parts] = [rows, count, slots, dim / 4].map(|size| size as u32);
         launch(
             AttentionProbabilities,

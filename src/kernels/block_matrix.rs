@@ -1,4 +1,5 @@
-//! A matrix that stays quantised on the GPU: its planes, products with it and rows of it, `shaders/product/matrix_*.wgsl`.
+//! A matrix that stays quantised on the GPU: its planes, its product and its rows, by
+//! `shaders/product/matrix_*.wgsl`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Dispatch, backend_extension};
@@ -9,35 +10,23 @@ use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::block_source::{BlockKernel, BlockOperation, GROUP, has_scales};
 use super::buffer::{BoundBuffer, int_buffer_of};
-use super::cpu::float_product::float_product;
-use super::cpu::quad_product::{quad_product, quad_product_takes};
+use super::cpu::{self, Kernels, Work};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
-use crate::device::{is_software, is_software_with_quads};
 use crate::formats::BlockFormat;
 use crate::formats::planes::{PlanePiece, fills_units, plane_words};
 
 const PRODUCT: &str = "matrix_product";
 const ROWS: &str = "matrix_rows";
 
-/// On an adapter that runs on a CPU, from so many tokens on a matrix is dequantised first and the product is one of floats:
-/// three times as fast there, with a shader that takes a second to be compiled.
-const FLOAT_TOKENS: usize = 16;
-
-/// With quads, from so many on a product that keeps the weights at hand has the time to fetch them.
-const QUAD_TOKENS: usize = 32;
-
-/// Smaller matrices are not worth that second, larger ones not that memory, in elements.
-const FLOAT_ELEMENTS: std::ops::RangeInclusive<usize> = 1 << 16..=1 << 24;
-
-/// What the kernels have to know of a matrix.
+/// Format and size of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatrixShape {
-    /// How its elements are stored.
+    /// Storage of its elements.
     pub format: BlockFormat,
     /// Its rows.
     pub rows: usize,
-    /// Elements of a row, a multiple of 32.
+    /// Elements per row, a multiple of 32.
     pub width: usize,
 }
 
@@ -51,8 +40,6 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
         input: FloatTensor<Self>,
         matrix: MatrixShape,
         first_row: usize,
-        serial: bool,
-        quads: bool,
     ) -> FloatTensor<Self>;
     /// `rows` `[count]`, u32, gives `[count, width]`.
     fn block_rows(
@@ -66,7 +53,8 @@ pub trait BlockMatrixExtension: burn::backend::Backend {
     fn write_words(plane: IntTensor<Self>, first: usize, words: Vec<u32>) -> IntTensor<Self>;
 }
 
-/// A matrix `[rows, width]` in the blocks of its file, on a WebGPU device. Shaders dequantise what they need.
+/// A matrix `[rows, width]` in its file's blocks, on a WebGPU device. Shaders dequantise what they
+/// need.
 #[derive(Module, Debug)]
 pub struct BlockMatrix {
     quants: Tensor<1, Int>,
@@ -74,28 +62,22 @@ pub struct BlockMatrix {
     scales: Tensor<1, Int>,
     #[module(skip)]
     format: BlockFormat,
-    /// Where its rows begin among those of the matrices that it shares its planes with.
+    /// Its first row among those of all matrices in its planes.
     #[module(skip)]
     first_row: usize,
     #[module(skip)]
     rows: usize,
     #[module(skip)]
     width: usize,
-    /// Whether its device computes on a CPU.
-    #[module(skip)]
-    serial: bool,
-    /// Whether that has quads.
-    #[module(skip)]
-    quads: bool,
 }
 
 impl BlockMatrix {
-    /// Whether there are kernels for rows of `width` elements.
+    /// True if there are kernels for rows of `width` elements.
     pub fn takes(width: usize) -> bool {
         width.is_multiple_of(GROUP)
     }
 
-    /// The bytes of its larger plane, which has to fit into one binding.
+    /// Bytes of its larger plane, which has to fit into one binding.
     pub fn largest_plane(shape: MatrixShape) -> u64 {
         let [quants, scales] = words(shape);
         4 * quants.max(scales) as u64
@@ -125,14 +107,12 @@ impl BlockMatrix {
             first_row: 0,
             rows: shape.rows,
             width: shape.width,
-            serial: is_software(device),
-            quads: is_software_with_quads(device),
         })
     }
 
-    /// Puts `matrices` into one pair of planes, one below the other, so that one kernel can go over all of them. They stay
-    /// as they are where they differ in format or width, where their blocks don't fill whole words, or where a plane would
-    /// have more than `binding_bytes`.
+    /// Joins `matrices` into one pair of planes, one below the other, for one kernel to go over all
+    /// of them. They stay apart if they differ in format or width, if their blocks don't fill whole
+    /// words, or if a plane would have more than `binding_bytes`.
     #[must_use]
     pub fn joined(matrices: Vec<Self>, binding_bytes: u64) -> Vec<Self> {
         let Some(first) = matrices.first() else {
@@ -177,12 +157,12 @@ impl BlockMatrix {
         matrices.into_iter().map(place).collect()
     }
 
-    /// Whether it was [joined](Self::joined) to `other` and comes right after it.
+    /// True if it was [joined](Self::joined) to `other` and comes right after it.
     pub fn follows(&self, other: &Self) -> bool {
         self.first_row > 0 && self.first_row == other.first_row + other.rows
     }
 
-    /// Where its planes lie: `quants` and, where the format has one, `scales`.
+    /// Buffers of its planes: `quants` and, if the format has one, `scales`.
     ///
     /// # Errors
     ///
@@ -192,13 +172,14 @@ impl BlockMatrix {
         Ok((int_buffer_of(&self.quants)?, scales.transpose()?))
     }
 
-    /// Writes what a [`PlaneSplitter`](crate::formats::planes::PlaneSplitter) gave; words beyond the matrix are ignored.
+    /// Writes a piece of a [`PlaneSplitter`](crate::formats::planes::PlaneSplitter). Words beyond
+    /// the matrix are ignored.
     pub fn write(&mut self, piece: PlanePiece) {
         write(&mut self.quants, piece.first_quant, piece.quants);
         write(&mut self.scales, piece.first_scale, piece.scales);
     }
 
-    /// Its rows, its width, and how its elements are stored.
+    /// Its format and size.
     pub fn shape(&self) -> MatrixShape {
         MatrixShape {
             format: self.format,
@@ -250,8 +231,6 @@ impl BlockMatrix {
                 input.into_dispatch(),
                 self.shape(),
                 self.first_row,
-                self.serial,
-                self.quads,
             ),
         ))
     }
@@ -314,8 +293,6 @@ impl BlockMatrixExtension for CubeBackend {
         input: FloatTensor<Self>,
         matrix: MatrixShape,
         first_row: usize,
-        serial: bool,
-        quads: bool,
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let tokens = input.meta.shape()[0];
@@ -333,29 +310,31 @@ impl BlockMatrixExtension for CubeBackend {
                 &bound(matrix, &quants, &scales, tensors),
                 &[rows, groups, line, first],
             );
-        } else if serial
-            && tokens >= FLOAT_TOKENS
-            && FLOAT_ELEMENTS.contains(&(matrix.rows * matrix.width))
-        {
-            let weights = dequantised(matrix, first_row, &quants, &scales, None);
-            if quads && tokens >= QUAD_TOKENS && quad_product_takes(matrix.rows, matrix.width) {
-                quad_product(&weights, &input, &output);
-            } else {
-                float_product(&weights, &input, &output);
+            return output;
+        }
+        let work = Work::Product {
+            tokens,
+            rows: matrix.rows,
+            width: matrix.width,
+        };
+        let floats = || dequantised(matrix, first_row, &quants, &scales, None);
+        match cpu::kernels_for(&input, work) {
+            Kernels::Gpu => {
+                const ROWS: u32 = 64;
+                const TOKENS: u32 = 32;
+                let tokens = tokens as u32;
+                let row_tiles = rows.div_ceil(ROWS);
+                let (count, line) = grid(row_tiles * tokens.div_ceil(TOKENS));
+                let kernel = kernel(BlockOperation::Product, matrix);
+                launch(
+                    kernel,
+                    count,
+                    &bound(matrix, &quants, &scales, tensors),
+                    &[rows, groups, tokens, row_tiles, line, first],
+                );
             }
-        } else {
-            const ROWS: u32 = 64;
-            const TOKENS: u32 = 32;
-            let tokens = tokens as u32;
-            let row_tiles = rows.div_ceil(ROWS);
-            let (count, line) = grid(row_tiles * tokens.div_ceil(TOKENS));
-            let kernel = kernel(BlockOperation::Product, matrix);
-            launch(
-                kernel,
-                count,
-                &bound(matrix, &quants, &scales, tensors),
-                &[rows, groups, tokens, row_tiles, line, first],
-            );
+            Kernels::Cpu => cpu::float_product(&floats(), &input, &output),
+            Kernels::Quads => cpu::quad_product(&floats(), &input, &output),
         }
         output
     }
@@ -423,7 +402,7 @@ fn kernel(operation: BlockOperation, matrix: MatrixShape) -> BlockKernel {
     }
 }
 
-/// What is bound, in order: the planes that the format has, then the operation's own.
+/// Bound tensors in order: the format's planes, then the operation's own.
 fn bound<'a>(
     matrix: MatrixShape,
     quants: &'a CubeTensor,

@@ -15,6 +15,7 @@ mod rope;
 pub(crate) mod template;
 
 pub use attention_output::{AttentionOutputExtension, attention_output};
+pub(crate) use attention_probabilities::attention_scale;
 pub use attention_probabilities::{
     AttentionProbabilitiesExtension, attention_probabilities, attention_takes,
 };

@@ -8,11 +8,11 @@ use burn::tensor::{DType, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use minijinja::context;
 
-use super::cpu::quad_attention::{Rows, quad_attention_takes};
+use super::attention_probabilities::attention_scale;
+use super::cpu::{self, Kernels, Rows, Work};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
 use super::template::write_out;
-use crate::device::{is_software, is_software_with_quads};
 
 const NAME: &str = "prompt_attention";
 
@@ -52,10 +52,6 @@ pub struct Piece {
     pub slots: usize,
     /// The position of the first query.
     pub first: usize,
-    /// Whether the device computes on a CPU.
-    software: bool,
-    /// Whether the kernels for such devices that have quads take it.
-    quads: bool,
     halves: bool,
 }
 
@@ -224,14 +220,10 @@ fn check(
         });
     }
     expect_f32(NAME, "queries", queries)?;
-    let device = queries.device();
-    expect_wgpu(NAME, &device)?;
+    expect_wgpu(NAME, &queries.device())?;
     Ok(Piece {
         slots,
         first,
-        software: is_software(&device),
-        quads: is_software_with_quads(&device)
-            && quad_attention_takes(query_heads / heads * count, dim),
         halves: keys.halves(),
     })
 }
@@ -242,14 +234,14 @@ struct PromptKernel {
     scores: bool,
     dim: usize,
     halves: bool,
-    software: bool,
+    on_cpu: bool,
 }
 
 impl PromptKernel {
-    /// Rows and slots of a lane, and lanes of a workgroup. On a CPU, what is loaded once has to serve many products; on a GPU
-    /// a lane has few registers.
+    /// Rows and slots per lane, and lanes per workgroup. A CPU's loads have to serve many products
+    /// each; a GPU's lanes have few registers.
     fn cut(self) -> [usize; 3] {
-        match (self.software, self.scores) {
+        match (self.on_cpu, self.scores) {
             (true, false) => [3, 4, 4],
             (true, true) => [0, 4, 4],
             (false, false) => [1, 4, 64],
@@ -273,7 +265,7 @@ impl KernelSource for PromptKernel {
                 dim => self.dim,
                 packed => self.halves,
                 oct => if self.halves { "vec4<u32>" } else { "vec4<f32>" },
-                scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
+                scale => format!("{:e}", attention_scale(self.dim)),
             },
         ))
     }
@@ -297,13 +289,14 @@ fn attend(
     let queries = into_contiguous(queries);
     let (keys, values) = (into_contiguous(keys), into_contiguous(values));
     let positions = into_contiguous(positions);
-    if piece.quads {
+    let kernels = kernels_for(&queries, &positions);
+    if kernels == Kernels::Quads {
         return rows(&queries, &keys, &positions, piece).attention(&values);
     }
     let shape = queries.meta.shape().clone();
     let output = empty(&queries, shape.clone(), DType::F32);
     let stats = empty(&queries, Shape::new([shape[0], shape[1], 2]), DType::F32);
-    let kernel = kernel(false, &queries, piece);
+    let kernel = kernel(false, &queries, piece, kernels);
     let [rows, _, threads] = kernel.cut();
     let (words, count) = words(&queries, &keys, piece, rows * threads, false);
     launch(
@@ -342,11 +335,12 @@ fn score(
     let queries = into_contiguous(queries);
     let (keys, positions) = (into_contiguous(keys), into_contiguous(positions));
     let (stats, before) = (into_contiguous(stats), into_contiguous(before));
-    if piece.quads {
+    let kernels = kernels_for(&queries, &positions);
+    if kernels == Kernels::Quads {
         return rows(&queries, &keys, &positions, piece).scores(&stats, before);
     }
     let scores = empty(&before, before.meta.shape().clone(), DType::F32);
-    let kernel = kernel(true, &queries, piece);
+    let kernel = kernel(true, &queries, piece, kernels);
     let [_, slots, threads] = kernel.cut();
     let (words, count) = words(&queries, &keys, piece, slots * threads, true);
     launch(
@@ -358,12 +352,18 @@ fn score(
     scores
 }
 
-fn kernel(scores: bool, queries: &CubeTensor, piece: Piece) -> PromptKernel {
+fn kernels_for(queries: &CubeTensor, positions: &CubeTensor) -> Kernels {
+    let (shape, heads) = (queries.meta.shape(), positions.meta.shape()[0]);
+    let (rows, dim) = (shape[0] / heads * shape[1], shape[2]);
+    cpu::kernels_for(queries, Work::Attention { rows, dim })
+}
+
+fn kernel(scores: bool, queries: &CubeTensor, piece: Piece, kernels: Kernels) -> PromptKernel {
     PromptKernel {
         scores,
         dim: queries.meta.shape()[2],
         halves: piece.halves,
-        software: piece.software,
+        on_cpu: kernels == Kernels::Cpu,
     }
 }
 

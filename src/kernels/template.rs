@@ -1,24 +1,24 @@
-//! Shaders that are templates: written out for sizes that are known when they are compiled, since loops whose bounds are
-//! known are what shader compilers unroll.
+//! Shader templates, rendered for sizes that are known at compile time: shader compilers unroll
+//! only loops of known bounds.
 
 use minijinja::{Environment, Value, context};
 
-/// What a shader that uses subgroups has to say first in a browser; naga, which reads shaders elsewhere, has no such line.
-/// Browsers can't see that a loop's condition is the same for a whole quad where it was made so by swaps.
+/// Directives that browsers require before subgroup operations; native naga rejects them. The
+/// diagnostic is off because compilers cannot prove quad-swapped loop bounds uniform.
 pub(crate) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
     "enable subgroups;\ndiagnostic(off, subgroup_uniformity);"
 } else {
     ""
 };
 
-/// `shaders/cpu/quad_sums.wgsl` for so many sums a lane, of products of so many elements: what the kernels that use quads have in
-/// their midst.
+/// `shaders/cpu/quad_sums.wgsl` for `sums` sums per lane, each of `elements` products: the inner
+/// loop of the kernels that use quads.
 pub(crate) fn quad_sums(sums: usize, elements: usize) -> String {
     let text = include_str!("../../shaders/cpu/quad_sums.wgsl");
     write_out(&[text], &context! { sums, elements })
 }
 
-/// Writes `texts` out, one after the other.
+/// Renders `texts`, one after the other.
 pub(crate) fn write_out(texts: &[&str], values: &Value) -> String {
     let environment = Environment::new();
     let mut written = String::new();

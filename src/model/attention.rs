@@ -6,55 +6,79 @@ use burn::tensor::Tensor;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
 use super::rotation::Rotation;
+use super::spec::LayerSpec;
 use crate::Error;
 use crate::cache::ScopeCache;
-use crate::kernels::KernelError;
+use crate::kernels::{KernelError, attention_scale};
 
-/// One layer's projections. Keys, values and the attention itself are the cache's.
+/// Attention of one layer, for tokens x:
+///
+/// y = W_o · concat(softmax(s · q_h · Kᵀ) · V over query heads h)
+///
+/// Where:
+/// - q_h = RoPE(norm(W_q · x + b_q)), and K has the keys RoPE(norm(W_k · x + b_k)), one KV head for
+///   a group of query heads; b and norm where the architecture has them
+/// - V has the values W_v · x + b_v
+/// - s is the layer's scale, 1/√head_dim in most models
+/// - K and V are what the cache holds: keys, values and the softmax over them are its part
 #[derive(Module, Debug)]
 pub struct Attention {
     pub(crate) query: Projection,
     pub(crate) key: Projection,
     pub(crate) value: Projection,
-    /// `[width, query_heads · head_dim]`
+    /// W_o, `[width, query_heads · head_dim]`.
     pub(crate) output: Matrix,
     /// Elements of a head.
     #[module(skip)]
     pub(crate) head_dim: usize,
+    /// Factor of queries, where s is not the scale that the cache applies.
+    #[module(skip)]
+    pub(crate) query_factor: Option<f32>,
 }
 
-/// A projection to heads.
+/// Projection to heads: norm(W · x + b).
 #[derive(Module, Debug)]
 pub struct Projection {
-    /// `[heads · head_dim, width]`
+    /// W, `[heads · head_dim, width]`.
     pub(crate) matrix: Matrix,
-    /// `[heads · head_dim]`, where the architecture has one.
+    /// b, `[heads · head_dim]`, where the architecture has one.
     pub(crate) bias: Option<Tensor<1>>,
-    /// Of each head by itself, where the architecture has one.
+    /// The norm of each head by itself, where the architecture has one.
     pub(crate) norm: Option<RmsNorm>,
 }
 
-/// Where a layer's tokens go.
-pub(crate) struct Place<'a> {
+/// Place that a layer's tokens go to.
+pub(super) struct CachePlace<'a> {
     pub layer: usize,
     pub cache: &'a mut ScopeCache,
-    /// Whether the token is one that was decoded, and not part of a prompt.
+    /// True if the token was decoded, and is no part of a prompt.
     pub decoded: bool,
 }
 
 impl Attention {
-    /// Puts `input`, `[tokens, width]`, into the cache and returns what it attends to, in the same shape.
-    pub(crate) fn forward(
+    /// Factor of queries by which a cache, which scales by 1/√head_dim, comes to the layer's scale.
+    pub(super) fn query_factor(layer: &LayerSpec, head_dim: usize) -> Option<f32> {
+        let applied = attention_scale(head_dim);
+        (layer.scale != applied).then_some(layer.scale / applied)
+    }
+
+    /// Puts tokens into the cache and computes y for each.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[tokens, width]`, f32
+    /// - output: `[tokens, width]`, f32
+    pub(super) fn forward(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
-        place: Place<'_>,
+        place: CachePlace<'_>,
     ) -> Result<Tensor<2>, Error> {
         let [tokens, _] = input.dims();
         let dim = self.head_dim;
         let [queries, keys, values] = self.heads(input, rotation)?;
         let [query_heads, _, _] = queries.dims();
-        let Place {
+        let CachePlace {
             layer,
             cache,
             decoded,
@@ -75,9 +99,13 @@ impl Attention {
         Ok(self.output.product(attended)?)
     }
 
-    /// Puts `input`, `[caches, width]`, one token each into `caches` and returns what it attends to there, in the same
-    /// shape.
-    pub(crate) fn step_each(
+    /// Puts one token into each of `caches` and computes y for each.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[caches, width]`, f32
+    /// - output: `[caches, width]`, f32
+    pub(super) fn step_each(
         &self,
         input: Tensor<2>,
         rotation: &Rotation,
@@ -95,10 +123,14 @@ impl Attention {
         Ok(self.output.product(Tensor::cat(attended, 0))?)
     }
 
-    /// Queries, keys and values of `input`, `[tokens, width]`, each `[heads, tokens, head_dim]`, turned by their positions.
+    /// Queries, keys and values of `input`, `[tokens, width]`, each `[heads, tokens, head_dim]`.
     fn heads(&self, input: Tensor<2>, rotation: &Rotation) -> Result<[Tensor<3>; 3], Error> {
         let dim = self.head_dim;
         let queries = rotation.turn(self.query.heads(input.clone(), dim)?)?;
+        let queries = match self.query_factor {
+            Some(factor) => queries.mul_scalar(factor),
+            None => queries,
+        };
         let keys = rotation.turn(self.key.heads(input.clone(), dim)?)?;
         let values = self.value.heads(input, dim)?.swap_dims(0, 1);
         Ok([queries, keys, values])
@@ -118,5 +150,72 @@ impl Projection {
             heads = norm.forward(heads.reshape([tokens * count, dim]))?;
         }
         Ok(heads.reshape([tokens, count, dim]))
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use super::*;
+    use crate::cache::{CacheType, ScopeCacheConfig};
+    use crate::model::rope::{Rope, RopeConfig};
+    use crate::model::spec::tests::ROPE;
+    use burn::tensor::{Device, TensorData};
+
+    const DIM: usize = 4;
+
+    /// `rows[i]` names the element of the input that is element i of the output.
+    fn selection(rows: [usize; DIM], device: &Device) -> Matrix {
+        let element = |at: usize| f32::from(rows[at / DIM] == at % DIM);
+        let elements: Vec<f32> = (0..DIM * DIM).map(element).collect();
+        Matrix::Plain(Tensor::from_data(
+            TensorData::new(elements, [DIM, DIM]),
+            device,
+        ))
+    }
+
+    fn projection(rows: [usize; DIM], device: &Device) -> Projection {
+        Projection {
+            matrix: selection(rows, device),
+            bias: None,
+            norm: None,
+        }
+    }
+
+    /// Tokens are unit vectors of elements that are not rotated. The second one's query is the
+    /// first one's key: its logits are s and 0, and its weights e^s to 1.
+    #[test]
+    fn the_scale_is_the_layers() {
+        let device = Device::flex();
+        let rope = RopeConfig { rotated: 2, ..ROPE };
+        for scale in [attention_scale(DIM), 3.0_f32.ln(), 0.0] {
+            let layer = LayerSpec {
+                scale,
+                ..LayerSpec::llama(DIM, rope)
+            };
+            let attention = Attention {
+                query: projection([0, 1, 3, 2], &device),
+                key: projection([0, 1, 2, 3], &device),
+                value: projection([0, 1, 2, 3], &device),
+                output: selection([0, 1, 2, 3], &device),
+                head_dim: DIM,
+                query_factor: Attention::query_factor(&layer, DIM),
+            };
+            let config = ScopeCacheConfig::new(1, 1, 1, DIM).with_cache_type(CacheType::F32);
+            let mut cache = config.init(&device).unwrap();
+            let rotation = Rotation::new(&Rope::new(&rope, None).unwrap(), 0, 2, &device);
+            let tokens = vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0_f32];
+            let input = Tensor::from_data(TensorData::new(tokens, [2, DIM]), &device);
+            let place = CachePlace {
+                layer: 0,
+                cache: &mut cache,
+                decoded: false,
+            };
+            let output = attention.forward(input, &rotation, place).unwrap();
+            let output: Vec<f32> = output.try_into_data().unwrap().try_to_vec().unwrap();
+            let first = scale.exp() / (scale.exp() + 1.0);
+            for (found, expected) in output[DIM..].iter().zip([0.0, 0.0, first, 1.0 - first]) {
+                assert!((found - expected).abs() < 1e-6, "{scale}: {output:?}");
+            }
+        }
     }
 }

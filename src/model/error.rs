@@ -1,4 +1,4 @@
-//! What can be wrong with a model, under stable codes.
+//! Errors of making or using a model, under stable codes.
 
 use crate::formats::WeightsError;
 
@@ -9,107 +9,111 @@ pub enum ModelError {
     /// A model of another kind.
     #[error("the model's architecture is {found}; kvscope runs {supported}")]
     Architecture {
-        /// What the file says.
+        /// The file's own name for it.
         found: String,
-        /// What would work.
+        /// Values that run.
         supported: String,
     },
-    /// Something that the architecture allows and kvscope does not run.
+    /// A feature that the architecture allows and kvscope does not run.
     #[error("the model has {field} = {found}; kvscope runs models with {supported}")]
     Unsupported {
-        /// The key in the model's file or `config.json`.
+        /// Key in the model's file or `config.json`, or a layer's feature.
         field: String,
-        /// Its value.
+        /// Value.
         found: String,
-        /// What would work.
+        /// Values that run.
         supported: String,
     },
-    /// A value in the model's configuration that can't be.
+    /// A value in the model's configuration that cannot be.
     #[error("the model's configuration has {field} = {found}, allowed is {allowed}")]
     Config {
-        /// The key in the model's file or `config.json`.
+        /// Key in the model's file or `config.json`, or a layer's feature.
         field: String,
-        /// Its value.
+        /// Value.
         found: String,
-        /// What would be right.
+        /// Values that can be.
         allowed: String,
     },
     /// The model's files lack a tensor.
     #[error("the model's files lack the tensor {name}")]
     MissingTensor {
-        /// Its name in a GGUF file.
+        /// Name in a GGUF file.
         name: String,
     },
     /// The model's files have a tensor that its architecture has no use for.
     #[error("the model's files have a tensor {name} that a {architecture} model has no use for")]
     UnexpectedTensor {
-        /// Its name.
+        /// Name.
         name: String,
-        /// The model's architecture.
+        /// Architecture of the model.
         architecture: &'static str,
     },
-    /// A tensor of another shape than the configuration says. The dimension whose elements are neighbours is last.
+    /// A tensor of another shape than the configuration says. The dimension whose elements are
+    /// neighbours is last.
     #[error(
         "the tensor {name} has shape {found:?}; by the model's configuration it is {expected:?}"
     )]
     Shape {
-        /// Its name.
+        /// Name.
         name: String,
-        /// Its shape.
+        /// Shape in the file.
         found: Vec<u64>,
-        /// What the configuration says.
+        /// Shape by the configuration.
         expected: Vec<usize>,
     },
-    /// A tensor that the device can't bind.
+    /// A tensor that the device cannot bind.
     #[error(
-        "the tensor {name} needs {bytes} bytes in one buffer, this GPU binds at most {most}: choose a smaller model or a \
-         smaller quantisation"
+        "the tensor {name} needs {bytes} bytes in one buffer, this GPU binds at most {most}: choose a \
+         smaller model or a smaller quantisation"
     )]
     TensorTooLarge {
-        /// Its name.
+        /// Name.
         name: String,
-        /// What it needs.
+        /// Bytes of one buffer that it needs.
         bytes: u64,
-        /// The device's limit.
+        /// Limit of the device.
         most: u64,
     },
     /// A token that the model does not have.
     #[error("there is no token {token}: the model has {vocabulary}, from 0")]
     UnknownToken {
-        /// The token.
+        /// Token.
         token: u32,
-        /// How many there are.
+        /// Tokens that the model has.
         vocabulary: usize,
     },
     /// A cache that was made for another model: layers, query heads, KV heads and head dimension.
     #[error(
-        "the cache is for a model of {found:?} layers, query heads, KV heads and elements a head, this one has {expected:?}"
+        "the cache is for a model of {found:?} layers, query heads, KV heads and elements a head, this \
+         one has {expected:?}"
     )]
     CacheMismatch {
-        /// The cache's.
+        /// Sizes of the cache.
         found: [usize; 4],
-        /// The model's.
+        /// Sizes of the model.
         expected: [usize; 4],
     },
-    /// Caches that were to take a token in together and are at different positions.
+    /// Caches that were to take one token in together and are at different positions.
     #[error(
-        "a cache is at position {found}, the first at {first}: they can't take one token in together"
+        "a cache is at position {found}, the first at {first}: they can't take one token in \
+         together"
     )]
     CachesApart {
-        /// The position of the one.
+        /// Position of the one.
         found: usize,
-        /// The first cache's.
+        /// Position of the first cache.
         first: usize,
     },
     /// A path at which there is no model.
     #[error(
-        "{path} is neither a .gguf file nor a folder with config.json, nor a .safetensors file in one"
+        "{path} is neither a .gguf file nor a folder with config.json, nor a .safetensors file in \
+         one"
     )]
     NotAModel {
-        /// The path.
+        /// Path.
         path: String,
     },
-    /// Whoever asked for the load has ended it.
+    /// The load was ended by its caller.
     #[error("the load was cancelled")]
     Cancelled,
     /// Reading the model's file failed.
@@ -118,7 +122,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// The stable code of this error, see [`crate::Error::code`].
+    /// Stable code of this error, see [`crate::Error::code`].
     pub fn code(&self) -> &'static str {
         match self {
             Self::Architecture { .. } | Self::Unsupported { .. } => "model-unsupported",

@@ -1,9 +1,9 @@
-//! The model: embedding, layers, norm and output.
+//! A model: embedding, layers, norm and output.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::attention::Place;
+use super::attention::CachePlace;
 use super::block::Block;
 use super::config::LlamaConfig;
 use super::error::ModelError;
@@ -19,14 +19,20 @@ use crate::generate::{LanguageModel, StepDecoder};
 
 /// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
-/// It keeps nothing of a sequence: that is all in the [`ScopeCache`] that each call is given. Positions are the cache's, and
-/// may go on beyond the context that the model was trained for.
+/// logits = W_out · norm(block_L(… block_1(E\[token\])))
+///
+/// Where:
+/// - E is the embedding, W_out the output, or the embedding once more
+/// - block_l is a [`Block`], norm an [`RmsNorm`]
+///
+/// It keeps nothing of a sequence: that is all in the [`ScopeCache`] that each call is given.
+/// Positions are the cache's, and may go on beyond the context that the model was trained for.
 #[derive(Module, Debug)]
 pub struct Llama {
     pub(crate) embedding: Matrix,
     pub(crate) blocks: Vec<Block>,
     pub(crate) norm: RmsNorm,
-    /// `None` where the embedding serves.
+    /// W_out, `[vocabulary, width]`; `None` where the embedding serves.
     pub(crate) output: Option<Matrix>,
     #[module(skip)]
     pub(crate) config: LlamaConfig,
@@ -36,24 +42,24 @@ pub struct Llama {
     pub(crate) pipelines: Pipelines,
 }
 
-/// Which tokens' logits are wanted.
+/// Tokens whose logits are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogitRows {
-    /// Nobody's.
+    /// No token.
     None,
-    /// The last token's.
+    /// The last token.
     Last,
-    /// Every token's.
+    /// Every token.
     All,
 }
 
 impl Llama {
-    /// Its configuration.
+    /// The model's configuration.
     pub fn config(&self) -> &LlamaConfig {
         &self.config
     }
 
-    /// Bytes of its matrices on the device.
+    /// Bytes of all matrices on the device.
     pub fn matrix_bytes(&self) -> u64 {
         let blocks = self.blocks.iter().flat_map(|block| {
             let attention = &block.attention;
@@ -73,15 +79,21 @@ impl Llama {
         all.map(Matrix::bytes).sum()
     }
 
-    /// Takes a piece of a prompt: puts `tokens` into `cache` after what it has seen, and returns the logits that are
-    /// wanted, `[tokens or 1 or 0, vocabulary]`, f32.
+    /// Takes a chunk of a prompt: puts `tokens` into `cache` after what it has seen, and computes
+    /// the logits of `rows`.
     ///
-    /// Pieces of any size give the same as the whole prompt at once. [`ScopeCache::finish_prefill`] ends the prompt.
+    /// Chunks of any size give the same as the whole prompt at once.
+    /// [`ScopeCache::finish_prefill`] ends the prompt.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[tokens or 1 or 0, vocabulary]`, f32
     ///
     /// # Errors
     ///
-    /// [`ModelError::UnknownToken`], [`ModelError::CacheMismatch`], or what cache and kernels refuse. After an error of
-    /// theirs the cache has the tokens in some layers only and is good for a reset.
+    /// [`ModelError::UnknownToken`], [`ModelError::CacheMismatch`], or what cache and kernels
+    /// refuse. After an error of theirs the cache has the tokens in some layers only and is good
+    /// for a reset.
     pub fn append(
         &self,
         tokens: &[u32],
@@ -100,7 +112,11 @@ impl Llama {
         }
     }
 
-    /// Takes a token that was decoded, and returns the logits of the next, `[vocabulary]`, f32.
+    /// Takes a token that was decoded, and computes the logits of the next.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[vocabulary]`, f32
     ///
     /// # Errors
     ///
@@ -110,13 +126,19 @@ impl Llama {
         Ok(self.logits(hidden)?.squeeze_dim::<1>(0))
     }
 
-    /// Takes one decoded token into every cache, all of them at one position, and returns the logits of the next under
-    /// each, `[caches, vocabulary]`, f32. The matrices are gone through once for all caches, which differ in their rules
-    /// and so in what they hold: a comparison of policies costs little more than their attention.
+    /// Takes one decoded token into every cache, all of them at one position, and computes the
+    /// logits of the next under each. The matrices are gone through once for all caches, which
+    /// differ in their rules and so in what they hold: a comparison of policies costs little more
+    /// than their attention.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[caches, vocabulary]`, f32
     ///
     /// # Errors
     ///
-    /// [`ModelError::CachesApart`] for caches at different positions; otherwise as [`append`](Self::append).
+    /// [`ModelError::CachesApart`] for caches at different positions; otherwise as
+    /// [`append`](Self::append).
     pub fn step_each(&self, token: u32, caches: &mut [ScopeCache]) -> Result<Tensor<2>, Error> {
         self.check_tokens(&[token])?;
         let mut position = None;
@@ -139,7 +161,7 @@ impl Llama {
         self.logits(hidden)
     }
 
-    /// `[tokens, width]`, before the last norm.
+    /// Hidden states after the last layer, `[tokens, width]`.
     fn forward(
         &self,
         tokens: &[u32],
@@ -156,7 +178,7 @@ impl Llama {
         let device = hidden.device();
         let rotation = Rotation::new(&self.rope, cache.position(), tokens.len(), &device);
         for (layer, block) in self.blocks.iter().enumerate() {
-            let place = Place {
+            let place = CachePlace {
                 layer,
                 cache,
                 decoded,
@@ -172,7 +194,7 @@ impl Llama {
         Ok(output.product(normed)?)
     }
 
-    /// [`ModelError::UnknownToken`] for the first that the model does not know.
+    /// Checks tokens: [`ModelError::UnknownToken`] for the first that the model does not know.
     pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), ModelError> {
         let vocabulary = self.config.vocabulary;
         match tokens.iter().find(|token| **token as usize >= vocabulary) {
@@ -181,7 +203,7 @@ impl Llama {
         }
     }
 
-    /// [`ModelError::CacheMismatch`] unless the cache was made for a model like this one.
+    /// Checks a cache: [`ModelError::CacheMismatch`] unless it was made for a model like this one.
     pub(crate) fn check_cache(&self, cache: &ScopeCache) -> Result<(), ModelError> {
         let (model, cache) = (self.config.cache(), cache.config());
         let sizes = |config: &crate::cache::ScopeCacheConfig| {

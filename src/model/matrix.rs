@@ -1,11 +1,11 @@
-//! A weight matrix as it lies on the device.
+//! Weight matrix on the device.
 
 use burn::module::Module;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use crate::kernels::{BlockMatrix, KernelError, runs_wgsl};
 
-/// A matrix `[rows, width]`: in its file's blocks where the kernels run, in f32 elsewhere.
+/// Matrix W, `[rows, width]`: in its file's blocks where the kernels run, in f32 elsewhere.
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,
@@ -19,7 +19,12 @@ pub enum Matrix {
 }
 
 impl Matrix {
-    /// `input · selfᵀ`: `[tokens, width]` gives `[tokens, rows]`, both f32.
+    /// W · x for each token x.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[tokens, width]`, f32
+    /// - output: `[tokens, rows]`, f32
     ///
     /// # Errors
     ///
@@ -38,8 +43,9 @@ impl Matrix {
                     });
                 }
                 if tokens > 1 && !runs_wgsl(&input.device()) {
-                    // burn's CPU device copies the right factor into panels at every product, unless it lies so already:
-                    // where tokens are few, that takes longer than the product itself.
+                    // burn's CPU device copies the right factor into panels at every product,
+                    // unless it lies so already: for few tokens, that takes longer than the product
+                    // itself.
                     let product = matrix.clone().matmul(input.transpose());
                     return Ok(product.transpose());
                 }
@@ -48,7 +54,11 @@ impl Matrix {
         }
     }
 
-    /// Some rows, `[count, width]` in f32. Numbers beyond the last row give the last.
+    /// Some rows of W. A number beyond the last row gives the last.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[rows, width]`, f32
     ///
     /// # Errors
     ///
@@ -71,7 +81,7 @@ impl Matrix {
         }
     }
 
-    /// How many rows.
+    /// Rows.
     pub fn height(&self) -> usize {
         match self {
             Self::Blocks(matrix) => matrix.shape().rows,

@@ -1,8 +1,11 @@
 //! The Llama family as burn modules: RMSNorm, RoPE, grouped-query attention over a
 //! [`ScopeCache`](crate::cache::ScopeCache), SwiGLU, tied or separate output.
 //!
-//! Shapes are as burn has them, the dimension whose elements are neighbours last. A matrix stays in the blocks of its file
-//! where the kernels run, see [`Matrix`]; everything else is f32.
+//! An [`Architecture`] describes its layers once, as [`LayerSpec`]s; these modules and the kernels
+//! of [`crate::fused`] both go by that.
+//!
+//! Shapes are as burn has them, the dimension whose elements are neighbours last. A matrix stays in
+//! the blocks of its file where the kernels run, see [`Matrix`]; everything else is f32.
 
 mod architecture;
 mod attention;
@@ -16,12 +19,13 @@ mod matrix;
 mod norm;
 mod rope;
 mod rotation;
+pub(crate) mod spec;
 mod weight;
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, Naming};
 pub use attention::{Attention, Projection};
 pub use block::Block;
-pub use config::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+pub use config::LlamaConfig;
 pub use error::ModelError;
 pub use feed_forward::FeedForward;
 pub use llama::{Llama, LogitRows};
@@ -30,5 +34,6 @@ pub use load::{LoadProgress, ModelLoader};
 pub use load::{LoadedModel, load_model};
 pub use matrix::Matrix;
 pub use norm::RmsNorm;
-pub use rope::Rope;
+pub use rope::{Rope, RopeConfig, RopeLayout, RopeScaling};
+pub use spec::{Activation, Biases, LayerSpec, NormPlaces};
 pub use weight::{LayerPart, Weight};

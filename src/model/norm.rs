@@ -1,11 +1,18 @@
-//! RMSNorm (Zhang and Sennrich 2019, eq. 4).
+//! RMSNorm (Zhang and Sennrich, arXiv 1910.07467, eq. 4).
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::kernels::{KernelError, rms_norm, runs_wgsl};
 
-/// Divides each row by its root mean square and scales it by a weight an element.
+/// Root mean square normalisation of a row x:
+///
+/// y = x / sqrt(mean(x²) + ε) · w
+///
+/// Where:
+/// - mean(x²) is over the row's elements
+/// - ε keeps the divisor above 0
+/// - w is a weight per element
 #[derive(Module, Debug)]
 pub struct RmsNorm {
     weight: Tensor<1>,
@@ -14,17 +21,22 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// With `weight` `[width]`, f32, and what is added to the mean square.
+    /// A norm with w, `[width]`, f32, and ε.
     pub fn new(weight: Tensor<1>, epsilon: f32) -> Self {
         Self { weight, epsilon }
     }
 
-    /// `[width]`
+    /// w, `[width]`.
     pub(crate) fn weight(&self) -> &Tensor<1> {
         &self.weight
     }
 
-    /// `[rows, width]` to the same shape, f32.
+    /// Norms each row.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[rows, width]`, f32
+    /// - output: `[rows, width]`, f32
     ///
     /// # Errors
     ///

@@ -1,24 +1,80 @@
-//! RoPE's frequencies (Su et al., arXiv 2104.09864, §3.2.2) and the ways in which models stretch them.
+//! RoPE: rotary position embedding (Su et al., arXiv 2104.09864, section 3.2.2), and the ways in
+//! which models stretch it.
+//!
+//! A pair (x, y) of a head's elements at position m becomes
+//!
+//! x' = x · cos(m·θ) − y · sin(m·θ), y' = x · sin(m·θ) + y · cos(m·θ)
+//!
+//! Where:
+//! - θ = base^(−2i/d), for pair i of the d elements that are rotated
+//! - pairs are neighbours or half of d apart: [`RopeLayout`]
+//! - θ may be stretched for longer contexts: [`RopeScaling`]
 
 use std::f64::consts::TAU;
 
-use super::config::{RopeConfig, RopeLayout, RopeScaling};
 use super::error::ModelError;
 
-/// The frequencies of a model's pairs.
+/// Rotation of queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RopeConfig {
+    /// Elements that make a pair.
+    pub layout: RopeLayout,
+    /// Base of the frequencies.
+    pub base: f64,
+    /// Elements of a head that are rotated, the first ones; an even number.
+    pub rotated: usize,
+    /// Stretching of the frequencies for longer contexts.
+    pub scaling: RopeScaling,
+}
+
+/// Elements of a head that are rotated together. GGUF files of Llamas have the rows of queries and
+/// keys reordered for the first; all others use the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RopeLayout {
+    /// 2i and 2i + 1.
+    Interleaved,
+    /// i and i + pairs.
+    Halves,
+}
+
+/// Stretching of the frequencies for longer contexts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RopeScaling {
+    /// Unstretched; a file may still carry factors.
+    None,
+    /// All by one factor (Chen et al., arXiv 2306.15595).
+    Linear {
+        /// The factor.
+        factor: f64,
+    },
+    /// Long waves only, as in Llama 3.1 (arXiv 2407.21783).
+    Llama3 {
+        /// Stretch of long waves.
+        factor: f64,
+        /// Waves longer than the original context divided by this are long.
+        low_frequency_factor: f64,
+        /// Waves shorter than the original context divided by this are short.
+        high_frequency_factor: f64,
+        /// Positions that the model was first trained for.
+        original_context: usize,
+    },
+}
+
+/// Frequencies of a model's pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rope {
-    /// Radians a position.
+    /// Radians per position.
     frequencies: Vec<f64>,
     layout: RopeLayout,
 }
 
 impl Rope {
-    /// Frequencies by `config`, each divided by its of the `factors` that a file carries, if it does.
+    /// Frequencies from `config`, each divided by the matching entry of `factors`, if there are
+    /// any.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Config`] for factors of another number than there are pairs, or that nothing can be divided by.
+    /// [`ModelError::Config`] unless there is one finite factor above 0 per pair.
     pub fn new(config: &RopeConfig, factors: Option<Vec<f32>>) -> Result<Self, ModelError> {
         let pairs = config.rotated / 2;
         let factors = factors.unwrap_or_else(|| vec![1.0; pairs]);
@@ -43,13 +99,13 @@ impl Rope {
         })
     }
 
-    /// Which elements make a pair.
+    /// Elements that make a pair.
     pub fn layout(&self) -> RopeLayout {
         self.layout
     }
 
-    /// Cosines and sines of `count` positions from `first` on, each `[count, pairs]`. Angles are computed in f64: in f32,
-    /// position 100,000 would have lost the fourth digit.
+    /// Cosines and sines of `count` positions from `first` on, each `[count, pairs]`. Angles are
+    /// computed in f64: in f32, position 100,000 would have lost the fourth digit.
     pub fn rows(&self, first: usize, count: usize) -> (Vec<f32>, Vec<f32>) {
         let positions = first..first.saturating_add(count);
         let angles = positions.flat_map(|position| {
@@ -66,7 +122,7 @@ fn stretch(frequency: f64, scaling: RopeScaling) -> f64 {
     match scaling {
         RopeScaling::None => frequency,
         RopeScaling::Linear { factor } => frequency / factor,
-        // Llama 3.1's: long waves are stretched, short ones are not, and between them it goes over smoothly.
+        // Long waves are stretched, short ones are not, and those between them in part.
         RopeScaling::Llama3 {
             factor,
             low_frequency_factor,
@@ -117,7 +173,8 @@ mod tests {
         assert_eq!(rope.frequencies, [0.25, 0.0125]);
     }
 
-    /// Llama 3.1's own numbers: waves shorter than 8192 / 4 stay, those longer than 8192 / 1 are 8 times as long.
+    /// Llama 3.1's own numbers: waves shorter than 8192 / 4 stay, those longer than 8192 / 1 are 8
+    /// times as long.
     #[test]
     fn llama3_scaling_stretches_long_waves_alone() {
         let scaling = RopeScaling::Llama3 {

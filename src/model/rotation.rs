@@ -1,25 +1,25 @@
-//! RoPE on the device (Su et al., arXiv 2104.09864): the angles of some tokens' positions, and turning by them.
+//! RoPE on the device: the angles of some tokens' positions, and rotation by them. The formula is
+//! in [`rope`](super::rope).
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::config::RopeLayout;
-use super::rope::Rope;
+use super::rope::{Rope, RopeLayout};
 use crate::kernels::{KernelError, rope, runs_wgsl};
 
-/// The rotations of tokens at neighbouring positions; every layer uses the same.
+/// Rotations of some tokens; every layer uses the same.
 pub(super) struct Rotation {
-    /// Cosine and sine, `[tokens, pairs, 2]`.
+    /// Cosines and sines, `[tokens, pairs, 2]`.
     angles: Tensor<3>,
     layout: RopeLayout,
 }
 
 impl Rotation {
-    /// Of `count` tokens from position `first` on.
+    /// Rotations of `count` tokens from position `first` on.
     pub fn new(rope: &Rope, first: usize, count: usize, device: &Device) -> Self {
         Self::of_rows(rope, rope.rows(first, count), count, device)
     }
 
-    /// Of `count` tokens that are all at `position`.
+    /// Rotations of `count` tokens that are all at `position`.
     pub fn repeated(rope: &Rope, position: usize, count: usize, device: &Device) -> Self {
         let (cosines, sines) = rope.rows(position, 1);
         let rows = (cosines.repeat(count), sines.repeat(count));
@@ -41,7 +41,12 @@ impl Rotation {
         }
     }
 
-    /// `[tokens, heads, head_dim]` to `[heads, tokens, head_dim]`, turned.
+    /// Rotates heads, each token by its position.
+    ///
+    /// # Shapes
+    ///
+    /// - heads: `[tokens, heads, head_dim]`, f32
+    /// - output: `[heads, tokens, head_dim]`, f32
     pub fn turn(&self, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
         let neighbours = self.layout == RopeLayout::Interleaved;
         if runs_wgsl(&heads.device()) {
@@ -53,7 +58,8 @@ impl Rotation {
         let all = [0..count, 0..tokens];
         let part = |range| heads.clone().slice([all[0].clone(), all[1].clone(), range]);
         let rest = part(2 * pairs..dim);
-        // Pairs along the last dimension but one, or the last: [heads, tokens, pairs, 2] or [heads, tokens, 2, pairs].
+        // Pairs lie along the last dimension but one, or the last: [heads, tokens, pairs, 2] or
+        // [heads, tokens, 2, pairs].
         let turned = part(0..2 * pairs);
         let (shape, along) = if neighbours {
             ([count, tokens, pairs, 2], 3)

@@ -10,6 +10,7 @@ mod cache;
 mod command;
 mod decode;
 mod device;
+mod engine;
 mod eval;
 mod formats;
 mod generate;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
-use kvscope::device::{Gpu, GpuOptions};
+use kvscope::device::{ComputeDevice, Gpu, GpuOptions};
 
 /// burn's CPU device.
 pub fn flex() -> Device {
@@ -19,4 +19,13 @@ pub fn gpu() -> Device {
 pub fn opened() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| Gpu::open_blocking(GpuOptions::default()).expect("a WebGPU adapter"))
+}
+
+/// One of these two devices, as a generation takes it.
+pub fn compute(device: &Device) -> ComputeDevice {
+    if *device == flex() {
+        ComputeDevice::Cpu
+    } else {
+        opened().clone().into()
+    }
 }

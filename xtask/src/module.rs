@@ -27,7 +27,18 @@ impl Profile {
             Self::Ship => "ship",
         }
     }
+
+    /// What benches call is left out of what is published.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Quick => &BENCH,
+            Self::Ship => &[],
+        }
+    }
 }
+
+/// Adds to the crate what only benches use. Tests are built with it too, so that both are one build.
+pub const BENCH: [&str; 2] = ["--features", "bench"];
 
 /// Builds `pkg/wasm`. `finish` receives the folder before it is moved into place.
 pub fn build(kit: &Kit, profile: Profile, finish: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
@@ -61,7 +72,7 @@ fn build_by(
         TARGET,
     ]);
     cargo.args(["--profile", profile.name()]);
-    child::run(&mut cargo)?;
+    child::run(cargo.args(profile.features()))?;
 
     let place = workspace.package_wasm();
     let part = place.with_extension("part");

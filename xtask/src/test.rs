@@ -2,7 +2,7 @@
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::child;
 use crate::fuzz;
 use crate::lint;
-use crate::module::{self, Profile};
+use crate::module::{self, BENCH, Profile};
 use crate::setup::{Browser, Kit, TARGET};
 use crate::stage::Stages;
 use crate::train;
@@ -112,9 +112,9 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
 
 const LIBRARY: &str = "kvscope";
 const XTASK: &str = "xtask";
-// Each package by itself: together, cargo would give their common dependencies the features of
-// both, and build burn twice.
-const PACKAGES: [&str; 2] = [LIBRARY, XTASK];
+// Packages and their features. Each by itself: together, cargo would give their common dependencies
+// the features of both, and build burn twice.
+const PACKAGES: [(&str, &[&str]); 2] = [(LIBRARY, &BENCH), (XTASK, &[])];
 
 fn fmt(kit: &Kit) -> Result<()> {
     for manifest in ["Cargo.toml", fuzz::MANIFEST, train::MANIFEST] {
@@ -122,11 +122,30 @@ fn fmt(kit: &Kit) -> Result<()> {
         cargo.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
         child::run(&mut cargo)?;
     }
-    Ok(())
+    // rustfmt follows `mod` items, but none that a macro declares, as the lists of formats,
+    // architectures and rules do.
+    let mut cargo = kit.cargo();
+    cargo.args(["fmt", "--package", "kvscope", "--", "--check"]);
+    cargo.args(rust_files(&kit.workspace.root.join("src"))?);
+    child::run(&mut cargo)
+}
+
+/// All Rust files in `folder`.
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn clippy(kit: &Kit) -> Result<()> {
-    for package in PACKAGES {
+    for (package, features) in PACKAGES {
         let mut cargo = linted(kit, package);
         cargo.args([
             "test",
@@ -136,7 +155,7 @@ fn clippy(kit: &Kit) -> Result<()> {
             package,
             "--all-targets",
         ]);
-        child::run(&mut cargo)?;
+        child::run(cargo.args(features))?;
     }
     Ok(())
 }
@@ -157,6 +176,7 @@ fn browser_tests(cargo: &mut Command) -> &mut Command {
         .args(["test", "--locked", "--profile", Profile::Quick.name()])
         // Without the command, whose program would have the module's name.
         .args(["--package", LIBRARY, "--no-default-features"])
+        .args(BENCH)
         .args(["--target", TARGET, "--test", "browser"])
 }
 
@@ -197,13 +217,14 @@ fn deny(kit: &Kit) -> Result<()> {
 fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
-    for package in PACKAGES {
+    for (package, features) in PACKAGES {
         let mut cargo = linted(kit, package);
         if in_path("cargo-nextest").is_some() {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
         } else {
             cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
+        cargo.args(features);
         vulkan.name_to(&mut cargo);
         model.name_to(&mut cargo);
         child::run(&mut cargo)?;
@@ -214,6 +235,7 @@ fn native(kit: &Kit) -> Result<()> {
 fn doc(kit: &Kit) -> Result<()> {
     let mut cargo = linted(kit, LIBRARY);
     cargo.args(["test", "--locked", "--doc", "--package", LIBRARY]);
+    cargo.args(BENCH);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)
 }
@@ -249,7 +271,7 @@ fn npm_test(kit: &Kit) -> Result<()> {
         "--bin",
         "kvscope",
     ]);
-    child::run(&mut cargo)?;
+    child::run(cargo.args(BENCH))?;
     let command = kit
         .workspace
         .target

@@ -22,6 +22,7 @@ pub const SIZES: DecodeSizes = DecodeSizes {
     vocabulary: 32,
     // Without squares to sum, the norm then divides by 1.
     epsilon: 1.0,
+    scale: 0.125,
     rotated: 64,
     interleaved: false,
     biases: false,

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use kvscope::Error;
 use kvscope::cache::{CacheError, CacheType, ScopeCacheConfig};
+use kvscope::device::ComputeDevice;
 use kvscope::engine::Engine;
 use kvscope::eval::{Example, Fidelity};
 use pollster::block_on;
@@ -25,7 +26,7 @@ use super::day::now;
 use super::failure::Failure;
 use super::generate::Ended;
 use super::invocation::invocation;
-use super::open::{adapter, open};
+use super::open::open;
 use super::policies::{Compared, compared};
 use super::{file, interrupt, progress, readme};
 
@@ -43,11 +44,12 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     if !todo.is_empty() {
         let cancel = interrupt::cancel_on_interrupt();
         let engine = open(&arguments.model, arguments.device, &cancel)?;
-        let gpu = engine.gpu();
-        record.adapter = adapter(&engine);
-        let fidelity = Fidelity::new(engine.model(), engine.device())
-            .with_gpu(gpu)
-            .with_workers(gpu.map_or_else(workers, |_| 1));
+        let device = engine.device();
+        record.adapter = device.name().to_owned();
+        let fidelity = Fidelity::new(engine.model(), device).with_workers(match device {
+            ComputeDevice::Cpu => workers(),
+            ComputeDevice::Gpu(_) => 1,
+        });
 
         let examples = encoded(arguments, &data, &todo, &engine)?;
         let tokens = |example: &Example| (example.prompt.len() + example.answer.len()) as u64;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::arguments::TraceArguments;
 use super::failure::Failure;
 use super::generate::Ended;
-use super::open::{adapter, open};
+use super::open::open;
 use super::policies::{Compared, compared};
 use super::{file, interrupt, progress, readme};
 
@@ -64,7 +64,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
     let engine = open(&arguments.model, arguments.device, &cancel)?;
     let mut report = Report {
         model: &arguments.model,
-        adapter: adapter(&engine),
+        adapter: engine.device().name().to_owned(),
         seed: arguments.seed,
         results: Vec::new(),
     };
@@ -110,7 +110,8 @@ fn measure<'a>(
         let tokens = program.answer().len() + 1;
         let model = engine.model().config().cache();
         let cache = policy.config(model, prompt.len(), tokens);
-        let cache = cache.and_then(|cache| Ok(cache.init(engine.device())?));
+        let device = engine.device().burn_device();
+        let cache = cache.and_then(|cache| Ok(cache.init(&device)?));
         let mut cache = cache.map_err(Error::from)?;
         let config = GenerateConfig::default().with_max_new_tokens(tokens);
         let generation = engine.generation(prompt, &mut cache, config)?;

@@ -1,131 +1,117 @@
-//! The block formats by name, their sizes, and dequantisation by name.
+//! Contents of a block format's file, and the methods that follow from them.
 
-use super::{plain, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
+use std::ops::Range;
+
+use super::BlockFormat;
 use crate::formats::WeightsError;
 
-/// How the elements of a tensor are stored. Names are ggml's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(non_camel_case_types, reason = "the names are the field's")]
-pub enum BlockFormat {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit floats.
-    F16,
-    /// The upper halves of 32-bit floats.
-    BF16,
-    /// 32 elements of 4 bits, a scale.
-    Q4_0,
-    /// 32 elements of 4 bits, a scale and a minimum.
-    Q4_1,
-    /// 32 elements of 5 bits, a scale.
-    Q5_0,
-    /// 32 elements of 5 bits, a scale and a minimum.
-    Q5_1,
-    /// 32 elements of 8 bits, a scale.
-    Q8_0,
-    /// 256 elements of 4 bits in 8 groups, each with a scale and a minimum of 6 bits.
-    Q4_K,
-    /// 256 elements of 5 bits in 8 groups, each with a scale and a minimum of 6 bits.
-    Q5_K,
-    /// 256 elements of 6 bits in 16 groups, each with a scale of 8 bits.
-    Q6_K,
+/// A block format, whole. Its name and its summary are in the list of `blocks/mod.rs`.
+pub(super) struct Format {
+    /// Type number in a GGUF file.
+    pub ggml_id: u32,
+    /// Elements per block; 1 where elements are plain numbers.
+    pub elements: usize,
+    /// Bytes per block.
+    pub bytes: usize,
+    /// Dequantises whole blocks, in order: see [`each`].
+    pub dequantise: fn(&[u8]) -> Vec<f32>,
+    /// Layout on the GPU.
+    pub planes: Planes,
+    /// WGSL that binds the planes and has `group_weights`, which dequantises 32 elements.
+    pub wgsl: &'static [&'static str],
+    /// Products in a decode step.
+    pub products: Products,
+}
+
+/// Layout of a tensor on the GPU: the bytes of its blocks in two planes of words, so that shaders
+/// load whole vectors. Nothing is lost, and nothing is dequantised.
+///
+/// A range takes its bytes of every block of a unit, one after the other, and zeros up to a whole
+/// word.
+pub(crate) struct Planes {
+    /// Blocks per unit.
+    pub unit: usize,
+    /// Ranges of a block's bytes in the first plane, `quants`.
+    pub quants: &'static [Range<usize>],
+    /// Ranges in the second plane, `scales`; without any, there is no such plane.
+    pub scales: &'static [Range<usize>],
+}
+
+/// WGSL of a row's product with a group of 32 elements of the input, per way of computing it.
+/// `shaders/decode/product.wgsl` calls it.
+pub(crate) struct Products {
+    /// In floats: `group_dot`, unless the format's own WGSL has it.
+    pub floats: &'static [&'static str],
+    /// In integers of 8 bits: `group_product`. `None` where elements are no such integers.
+    pub integers: Option<&'static [&'static str]>,
+    /// By lanes in quads, each with elements that stay in place: `quad_dot`. `None` where lanes in
+    /// quads compute as others do.
+    pub quads: Option<&'static [&'static str]>,
+}
+
+impl Products {
+    /// Of elements that are dequantised first.
+    pub const WEIGHTS: Self = Self {
+        floats: &[wgsl!("dot.wgsl")],
+        integers: None,
+        quads: None,
+    };
+
+    /// Of elements that are scale · nibble + offset. The format's WGSL has `group_nibbles` and
+    /// `group_scale`.
+    pub const NIBBLES: Self = Self {
+        floats: &[wgsl!("nibble_dot.wgsl")],
+        integers: Some(&[wgsl!("fixed_point.wgsl"), wgsl!("nibble_product.wgsl")]),
+        quads: Some(&[wgsl!("in_place.wgsl"), wgsl!("nibble_quads.wgsl")]),
+    };
+
+    /// The texts for a kernel that computes in `integers`, or whose lanes are `in_quads`.
+    pub fn wgsl(&self, integers: bool, in_quads: bool) -> &'static [&'static str] {
+        match (self.integers, self.quads) {
+            (Some(texts), _) if integers => texts,
+            (_, Some(texts)) if in_quads => texts,
+            _ => self.floats,
+        }
+    }
 }
 
 impl BlockFormat {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::F32,
-        Self::F16,
-        Self::BF16,
-        Self::Q4_0,
-        Self::Q4_1,
-        Self::Q5_0,
-        Self::Q5_1,
-        Self::Q8_0,
-        Self::Q4_K,
-        Self::Q5_K,
-        Self::Q6_K,
-    ];
-
-    /// The format of that number in a GGUF file.
+    /// The format with the type number `id` in a GGUF file.
     ///
     /// # Errors
-    /// The name of a format that kvscope does not read, or the number of one that has no name.
+    ///
+    /// The name of a format that kvscope does not read, or its number if it has no name.
     pub fn from_ggml(id: u32) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|format| format.ggml_id() == id);
-        known.ok_or_else(|| {
-            other_name(id).map_or_else(|| format!("type number {id}"), str::to_owned)
-        })
+        known
+            .ok_or_else(|| ggml_name(id).map_or_else(|| format!("type number {id}"), str::to_owned))
     }
 
-    /// Its number in a GGUF file.
+    /// Type number in a GGUF file.
     pub fn ggml_id(self) -> u32 {
-        match self {
-            Self::F32 => 0,
-            Self::F16 => 1,
-            Self::Q4_0 => 2,
-            Self::Q4_1 => 3,
-            Self::Q5_0 => 6,
-            Self::Q5_1 => 7,
-            Self::Q8_0 => 8,
-            Self::Q4_K => 12,
-            Self::Q5_K => 13,
-            Self::Q6_K => 14,
-            Self::BF16 => 30,
-        }
+        self.format().ggml_id
     }
 
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::BF16 => "BF16",
-            Self::Q4_0 => "Q4_0",
-            Self::Q4_1 => "Q4_1",
-            Self::Q5_0 => "Q5_0",
-            Self::Q5_1 => "Q5_1",
-            Self::Q8_0 => "Q8_0",
-            Self::Q4_K => "Q4_K",
-            Self::Q5_K => "Q5_K",
-            Self::Q6_K => "Q6_K",
-        }
-    }
-
-    /// All names, for messages.
+    /// Names of all formats, for messages.
     pub fn names() -> String {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// How many elements a block has; 1 where elements are plain numbers.
+    /// Elements per block; 1 where elements are plain numbers.
     pub fn block_elements(self) -> usize {
-        match self {
-            Self::F32 | Self::F16 | Self::BF16 => 1,
-            Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => 32,
-            Self::Q4_K | Self::Q5_K | Self::Q6_K => 256,
-        }
+        self.format().elements
     }
 
-    /// How many bytes a block has.
+    /// Bytes per block.
     pub fn block_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::BF16 => 2,
-            Self::Q4_0 => q4_0::BYTES,
-            Self::Q4_1 => q4_1::BYTES,
-            Self::Q5_0 => q5_0::BYTES,
-            Self::Q5_1 => q5_1::BYTES,
-            Self::Q8_0 => q8_0::BYTES,
-            Self::Q4_K => q4_k::BYTES,
-            Self::Q5_K => q5_k::BYTES,
-            Self::Q6_K => q6_k::BYTES,
-        }
+        self.format().bytes
     }
 
-    /// How many bytes a tensor of `dimensions` has, the dimension that blocks run along first.
+    /// Bytes of a tensor of `dimensions`, the dimension that blocks run along first.
     ///
     /// # Errors
-    /// What shape would have been right, if there can't be a tensor of this one.
+    ///
+    /// The shape that would have been right, if there can be no tensor of this one.
     pub fn bytes_of(self, dimensions: &[u64]) -> Result<u64, String> {
         let block = self.block_elements() as u64;
         let row = dimensions.first().copied().unwrap_or_default();
@@ -143,9 +129,10 @@ impl BlockFormat {
             .ok_or_else(|| "fewer than 2^64 elements and bytes".to_owned())
     }
 
-    /// The elements of whole blocks as f32, in order.
+    /// The elements of whole blocks, in order.
     ///
     /// # Errors
+    ///
     /// [`WeightsError::PartialBlock`] if the bytes are not whole blocks.
     pub fn dequantise(self, bytes: &[u8]) -> Result<Vec<f32>, WeightsError> {
         if !bytes.len().is_multiple_of(self.block_bytes()) {
@@ -155,24 +142,27 @@ impl BlockFormat {
                 block_bytes: self.block_bytes(),
             });
         }
-        Ok(match self {
-            Self::F32 => each(bytes, plain::f32),
-            Self::F16 => each(bytes, plain::f16),
-            Self::BF16 => each(bytes, plain::bf16),
-            Self::Q4_0 => each(bytes, q4_0::elements),
-            Self::Q4_1 => each(bytes, q4_1::elements),
-            Self::Q5_0 => each(bytes, q5_0::elements),
-            Self::Q5_1 => each(bytes, q5_1::elements),
-            Self::Q8_0 => each(bytes, q8_0::elements),
-            Self::Q4_K => each(bytes, q4_k::elements),
-            Self::Q5_K => each(bytes, q5_k::elements),
-            Self::Q6_K => each(bytes, q6_k::elements),
-        })
+        Ok((self.format().dequantise)(bytes))
+    }
+
+    /// Layout on the GPU.
+    pub(crate) fn planes(self) -> &'static Planes {
+        &self.format().planes
+    }
+
+    /// WGSL that binds the planes and dequantises groups of 32 elements.
+    pub(crate) fn wgsl(self) -> &'static [&'static str] {
+        self.format().wgsl
+    }
+
+    /// Products in a decode step.
+    pub(crate) fn products(self) -> &'static Products {
+        &self.format().products
     }
 }
 
 /// The elements of all blocks of `N` bytes.
-fn each<const N: usize, const E: usize>(
+pub(super) fn each<const N: usize, const E: usize>(
     bytes: &[u8],
     elements: impl Fn(&[u8; N]) -> [f32; E],
 ) -> Vec<f32> {
@@ -180,12 +170,33 @@ fn each<const N: usize, const E: usize>(
     blocks.iter().flat_map(elements).collect()
 }
 
-/// The name of a format that a GGUF file may have, but that is not read.
-fn other_name(id: u32) -> Option<&'static str> {
+/// Reads the f16 at `block[at..at + 2]`. Callers pass constant places inside a block.
+pub(super) fn half_at<const N: usize>(block: &[u8; N], at: usize) -> f32 {
+    half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+/// Reads the u32 at `block[at..at + 4]`. Callers pass constant places inside a block.
+pub(super) fn word_at<const N: usize>(block: &[u8; N], at: usize) -> u32 {
+    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
+}
+
+/// ggml's name of a type number, of formats that kvscope reads and of others
+/// (<https://github.com/ggml-org/ggml/blob/master/include/ggml.h>, `enum ggml_type`).
+fn ggml_name(id: u32) -> Option<&'static str> {
     Some(match id {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        8 => "Q8_0",
         9 => "Q8_1",
         10 => "Q2_K",
         11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
         15 => "Q8_K",
         16 => "IQ2_XXS",
         17 => "IQ2_XS",
@@ -201,9 +212,25 @@ fn other_name(id: u32) -> Option<&'static str> {
         27 => "I64",
         28 => "F64",
         29 => "IQ1_M",
+        30 => "BF16",
         34 => "TQ1_0",
         35 => "TQ2_0",
         39 => "MXFP4",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_ggml() {
+        for format in BlockFormat::ALL {
+            assert_eq!(ggml_name(format.ggml_id()), Some(format.name()));
+            assert_eq!(BlockFormat::from_ggml(format.ggml_id()), Ok(format));
+        }
+        assert_eq!(BlockFormat::from_ggml(10), Err("Q2_K".to_owned()));
+        assert_eq!(BlockFormat::from_ggml(4), Err("type number 4".to_owned()));
+    }
 }

@@ -1,28 +1,68 @@
-//! How a tensor's elements are stored: plain numbers, or blocks of quantised ones.
+//! Block formats: the ways in which a tensor's elements are stored, as plain numbers or as blocks
+//! of quantised ones. They are ggml's, little-endian.
 //!
-//! The formats are those of ggml, little-endian. What is here reads a block element by element, as its format is
-//! described: the reference that the GPU's kernels are tested against, not a fast path.
+//! A format is one file here, one shader in `shaders/blocks` and one line of the list below. The
+//! file reads a block element by element, as the format is described: the reference that the GPU's
+//! kernels are tested against, not a fast path. `docs/adding.md` adds one.
+
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a plane may hold a single range of a block's bytes"
+)]
+
+/// The text of a file in `shaders/blocks`.
+macro_rules! wgsl {
+    ($file:literal) => {
+        include_str!(concat!("../../../shaders/blocks/", $file))
+    };
+}
 
 mod format;
 mod k_scales;
-mod plain;
-mod q4_0;
-mod q4_1;
-mod q4_k;
-mod q5_0;
-mod q5_1;
-mod q5_k;
-mod q6_k;
-mod q8_0;
 
-pub use format::BlockFormat;
+/// Declares the formats: per format its file, its name, its summary.
+macro_rules! formats {
+    ($($file:ident :: $name:ident = $summary:literal,)+) => {
+        $(mod $file;)+
 
-/// Reads the f16 at `block[at..at + 2]`; callers pass constant places inside a block.
-fn half_at<const N: usize>(block: &[u8; N], at: usize) -> f32 {
-    half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+        /// Storage of a tensor's elements. Names are ggml's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(non_camel_case_types, reason = "the names are the field's")]
+        pub enum BlockFormat {
+            $(#[doc = $summary] $name,)+
+        }
+
+        impl BlockFormat {
+            /// All formats, in the order in which messages name them.
+            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+
+            /// Name, as ggml has it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// Contents of the format's file.
+            fn format(self) -> &'static format::Format {
+                match self {
+                    $(Self::$name => &$file::FORMAT,)+
+                }
+            }
+        }
+    };
 }
 
-/// Reads the u32 at `block[at..at + 4]`; callers pass constant places inside a block.
-fn word_at<const N: usize>(block: &[u8; N], at: usize) -> u32 {
-    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
+formats! {
+    f32::F32 = "32-bit floats.",
+    f16::F16 = "16-bit floats.",
+    bf16::BF16 = "Upper halves of 32-bit floats.",
+    q4_0::Q4_0 = "32 elements of 4 bits, a scale.",
+    q4_1::Q4_1 = "32 elements of 4 bits, a scale and a minimum.",
+    q5_0::Q5_0 = "32 elements of 5 bits, a scale.",
+    q5_1::Q5_1 = "32 elements of 5 bits, a scale and a minimum.",
+    q8_0::Q8_0 = "32 elements of 8 bits, a scale.",
+    q4_k::Q4_K = "256 elements of 4 bits in 8 groups, each with a scale and a minimum of 6 bits.",
+    q5_k::Q5_K = "256 elements of 5 bits in 8 groups, each with a scale and a minimum of 6 bits.",
+    q6_k::Q6_K = "256 elements of 6 bits in 16 groups, each with a scale of 8 bits.",
 }

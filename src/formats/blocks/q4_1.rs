@@ -1,11 +1,25 @@
-//! Q4_1: a scale `d` and a minimum `m` (f16), then 16 bytes. The low nibbles are elements 0 to 15, the high ones 16 to 31;
-//! an element is d·q + m.
+//! Q4_1: a scale `d` and a minimum `m` (f16), then 16 bytes. Their low nibbles are elements 0 to
+//! 15, the high ones 16 to 31. An element is d·q + m.
 
-use super::half_at;
+use super::format::{Format, Planes, Products, each, half_at};
 
-pub(super) const BYTES: usize = 20;
+const BYTES: usize = 20;
 
-pub(super) fn elements(block: &[u8; BYTES]) -> [f32; 32] {
+pub(super) static FORMAT: Format = Format {
+    ggml_id: 3,
+    elements: 32,
+    bytes: BYTES,
+    dequantise: |bytes| each(bytes, elements),
+    planes: Planes {
+        unit: 1,
+        quants: &[4..20],
+        scales: &[0..4],
+    },
+    wgsl: &[wgsl!("q4_1.wgsl")],
+    products: Products::NIBBLES,
+};
+
+fn elements(block: &[u8; BYTES]) -> [f32; 32] {
     let (d, m) = (half_at(block, 0), half_at(block, 2));
     std::array::from_fn(|i| {
         let nibble = (block[4 + i % 16] >> (4 * (i / 16))) & 0xf;

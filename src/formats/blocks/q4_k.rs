@@ -1,13 +1,27 @@
-//! Q4_K: a scale `d` and a scale of minima `dmin` (f16), the groups' scales and minima (12 bytes, see `k_scales`), then 128
-//! bytes. 32 of those hold two groups of 32 elements: the low nibbles the even one, the high nibbles the odd one. An
-//! element of group g is d·scale(g)·q − dmin·minimum(g).
+//! Q4_K: a scale `d` and a scale of minima `dmin` (f16), the groups' scales and minima (12 bytes,
+//! see `k_scales`), then 128 bytes. 32 of those hold two groups of 32 elements: the low nibbles the
+//! even one, the high nibbles the odd one. An element of group g is d·scale(g)·q − dmin·minimum(g).
 
-use super::half_at;
+use super::format::{Format, Planes, Products, each, half_at};
 use super::k_scales::scale_and_minimum;
 
-pub(super) const BYTES: usize = 144;
+const BYTES: usize = 144;
 
-pub(super) fn elements(block: &[u8; BYTES]) -> [f32; 256] {
+pub(super) static FORMAT: Format = Format {
+    ggml_id: 12,
+    elements: 256,
+    bytes: BYTES,
+    dequantise: |bytes| each(bytes, elements),
+    planes: Planes {
+        unit: 1,
+        quants: &[16..144],
+        scales: &[0..16],
+    },
+    wgsl: &[wgsl!("q4_k.wgsl"), wgsl!("k_scale.wgsl")],
+    products: Products::NIBBLES,
+};
+
+fn elements(block: &[u8; BYTES]) -> [f32; 256] {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
     let packed: [u8; 12] = std::array::from_fn(|i| block[4 + i]);
     std::array::from_fn(|i| {

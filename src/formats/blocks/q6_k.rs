@@ -1,15 +1,30 @@
-//! Q6_K: 128 bytes with the lower four bits, 64 with the upper two, 16 signed scales of 8 bits, a scale `d` (f16).
+//! Q6_K: 128 bytes with the lower four bits, 64 with the upper two, 16 signed scales of 8 bits, a
+//! scale `d` (f16).
 //!
-//! Each half of the block (128 elements) has 64 bytes of lower and 32 of upper bits. Its quarters of 32 elements take
-//! their lower bits from the low nibbles of the first 32 bytes, those of the second 32, the high nibbles of the first,
-//! those of the second; and quarter k its upper bits from bits 2k and 2k+1. Each scale is that of 16 elements in a row;
-//! an element is d·scale·(q − 32).
+//! Each half of the block (128 elements) has 64 bytes of lower and 32 of upper bits. A quarter of
+//! it has 32 elements. Its lower bits are, in turn, the low nibbles of the first 32 bytes, those of
+//! the second 32, the high nibbles of the first, those of the second. Quarter k has its upper bits
+//! in bits 2k and 2k + 1. A scale is that of 16 elements in a row. An element is d·scale·(q − 32).
 
-use super::half_at;
+use super::format::{Format, Planes, Products, each, half_at};
 
-pub(super) const BYTES: usize = 210;
+const BYTES: usize = 210;
 
-pub(super) fn elements(block: &[u8; BYTES]) -> [f32; 256] {
+pub(super) static FORMAT: Format = Format {
+    ggml_id: 14,
+    elements: 256,
+    bytes: BYTES,
+    dequantise: |bytes| each(bytes, elements),
+    planes: Planes {
+        unit: 1,
+        quants: &[0..192],
+        scales: &[192..208, 208..210],
+    },
+    wgsl: &[wgsl!("q6_k.wgsl")],
+    products: Products::WEIGHTS,
+};
+
+fn elements(block: &[u8; BYTES]) -> [f32; 256] {
     let d = half_at(block, 208);
     std::array::from_fn(|i| {
         let (half, quarter, within) = (i / 128, i % 128 / 32, i % 32);

@@ -2,24 +2,24 @@
 
 use super::MAX_HEADER_BYTES;
 use super::cursor::{Cursor, Stop};
-use super::value::{Scalar, ValueType};
+use super::scalar::{Scalar, ValueType};
 use crate::formats::WeightsError;
 
 /// Strings one after the other in one allocation: a vocabulary has hundreds of thousands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StringArray {
     text: String,
-    /// Where each string ends. A header is far below 4 GiB.
+    /// End of each string. A header is far below 4 GiB.
     ends: Vec<u32>,
 }
 
 impl StringArray {
-    /// How many strings.
+    /// Number of strings.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -34,7 +34,7 @@ impl StringArray {
         self.text.get(start..end)
     }
 
-    /// All of them, in order.
+    /// All strings, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
@@ -47,7 +47,8 @@ impl StringArray {
     }
 }
 
-/// The value of a metadata key that is an array. Arrays of arrays are not read: no model that kvscope knows has one.
+/// Value of a metadata key that is an array. Arrays of arrays are not read: no model that kvscope
+/// knows has one.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum MetadataArray {
@@ -66,7 +67,7 @@ pub enum MetadataArray {
 }
 
 impl MetadataArray {
-    /// How many elements.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
@@ -84,7 +85,7 @@ impl MetadataArray {
         }
     }
 
-    /// Whether there is no element.
+    /// True if there is no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -127,7 +128,7 @@ impl MetadataArray {
     }
 }
 
-/// An array of which some elements may still have to arrive.
+/// An array, some elements of which may still have to arrive.
 #[derive(Debug)]
 pub(super) struct PartialArray {
     values: MetadataArray,
@@ -165,7 +166,7 @@ impl PartialArray {
         Ok(())
     }
 
-    /// Whether all elements are there.
+    /// True if all elements are there.
     pub(super) fn is_complete(&self) -> bool {
         self.left == 0
     }

@@ -3,10 +3,10 @@
 use super::MAX_HEADER_BYTES;
 use crate::formats::WeightsError;
 
-/// Why an item could not be read.
+/// Reason that an item could not be read.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It may be there, but not all of it has arrived.
+    /// Not all of it has arrived.
     More,
     /// It is wrong, however much still comes. Boxed because this is the rare case of a hot path.
     Wrong(Box<WeightsError>),
@@ -28,7 +28,8 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// At the first of `bytes`, which is byte `start` of a file of `file_bytes` (if that is known).
+    /// A cursor at the first of `bytes`, which is byte `start` of a file of `file_bytes` (if that
+    /// is known).
     pub(super) fn new(bytes: &'a [u8], start: u64, file_bytes: Option<u64>) -> Self {
         Self {
             bytes,
@@ -38,12 +39,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many of the bytes have been read.
+    /// Bytes that have been read.
     pub(super) fn consumed(&self) -> usize {
         self.at
     }
 
-    /// The place in the file.
+    /// Place in the file.
     pub(super) fn offset(&self) -> u64 {
         self.start.saturating_add(self.at as u64)
     }
@@ -65,7 +66,8 @@ impl<'a> Cursor<'a> {
         item
     }
 
-    /// Checks that a header can hold `count` more bytes here, so that a false length is refused before it is waited for.
+    /// Checks that a header can hold `count` more bytes here, so that a false length is refused
+    /// before it is waited for.
     pub(super) fn claim(&self, count: u64, what: &str) -> Result<(), Stop> {
         let end = self.offset().checked_add(count);
         if end.is_none_or(|end| end > MAX_HEADER_BYTES) {
@@ -122,7 +124,8 @@ impl<'a> Cursor<'a> {
         Ok(count)
     }
 
-    /// A string: its length, then as many bytes of UTF-8. An error may leave the cursor between the two.
+    /// A string: its length, then as many bytes of UTF-8. An error may leave the cursor between the
+    /// two.
     pub(super) fn string(&mut self, what: &str, most: u64) -> Result<&'a str, Stop> {
         let offset = self.offset();
         let length = self.u64(what)?;

@@ -1,12 +1,12 @@
-//! The tensor directory as GGUF writes it, read as its entries arrive.
+//! Tensor directory as GGUF writes it, read as its entries arrive.
 
 use super::cursor::{Cursor, Stop};
 use super::{MAX_DIMENSIONS, MAX_TENSOR_NAME_BYTES};
 use crate::formats::{BlockFormat, Directory, TensorInfo, WeightsError};
 use crate::quoted::quoted;
 
-/// A directory of which entries may still have to arrive. Offsets in it are still those of the file, from the start of
-/// the tensors' bytes.
+/// A directory, some entries of which may still have to arrive. Offsets in it are still those of
+/// the file, from the start of the tensors' bytes.
 #[derive(Debug, Default)]
 pub(super) struct PartialDirectory {
     directory: Directory,
@@ -55,8 +55,8 @@ impl PartialDirectory {
         Ok(())
     }
 
-    /// Turns offsets into places in the file, and checks that each tensor is aligned, alone in its place, and inside a
-    /// file of `file_bytes` (if that is known).
+    /// Turns offsets into places in the file, and checks that each tensor is aligned, alone in its
+    /// place, and inside a file of `file_bytes` (if that is known).
     pub(super) fn place(
         mut self,
         data_start: u64,

@@ -1,37 +1,39 @@
-//! The header of a file: preamble, metadata and tensor directory, parsed as they arrive.
+//! Header of a file: preamble, metadata and tensor directory, parsed as they arrive.
 
 use super::array::PartialArray;
 use super::cursor::{Cursor, Stop};
 use super::entries::PartialDirectory;
 use super::metadata::Metadata;
-use super::value::{MetadataValue, ValueType};
+use super::scalar::ValueType;
+use super::value::MetadataValue;
 use super::{DEFAULT_ALIGNMENT, MAX_KEY_BYTES, MAX_METADATA_PAIRS, MAX_TENSORS};
 use crate::formats::{Directory, WeightsError};
 use crate::quoted::quoted;
 
-/// Everything a file says before its tensors' bytes.
+/// Header of a GGUF file: everything before its tensors' bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GgufHeader {
-    /// The version of the format, 2 or 3.
+    /// Version of the format, 2 or 3.
     pub version: u32,
-    /// What the model is, its tokenizer, its chat template.
+    /// The model's sizes, its tokenizer, its chat template.
     pub metadata: Metadata,
     /// The tensors' names, shapes, types and places.
     pub tensors: Directory,
-    /// Where the first tensor may begin, in bytes from the start of the file.
+    /// First place for a tensor, in bytes from the start of the file.
     pub data_start: u64,
 }
 
 impl GgufHeader {
-    /// The fewest bytes the file has: where its last tensor ends.
+    /// Fewest bytes of the file: the end of its last tensor.
     pub fn file_bytes(&self) -> u64 {
         self.tensors.end().max(self.data_start)
     }
 }
 
-/// What comes next.
-#[derive(Debug)]
+/// The item that comes next.
+#[derive(Debug, Default)]
 enum Stage {
+    #[default]
     Magic,
     Counts,
     Key,
@@ -47,8 +49,9 @@ enum Stage {
     End,
 }
 
-/// Parses a header item by item, each as soon as it has arrived; keeps what it has parsed, not the bytes.
-#[derive(Debug)]
+/// Parses a header item by item, each as soon as it has arrived. Keeps what it has parsed, not the
+/// bytes.
+#[derive(Debug, Default)]
 pub(super) struct HeaderParser {
     stage: Stage,
     version: u32,
@@ -59,17 +62,6 @@ pub(super) struct HeaderParser {
 }
 
 impl HeaderParser {
-    pub(super) fn new() -> Self {
-        Self {
-            stage: Stage::Magic,
-            version: 0,
-            pairs_left: 0,
-            tensors: 0,
-            metadata: Metadata::default(),
-            directory: PartialDirectory::default(),
-        }
-    }
-
     /// Parses what has arrived; the header, once it is complete. The cursor then stands at its end.
     pub(super) fn parse(
         &mut self,
@@ -85,7 +77,7 @@ impl HeaderParser {
         self.complete(cursor).map(Some)
     }
 
-    /// What the header should go on with, for a file that ends too early.
+    /// The next thing that the header should have, for a file that ends too early.
     pub(super) fn expecting(&self) -> String {
         match &self.stage {
             Stage::Magic => "a GGUF file's first 8 bytes".to_owned(),
@@ -101,7 +93,7 @@ impl HeaderParser {
         }
     }
 
-    /// Reads one item and says what comes after it.
+    /// Reads one item, and gives the stage after it.
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Stage, Stop> {
         match &mut self.stage {
             Stage::Magic => self.magic(cursor),
@@ -237,7 +229,7 @@ impl HeaderParser {
 
 const ALIGNMENT: &str = "general.alignment";
 
-/// The file's alignment in bytes: every tensor begins at a multiple of it.
+/// Alignment of the file in bytes: every tensor begins at a multiple of it.
 fn alignment(metadata: &Metadata) -> Result<u64, WeightsError> {
     let alignment = metadata.unsigned(ALIGNMENT)?.unwrap_or(DEFAULT_ALIGNMENT);
     if alignment.is_power_of_two() && u32::try_from(alignment).is_ok() {

@@ -1,4 +1,4 @@
-//! The metadata of a file: what the model is, its tokenizer, its chat template.
+//! Metadata of a file: the model's sizes, its tokenizer, its chat template.
 
 use super::array::MetadataArray;
 use super::value::MetadataValue;
@@ -6,9 +6,10 @@ use crate::formats::WeightsError;
 use crate::quoted::quoted;
 use std::collections::BTreeMap;
 
-/// The metadata of a file, with the place of each value, so that a value that does not fit can be pointed to.
+/// Metadata of a file, with the place of each value, so that errors can point to it.
 ///
-/// The typed getters give `None` for a key that is not there, and an error for a value of another type.
+/// The typed getters give `None` for a key that is not there, and an error for a value of another
+/// type.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     pairs: BTreeMap<String, Pair>,
@@ -22,12 +23,12 @@ struct Pair {
 }
 
 impl Metadata {
-    /// How many pairs.
+    /// Number of pairs.
     pub fn len(&self) -> usize {
         self.pairs.len()
     }
 
-    /// Whether there is no pair.
+    /// True if there is no pair.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
@@ -38,12 +39,12 @@ impl Metadata {
         pairs.map(|(key, pair)| (key.as_str(), &pair.value))
     }
 
-    /// The value of `key`, of whatever type.
+    /// Value of `key`, of any type.
     pub fn get(&self, key: &str) -> Option<&MetadataValue> {
         self.pairs.get(key).map(|pair| &pair.value)
     }
 
-    /// Where the value of `key` begins or, without that key, where the metadata ends.
+    /// Begin of the value of `key` or, without that key, end of the metadata.
     pub fn offset(&self, key: &str) -> u64 {
         self.pairs.get(key).map_or(self.end, |pair| pair.offset)
     }
@@ -95,7 +96,7 @@ impl Metadata {
         })
     }
 
-    /// An array of whatever elements.
+    /// An array of any elements.
     pub fn array(&self, key: &str) -> Result<Option<&MetadataArray>, WeightsError> {
         self.typed(key, "an array", |value| match value {
             MetadataValue::Array(array) => Some(array),
@@ -103,7 +104,8 @@ impl Metadata {
         })
     }
 
-    /// What a getter gives, where a key that is not there is an error: `metadata.required(key, Metadata::unsigned)`.
+    /// Value by a getter, with an error for a key that is not there:
+    /// `metadata.required(key, Metadata::unsigned)`.
     pub fn required<'a, T>(
         &'a self,
         key: &str,
@@ -112,7 +114,7 @@ impl Metadata {
         getter(self, key)?.ok_or_else(|| self.unfit(key, "missing", "a value"))
     }
 
-    /// The error for a value that is of the right type, but not what the model needs.
+    /// Error for a value of the right type that the model cannot have.
     pub fn unfit(
         &self,
         key: &str,
@@ -146,13 +148,13 @@ impl Metadata {
         self.pairs.insert(key, Pair { offset, value });
     }
 
-    /// Says where the metadata ends, for [`offset`](Self::offset).
+    /// Sets the end of the metadata, for [`offset`](Self::offset).
     pub(super) fn set_end(&mut self, end: u64) {
         self.end = end;
     }
 }
 
-/// A value as an error shows it.
+/// Value as an error shows it.
 fn shown(value: &MetadataValue) -> String {
     match value {
         MetadataValue::String(text) => quoted(text),

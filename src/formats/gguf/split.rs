@@ -11,22 +11,23 @@ const NUMBER: &str = "split.no";
 const COUNT: &str = "split.count";
 const TENSORS: &str = "split.tensors.count";
 
-/// What a file says about the set of files it belongs to.
+/// Place of a file in the set of files that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Split {
-    /// Which of the files this is, from 0.
+    /// Number of the file, from 0.
     pub number: u16,
-    /// How many files there are, at least 1.
+    /// Files in the set, at least 1.
     pub count: u16,
-    /// How many tensors they hold together, where the file says so.
+    /// Tensors in all files together, where the file says so.
     pub tensors: Option<u64>,
 }
 
 impl Split {
-    /// Reads it from a file's metadata; a file that says nothing is the only one.
+    /// Reads a file's metadata; a file that says nothing is the only one.
     ///
     /// # Errors
-    /// If what the file says can't be.
+    ///
+    /// [`WeightsError::Malformed`] for numbers that cannot be.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, WeightsError> {
         let small = |key| match metadata.unsigned(key)? {
             None => Ok(None),
@@ -51,13 +52,13 @@ impl Split {
     }
 }
 
-/// The names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't named as one.
-/// A folder or an address before the name is kept.
+/// Names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't
+/// named as one. A folder or an address before the name is kept.
 pub fn split_names(name: &str) -> Option<Vec<String>> {
     shards::names(name, ".gguf")
 }
 
-/// The headers of all files of a model, in order; a model in a single file is a set of one.
+/// Headers of all files of a model, in order; a model in a single file is a set of one.
 #[derive(Debug, Clone, Default)]
 pub struct SplitFiles {
     files: Vec<Arc<GgufHeader>>,
@@ -74,7 +75,9 @@ impl SplitFiles {
     /// Adds the header of the next file.
     ///
     /// # Errors
-    /// If the file is not the next one of this set, or holds a tensor that another one holds. The set is as it was.
+    ///
+    /// [`WeightsError::Malformed`] if the file is not the next one of this set, or holds a tensor
+    /// that another one holds. The set is as it was.
     pub fn add(&mut self, header: Arc<GgufHeader>) -> Result<(), WeightsError> {
         let metadata = &header.metadata;
         let split = Split::from_metadata(metadata)?;
@@ -106,23 +109,23 @@ impl SplitFiles {
         Ok(())
     }
 
-    /// The headers so far, in order.
+    /// Headers so far, in order.
     pub fn files(&self) -> &[Arc<GgufHeader>] {
         &self.files
     }
 
-    /// The model's metadata, which is that of the first file.
+    /// Metadata of the model, which is that of the first file.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.files.first().map(|header| &header.metadata)
     }
 
-    /// Whether all files have been added.
+    /// True if all files have been added.
     pub fn is_complete(&self) -> bool {
         self.split
             .is_some_and(|split| self.files.len() == usize::from(split.count))
     }
 
-    /// The tensor of that name and the file that holds it, from 0.
+    /// The tensor called `name`, and the number of the file that holds it, from 0.
     pub fn find(&self, name: &str) -> Option<(usize, &TensorInfo)> {
         let mut files = self.files.iter().enumerate();
         files.find_map(|(file, header)| Some((file, header.tensors.find(name)?)))
@@ -131,8 +134,9 @@ impl SplitFiles {
     /// Checks that all files and all tensors are there.
     ///
     /// # Errors
-    /// [`WeightsError::Truncated`] without all files, [`WeightsError::Malformed`] if the tensors are not as many as the
-    /// first file says.
+    ///
+    /// [`WeightsError::Truncated`] without all files, [`WeightsError::Malformed`] if the tensors
+    /// are not as many as the first file says.
     pub fn finish(&self) -> Result<(), WeightsError> {
         let Some(split) = self.split.filter(|_| self.is_complete()) else {
             let count = self.split.map_or(1, |split| split.count);

@@ -7,21 +7,24 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
-/// The types that are read.
-const FORMATS: [BlockFormat; 3] = [BlockFormat::F32, BlockFormat::F16, BlockFormat::BF16];
+/// The types that are read: plain numbers, whose names are ggml's.
+fn formats() -> impl Iterator<Item = BlockFormat> {
+    let all = BlockFormat::ALL.into_iter();
+    all.filter(|format| format.block_elements() == 1)
+}
 
-/// An entry as the file has it. What else it holds is passed over.
+/// An entry as the file has it; other members are passed over.
 #[derive(Deserialize)]
 pub(super) struct Entry {
     dtype: String,
     shape: Shape,
-    /// Where its bytes begin and end, from the end of the header.
+    /// Begin and end of its bytes, from the end of the header.
     data_offsets: (u64, u64),
 }
 
 impl Entry {
-    /// Checks all that does not depend on other tensors, and gives the tensor its place in a file whose tensors begin at
-    /// byte `data_start`. The entry itself begins at byte `entry`.
+    /// Checks all that does not depend on other tensors, and gives the tensor its place in a file
+    /// whose tensors begin at byte `data_start`. The entry itself begins at byte `entry`.
     pub(super) fn tensor(
         self,
         name: &str,
@@ -38,12 +41,10 @@ impl Entry {
         let wrong = |what, found: String, expected: String| {
             WeightsError::malformed(entry, what, found, expected)
         };
-        let format = FORMATS
-            .into_iter()
-            .find(|format| format.name() == self.dtype);
+        let format = formats().find(|format| format.name() == self.dtype);
         let format = format.ok_or_else(|| {
-            let names = FORMATS.map(BlockFormat::name).join(", ");
-            unsupported(of("type"), quoted(&self.dtype), names)
+            let names: Vec<_> = formats().map(BlockFormat::name).collect();
+            unsupported(of("type"), quoted(&self.dtype), names.join(", "))
         })?;
         let dimensions = self.shape.dimensions().ok_or_else(|| {
             let supported = format!("1 to {MAX_DIMENSIONS} dimensions, none of them 0");
@@ -80,7 +81,8 @@ impl Entry {
     }
 }
 
-/// A shape as the file has it, the dimension whose elements are neighbours last. Of a long one only the front is kept.
+/// A shape as the file has it, the dimension whose elements are neighbours last. Of a long one only
+/// the front is kept.
 struct Shape {
     front: Vec<u64>,
     length: usize,

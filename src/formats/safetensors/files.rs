@@ -1,4 +1,4 @@
-//! The files of a model, one after the other.
+//! Files of a model, one after the other.
 
 use super::header::SafetensorsHeader;
 use super::index::SafetensorsIndex;
@@ -7,13 +7,14 @@ use crate::quoted::quoted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The names of all files of the set that `name` belongs to, such as `model-00001-of-00002.safetensors`, `name` among
-/// them; `None` if it isn't named as one. A folder or an address before the name is kept.
+/// Names of all files of the set that `name` belongs to, such as
+/// `model-00001-of-00002.safetensors`, `name` among them; `None` if it isn't named as one. A folder
+/// or an address before the name is kept.
 pub fn shard_names(name: &str) -> Option<Vec<String>> {
     shards::names(name, ".safetensors")
 }
 
-/// The headers of all files of a model, in order; a model in a single file is a set of one.
+/// Headers of all files of a model, in order; a model in a single file is a set of one.
 #[derive(Debug, Clone)]
 pub struct SafetensorsFiles {
     count: usize,
@@ -45,8 +46,9 @@ impl SafetensorsFiles {
     /// Adds the header of the next file.
     ///
     /// # Errors
-    /// If it is one too many, holds a tensor that another one holds, or other tensors than the index says. The set is as
-    /// it was.
+    ///
+    /// [`WeightsError::Malformed`] if it is one too many, holds a tensor that another one holds, or
+    /// other tensors than the index says. The set is as it was.
     pub fn add(&mut self, header: Arc<SafetensorsHeader>) -> Result<(), WeightsError> {
         let file = self.files.len();
         if file >= self.count {
@@ -80,17 +82,17 @@ impl SafetensorsFiles {
         Ok(())
     }
 
-    /// The headers so far, in order.
+    /// Headers so far, in order.
     pub fn files(&self) -> &[Arc<SafetensorsHeader>] {
         &self.files
     }
 
-    /// Whether all files have been added.
+    /// True if all files have been added.
     pub fn is_complete(&self) -> bool {
         self.files.len() == self.count
     }
 
-    /// The tensor of that name and the file that holds it, from 0.
+    /// The tensor called `name`, and the number of the file that holds it, from 0.
     pub fn find(&self, name: &str) -> Option<(usize, &TensorInfo)> {
         let file = *self.by_name.get(name)?;
         Some((file, self.files.get(file)?.tensors.find(name)?))
@@ -99,6 +101,7 @@ impl SafetensorsFiles {
     /// Checks that all files are there.
     ///
     /// # Errors
+    ///
     /// [`WeightsError::Truncated`] without all files.
     pub fn finish(&self) -> Result<(), WeightsError> {
         if self.is_complete() {

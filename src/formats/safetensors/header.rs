@@ -1,4 +1,4 @@
-//! The header of a file: its tensors' names, types, shapes and places.
+//! Header of a file: its tensors' names, types, shapes and places.
 
 use super::entry::Entry;
 use super::json::{Key, Strings, malformed, utf8};
@@ -10,22 +10,22 @@ use serde::de::{Error, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Where a header has free text instead of a tensor.
+/// Key under which a header has free text instead of a tensor.
 const METADATA: &str = "__metadata__";
 
-/// Everything a file says before its tensors' bytes.
+/// Header of a safetensors file: everything before its tensors' bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsHeader {
     /// Free text by key, such as `format`; most files have nothing of use here.
     pub metadata: BTreeMap<String, String>,
     /// The tensors' names, shapes, types and places.
     pub tensors: Directory,
-    /// Where the first tensor begins, in bytes from the start of the file.
+    /// Begin of the first tensor, in bytes from the start of the file.
     pub data_start: u64,
 }
 
 impl SafetensorsHeader {
-    /// How many bytes the file has: it ends where its last tensor does.
+    /// Length of the file in bytes: it ends where its last tensor does.
     pub fn file_bytes(&self) -> u64 {
         self.tensors.end().max(self.data_start)
     }
@@ -61,13 +61,13 @@ impl SafetensorsHeader {
         };
         header.check_gaps()?;
         match file_bytes {
-            Some(file_bytes) if file_bytes > header.file_bytes() => Err(header.too_long()),
+            Some(file_bytes) if file_bytes > header.file_bytes() => Err(header.more_bytes()),
             _ => Ok(header),
         }
     }
 
     /// The error of a file that goes on after its last tensor.
-    pub(super) fn too_long(&self) -> WeightsError {
+    pub(super) fn more_bytes(&self) -> WeightsError {
         let what = "what comes after the last tensor";
         WeightsError::malformed(self.file_bytes(), what, "more bytes", "the end of the file")
     }
@@ -91,19 +91,19 @@ impl SafetensorsHeader {
     }
 }
 
-/// What a header's JSON says, collected while it is parsed.
+/// Contents of a header's JSON, collected while it is parsed.
 struct Contents<'t> {
     text: &'t str,
     data_start: u64,
     metadata: Option<BTreeMap<String, String>>,
     directory: Directory,
-    /// What stopped the parser, if it was not JSON itself.
+    /// The error that stopped the parser, if it was not the JSON's.
     wrong: Option<WeightsError>,
 }
 
 impl Contents<'_> {
-    /// Where a member of the object begins. A key that is written with escapes is not borrowed from the text: then it is
-    /// where the text begins.
+    /// Begin of a member of the object. A key that is written with escapes is not borrowed from the
+    /// text: then the begin of the text.
     fn entry_offset(&self, key: &str) -> u64 {
         let text = self.text.as_ptr().addr();
         let quote = key.as_ptr().addr().checked_sub(1);

@@ -1,4 +1,4 @@
-//! `model.safetensors.index.json`: which file of a model holds which tensor.
+//! `model.safetensors.index.json`: the files of a model's tensors.
 
 use super::header::SafetensorsHeader;
 use super::json::{Strings, malformed, utf8};
@@ -8,15 +8,15 @@ use crate::quoted::quoted;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The index of a model in several files.
+/// Index of a model in several files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsIndex {
     files: Vec<String>,
-    /// The files' numbers by the tensors' names.
+    /// Numbers of files by names of tensors.
     weight_map: BTreeMap<String, usize>,
 }
 
-/// The index as it is written. What else it holds, such as the total size, is not needed.
+/// Index as it is written. Other members, such as the total size, are passed over.
 #[derive(Deserialize)]
 struct Written {
     weight_map: Strings,
@@ -26,8 +26,10 @@ impl SafetensorsIndex {
     /// Reads an index from its JSON.
     ///
     /// # Errors
-    /// If it is not one, names a tensor twice, or names a file by more than its plain name: an index must not lead to
-    /// other places than its own folder. Offsets are those of the JSON.
+    ///
+    /// [`WeightsError::Malformed`] if it is not one, names a tensor twice, or names a file by more
+    /// than its plain name: an index must not lead to other places than its own folder. Offsets are
+    /// those of the JSON.
     pub fn parse(json: &[u8]) -> Result<Self, WeightsError> {
         let what = "the index";
         let length = json.len() as u64;
@@ -63,26 +65,28 @@ impl SafetensorsIndex {
         })
     }
 
-    /// The names of the model's files, each once, in order.
+    /// Names of the model's files, each once, in order.
     pub fn files(&self) -> &[String] {
         &self.files
     }
 
-    /// How many tensors the files hold together.
+    /// Tensors of all files together.
     pub fn tensors(&self) -> usize {
         self.weight_map.len()
     }
 
-    /// Which of [`files`](Self::files) should hold the tensor of that name.
+    /// Number of the file, in [`files`](Self::files), that should hold a tensor.
     pub fn file_of(&self, tensor: &str) -> Option<usize> {
         self.weight_map.get(tensor).copied()
     }
 
-    /// Checks that file number `file` holds the tensors that it should, and no other. If all files do, then every tensor
-    /// is there, and once.
+    /// Checks that file number `file` holds the tensors that it should, and no other. If all files
+    /// do, then every tensor is there, and once.
     ///
     /// # Errors
-    /// [`WeightsError::Malformed`] with a tensor that is missing or in the wrong place; the offset is in that file.
+    ///
+    /// [`WeightsError::Malformed`] with a tensor that is missing or in the wrong place; the offset
+    /// is in that file.
     pub fn check(&self, file: usize, header: &SafetensorsHeader) -> Result<(), WeightsError> {
         let name = |file: usize| {
             self.files
@@ -119,7 +123,8 @@ impl SafetensorsIndex {
     }
 }
 
-/// Whether a file's name is only that: no folder, no address, nothing that a shell or a URL reads as more.
+/// True if a file's name is only that: no folder, no address, nothing that a shell or a URL reads
+/// as more.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let stem = name.strip_suffix(".safetensors");

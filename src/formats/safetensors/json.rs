@@ -1,4 +1,4 @@
-//! What the JSON of headers and indices has in common.
+//! JSON of headers and indices: their common parts.
 
 use super::MAX_PAIRS;
 use crate::formats::WeightsError;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The name of a member of an object; borrowed from the JSON unless it is written with escapes.
+/// Name of a member of an object; borrowed from the JSON unless it is written with escapes.
 #[derive(Deserialize)]
 pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
@@ -49,8 +49,8 @@ impl<'de> Visitor<'de> for StringsVisitor {
     }
 }
 
-/// The text of `bytes`, which begin at byte `start` of the file. The JSON parser alone would not do: it passes over members
-/// that nobody asks for without looking at their encoding.
+/// Text of `bytes`, which begin at byte `start` of the file. The JSON parser alone would not do: it
+/// passes over the values of unknown members without a look at their encoding.
 pub(super) fn utf8<'a>(bytes: &'a [u8], start: u64, what: &str) -> Result<&'a str, WeightsError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let offset = start.saturating_add(error.valid_up_to() as u64);
@@ -58,7 +58,7 @@ pub(super) fn utf8<'a>(bytes: &'a [u8], start: u64, what: &str) -> Result<&'a st
     })
 }
 
-/// Says what is wrong with `text`, which begins at byte `start` of the file.
+/// Error of the parser about `text`, which begins at byte `start` of the file.
 pub(super) fn malformed(
     error: &serde_json::Error,
     text: &str,
@@ -75,7 +75,7 @@ pub(super) fn malformed(
     WeightsError::malformed(start.saturating_add(place as u64), what, found, expected)
 }
 
-/// Where in `text` a line and column are, both counted from 1, the column in bytes.
+/// Place in `text` of a line and column, both counted from 1, the column in bytes.
 fn place(text: &str, line: usize, column: usize) -> usize {
     let lines = text.split_inclusive('\n');
     let before: usize = lines.take(line.saturating_sub(1)).map(str::len).sum();

@@ -6,7 +6,7 @@ use web_time::Instant;
 use super::store::KnownTunings;
 use crate::Error;
 use crate::cache::CacheType;
-use crate::device::{Gpu, Readback, is_software_with_quads};
+use crate::device::{Gpu, Processor, Readback};
 use crate::formats::BlockFormat;
 use crate::fused::kernels::{Kernel, matrix_spec};
 use crate::fused::layer::GATE_UP_TILE;
@@ -28,7 +28,7 @@ const CLOSE: f32 = 1e-2;
 
 /// What suits the kind of adapter that `gpu` is, without having tried anything.
 pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
-    if !gpu.report().is_software() {
+    if gpu.processor() == Processor::Gpu {
         return Tuning::PARALLEL;
     }
     let tuning = if model.matrix_bytes() < SMALL_MODEL {
@@ -36,7 +36,7 @@ pub fn usual(model: &Llama, gpu: &Gpu) -> Tuning {
     } else {
         Tuning::SERIAL
     };
-    if is_software_with_quads(gpu.device()) {
+    if gpu.processor() == Processor::CpuWithQuads {
         tuning.in_quads(gpu.shader_abilities())
     } else {
         tuning

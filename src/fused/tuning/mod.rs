@@ -107,7 +107,7 @@ impl Tuning {
     /// What is to be tried on a GPU with these abilities, for a matrix of `format`.
     pub fn tried(abilities: ShaderAbilities, format: BlockFormat) -> Vec<Self> {
         let mut tried = vec![Self::PARALLEL, Self::WIDE, Self::MODERATE, Self::SERIAL];
-        if abilities.integer_products && takes_integers(format) {
+        if abilities.integer_products && format.products().integers.is_some() {
             tried.push(Self::WIDE.in_integers());
         }
         if abilities.subgroup > 1 {
@@ -210,13 +210,6 @@ fn joined(lanes: usize, most: usize) -> usize {
         joined *= 2;
     }
     joined
-}
-
-/// Whether a matrix of `format` can be multiplied in integers: those whose elements are bytes, or nibbles that are as good as
-/// bytes.
-pub(super) fn takes_integers(format: BlockFormat) -> bool {
-    use BlockFormat::{Q4_0, Q4_1, Q4_K, Q8_0};
-    matches!(format, Q4_0 | Q4_1 | Q4_K | Q8_0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A product of f32 matrices on adapters that run on a CPU, `shaders/cpu/float_product.wgsl`.
+//! Product of f32 matrices in large tiles, `shaders/cpu/float_product.wgsl`.
 
 use burn::cubecl::prelude::KernelId;
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
@@ -7,10 +7,10 @@ use minijinja::context;
 use crate::kernels::launch::{grid, launch};
 use crate::kernels::template::write_out;
 
-/// Rows and tokens of a lane: larger tiles are somewhat faster, but take seconds to be compiled.
+/// Rows and tokens per lane. Larger tiles are somewhat faster, but take seconds to compile.
 const TILE: [u32; 2] = [12, 12];
 
-/// Lanes of a workgroup, each with a tile of its own.
+/// Lanes per workgroup, each with a tile of its own.
 const LANES: u32 = 4;
 
 struct FloatProduct;
@@ -31,8 +31,12 @@ impl KernelSource for FloatProduct {
     }
 }
 
-/// `output` = `input · weightsᵀ`, of `[tokens, width]` and `[rows, width]`, all f32 and contiguous, the width a multiple of
-/// four.
+/// `output` = `input · weightsᵀ`.
+///
+/// # Shapes
+///
+/// - input: `[tokens, width]`; weights: `[rows, width]`; output: `[tokens, rows]`, all f32 and
+///   contiguous, the width a multiple of four
 pub(in crate::kernels) fn float_product(
     weights: &CubeTensor,
     input: &CubeTensor,

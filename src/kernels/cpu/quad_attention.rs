@@ -1,41 +1,43 @@
-//! Attention of a piece of a prompt on adapters that run on a CPU and swap values within quads: its logits first, for as many
-//! rows at a time as some memory holds, then what they make of the values, and what each slot gets.
-//! `shaders/cpu/quad_logits.wgsl`, `shaders/cpu/quad_attention.wgsl`, `shaders/cpu/quad_combine.wgsl`, `shaders/cpu/quad_scores.wgsl`.
+//! Attention of a prompt's chunk whose lanes exchange values within quads: logits first, for as
+//! many rows at a time as their memory holds, then the output, or the scores of slots. Shaders:
+//! `quad_logits.wgsl`, `quad_attention.wgsl`, `quad_combine.wgsl` and `quad_scores.wgsl` of
+//! `shaders/cpu`.
 
 use burn::cubecl::prelude::{CubeCount, KernelId};
 use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use minijinja::context;
 
+use crate::kernels::attention_scale;
 use crate::kernels::launch::{empty, grid, launch};
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
-/// Slots of a lane. What a lane does for a row should not be much more than a CPU's cache of instructions holds.
+/// Slots per lane. More would unroll past the CPU's instruction cache.
 const SLOTS: usize = 16;
 
-/// Lanes of a workgroup, a quad.
+/// Lanes per workgroup, a quad.
 const LANES: usize = 4;
 
-/// Slots of a workgroup.
+/// Slots per workgroup.
 const TILE: usize = SLOTS * LANES;
 
-/// Elements of a head that a lane takes of the values: the first that its lanes divide the head by.
+/// Elements of a value per lane: the first for which a quad's lanes divide the head.
 const ELEMENTS: [usize; 2] = [16, 8];
 
-/// Splits of the tiles.
+/// Parts into which the tiles are split.
 const SPLITS: usize = 2;
 
-/// Threads of a workgroup that puts the splits together.
+/// Threads per workgroup that combines the parts.
 const THREADS: usize = 64;
 
-/// From so many rows a KV head on there is the time to fetch what is kept at hand.
+/// Fewest rows per KV head: below, loading into registers costs more than it saves.
 const FEWEST_ROWS: usize = 48;
 
-/// Logits that are kept at a time, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
+/// Most logits held at a time, 32 MiB, unless those of [`FEWEST_ROWS`] rows are more.
 const MOST_LOGITS: usize = 1 << 23;
 
-/// Whether these kernels take `rows` rows a KV head of `dim` elements.
-pub(in crate::kernels) fn quad_attention_takes(rows: usize, dim: usize) -> bool {
+/// True if these kernels take `rows` rows per KV head of `dim` elements.
+pub(super) fn takes(rows: usize, dim: usize) -> bool {
     rows >= FEWEST_ROWS && elements(dim).is_some()
 }
 
@@ -97,7 +99,7 @@ impl KernelSource for QuadKernel {
                 tile => TILE,
                 splits => SPLITS,
                 threads => THREADS,
-                scale => format!("{:e}", 1.0 / (self.dim as f32).sqrt()),
+                scale => format!("{:e}", attention_scale(self.dim)),
             },
         ))
     }
@@ -111,8 +113,8 @@ impl KernelSource for QuadKernel {
     }
 }
 
-/// The rows of a prompt's piece, all tensors contiguous: see
-/// [`prompt_attention`](crate::kernels::prompt_attention::prompt_attention).
+/// Rows of a prompt's chunk, all tensors contiguous, as
+/// [`prompt_attention`](crate::kernels::prompt_attention()) takes them.
 pub(in crate::kernels) struct Rows<'a> {
     /// `[query_heads, queries, dim]`.
     pub queries: &'a CubeTensor,
@@ -124,13 +126,13 @@ pub(in crate::kernels) struct Rows<'a> {
     pub slots: usize,
     /// The position of the first query.
     pub first: usize,
-    /// Whether keys and values are f16.
+    /// True for keys and values in f16.
     pub halves: bool,
 }
 
 impl Rows<'_> {
-    /// Attention, `[query_heads, queries, dim]`, and each row's largest logit and sum of exponentials by it,
-    /// `[query_heads, queries, 2]`.
+    /// Attention, `[query_heads, queries, dim]`, and each row's largest logit and sum of
+    /// exponentials relative to it, `[query_heads, queries, 2]`.
     pub fn attention(&self, values: &CubeTensor) -> (CubeTensor, CubeTensor) {
         let shape = self.queries.meta.shape().clone();
         let [query_heads, queries, dim] = [0, 1, 2].map(|axis| shape[axis]);
@@ -159,8 +161,8 @@ impl Rows<'_> {
         (output, stats)
     }
 
-    /// The scores `before`, `[kv_heads, capacity]`, and what each slot gets, averaged over the query group and summed over
-    /// the queries.
+    /// The scores `before`, `[kv_heads, capacity]`, plus each slot's attention, averaged over the
+    /// query group and summed over the queries.
     pub fn scores(&self, stats: &CubeTensor, before: CubeTensor) -> CubeTensor {
         let mut scores = before;
         let tiles = self.positions.meta.shape()[1].div_ceil(TILE);
@@ -178,7 +180,8 @@ impl Rows<'_> {
         scores
     }
 
-    /// Calls `take` after the logits of each block of rows, with its first row and how many it has of each KV head.
+    /// Calls `take` after the logits of each block of rows, with its first row and its rows per KV
+    /// head.
     fn by_block(&self, mut take: impl FnMut([usize; 2], &CubeTensor, &CubeTensor)) {
         let (heads, rows, most) = (self.heads(), self.rows(), self.most_rows());
         let logits = self.memory(heads * most * self.tiles() * TILE);
@@ -220,20 +223,20 @@ impl Rows<'_> {
         self.positions.meta.shape()[0]
     }
 
-    /// Rows of a KV head.
+    /// Rows per KV head.
     fn rows(&self) -> usize {
         let shape = self.queries.meta.shape();
         shape[0] / self.heads() * shape[1]
     }
 
-    /// Rows of a KV head of which there are logits at a time.
+    /// Rows per KV head whose logits are held at a time.
     fn most_rows(&self) -> usize {
         let line = self.heads() * self.tiles() * TILE;
         (MOST_LOGITS / line).max(FEWEST_ROWS).min(self.rows())
     }
 
-    /// Memory for `count` numbers at least: of few different sizes, so that a prompt's pieces, each with more slots than the
-    /// last, find what those before them have left.
+    /// Memory for at least `count` numbers. Sizes are powers of two, so that a prompt's chunks,
+    /// each with more slots than the last, reuse each other's.
     fn memory(&self, count: usize) -> CubeTensor {
         let shape = Shape::new([count.next_power_of_two()]);
         empty(self.queries, shape, DType::F32)

@@ -1,4 +1,5 @@
-//! A product of f32 matrices on adapters that run on a CPU and swap values within quads, `shaders/cpu/quad_product.wgsl`.
+//! Product of f32 matrices whose lanes exchange values within quads,
+//! `shaders/cpu/quad_product.wgsl`.
 
 use burn::cubecl::prelude::KernelId;
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
@@ -7,17 +8,17 @@ use minijinja::context;
 use crate::kernels::launch::{grid, launch};
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
 
-/// Rows of a lane: the first that leave [`FEWEST_GROUPS`] workgroups, or the last that fit. What a lane does for a token should not
-/// be much more than a CPU's cache of instructions holds.
+/// Rows per lane: the first that leave [`FEWEST_GROUPS`] workgroups, or the last that divide the
+/// matrix. More would unroll past the CPU's instruction cache.
 const ROWS: [u32; 2] = [16, 8];
 
-/// Of fewer workgroups, the last ones would leave a CPU's threads without work for too long.
+/// Fewest workgroups: of fewer, the last would leave the CPU's other threads idle for too long.
 const FEWEST_GROUPS: u32 = 8;
 
-/// Lanes of a workgroup, a quad.
+/// Lanes per workgroup, a quad.
 const LANES: u32 = 4;
 
-/// Elements of a row that a lane keeps at hand: the first that divides the width.
+/// Elements of a row that a lane keeps in registers: the first that divides the width.
 const INNER: [u32; 3] = [96, 64, 32];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,12 +64,17 @@ impl QuadProduct {
     }
 }
 
-/// Whether [`quad_product`] takes a matrix of `height` rows of `width` elements.
-pub(in crate::kernels) fn quad_product_takes(height: usize, width: usize) -> bool {
+/// True if [`quad_product`] takes a matrix `[height, width]`.
+pub(super) fn takes(height: usize, width: usize) -> bool {
     QuadProduct::of(height as u32, width as u32).is_some()
 }
 
-/// `output` = `input · weightsᵀ`, of `[tokens, width]` and `[rows, width]`, all f32 and contiguous.
+/// `output` = `input · weightsᵀ`.
+///
+/// # Shapes
+///
+/// - input: `[tokens, width]`; weights: `[rows, width]`; output: `[tokens, rows]`, all f32 and
+///   contiguous
 pub(in crate::kernels) fn quad_product(
     weights: &CubeTensor,
     input: &CubeTensor,

@@ -1,29 +1,30 @@
-//! The configuration in a GGUF file's metadata
-//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, "Standardized key-value pairs"). What is assumed where a key
-//! is missing is what llama.cpp assumes.
+//! Configuration in a GGUF file's metadata
+//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, "Standardized key-value pairs").
+//! Where a key is missing, llama.cpp's default holds.
 
-use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use super::LlamaConfig;
 use crate::formats::WeightsError;
 use crate::formats::gguf::{GgufHeader, Metadata};
-use crate::model::architecture::Architecture;
+use crate::model::architecture::{Architecture, Naming};
 use crate::model::error::ModelError;
+use crate::model::rope::{RopeConfig, RopeScaling};
 use crate::model::weight::Weight;
 use crate::quoted::quoted;
 
 impl LlamaConfig {
-    /// What the header of a model's first file says.
+    /// Reads the header of a model's first file.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Architecture`], [`ModelError::Unsupported`], [`ModelError::Config`], or a [`WeightsError`] for a key that
-    /// is missing or of another type.
+    /// [`ModelError::Architecture`], [`ModelError::Unsupported`], [`ModelError::Config`], or a
+    /// [`WeightsError`] for a key that is missing or of another type.
     pub fn from_gguf(header: &GgufHeader) -> Result<Self, ModelError> {
         let metadata = &header.metadata;
         let architecture = metadata.required("general.architecture", Metadata::text)?;
         let architecture = Architecture::from_gguf_name(architecture)?;
         let keys = Keys {
             metadata,
-            prefix: architecture.name(),
+            architecture,
         };
         keys.refuse_what_is_not_run()?;
 
@@ -53,7 +54,7 @@ impl LlamaConfig {
             kv_heads: kv_heads.unwrap_or(query_heads),
             head_dim,
             vocabulary: vocabulary(header, &keys)?,
-            // As far as attention to everything is what the model was trained for; 0 says that there is no window.
+            // As far as the model was trained with attention to everything; a window of 0 is none.
             context: if window > 0 {
                 context.min(window)
             } else {
@@ -63,14 +64,11 @@ impl LlamaConfig {
                 &keys.key("attention.layer_norm_rms_epsilon"),
                 Metadata::float,
             )?,
-            // The output may be in a later file of a set: whether there is one shows when all have been read.
+            // The output may be in a later file of a set: the builder knows when all have been
+            // read.
             tied: true,
-            biases: architecture.has_biases(),
             rope: RopeConfig {
-                layout: match architecture {
-                    Architecture::Llama => RopeLayout::Interleaved,
-                    Architecture::Qwen2 | Architecture::Qwen3 => RopeLayout::Halves,
-                },
+                layout: architecture.spec().gguf_rope,
                 base: base.map_or(10_000.0, f64::from),
                 rotated: rotated.unwrap_or(head_dim),
                 scaling: keys.scaling()?,
@@ -81,7 +79,7 @@ impl LlamaConfig {
     }
 }
 
-/// The key of a field of [`LlamaConfig`], after the architecture's name.
+/// Key of a field of [`LlamaConfig`], after the architecture's name.
 fn key_of(field: &str) -> &str {
     match field {
         "layers" => "block_count",
@@ -100,9 +98,12 @@ fn key_of(field: &str) -> &str {
     }
 }
 
-/// The number of rows of the embedding or, where another file of the set has it, of tokens in the tokenizer.
+/// Rows of the embedding or, where another file of the set has it, tokens of the tokenizer.
 fn vocabulary(header: &GgufHeader, keys: &Keys<'_>) -> Result<usize, ModelError> {
-    let embedding = header.tensors.find(&Weight::TokenEmbedding.gguf_name());
+    let embedding = keys
+        .architecture
+        .tensor_name(Naming::Gguf, Weight::TokenEmbedding);
+    let embedding = embedding.and_then(|name| header.tensors.find(&name));
     if let Some([_, rows]) = embedding.map(|tensor| &tensor.dimensions[..]) {
         return usize::try_from(*rows).map_err(|_| keys.unfit("vocab_size", *rows));
     }
@@ -112,15 +113,15 @@ fn vocabulary(header: &GgufHeader, keys: &Keys<'_>) -> Result<usize, ModelError>
     Ok(tokens.len())
 }
 
-/// The metadata under an architecture's name.
+/// Metadata under an architecture's name.
 struct Keys<'a> {
     metadata: &'a Metadata,
-    prefix: &'static str,
+    architecture: Architecture,
 }
 
 impl Keys<'_> {
     fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.prefix)
+        format!("{}.{name}", self.architecture.name())
     }
 
     fn size(&self, name: &str) -> Result<Option<usize>, ModelError> {
@@ -157,7 +158,7 @@ impl Keys<'_> {
         }
     }
 
-    /// What would change the result. Mixtral and its like call themselves `llama`, too.
+    /// Refuses what would change the result. Mixtral and its like call themselves `llama`, too.
     fn refuse_what_is_not_run(&self) -> Result<(), ModelError> {
         if let Some(count @ 1..) = self.size("expert_count")? {
             return Err(self.unsupported("expert_count", count, "no experts".to_owned()));
@@ -166,7 +167,7 @@ impl Keys<'_> {
         if self.metadata.boolean(&self.key(causal))? == Some(false) {
             return Err(self.unsupported(causal, false, "causal attention".to_owned()));
         }
-        // Of yarn and its like: what cosines and sines are multiplied by.
+        // YaRN and its like multiply cosines and sines by it.
         let factor = "rope.scaling.attn_factor";
         let found = self.metadata.float(&self.key(factor))?;
         match found.filter(|&found| found != 1.0) {
@@ -192,7 +193,7 @@ impl Keys<'_> {
         let factor = |name| self.metadata.float(&self.key(name));
         let factor = match factor("rope.scaling.factor")? {
             Some(factor) => Some(factor),
-            // Its name in older files.
+            // The name in older files.
             None => factor("rope.scale_linear")?,
         };
         Ok(match factor {

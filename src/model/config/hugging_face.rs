@@ -1,23 +1,25 @@
-//! The configuration in a Hugging Face model's `config.json`
-//! (<https://huggingface.co/docs/transformers/model_doc/llama>, and its siblings for Mistral, Qwen2 and Qwen3).
+//! Configuration in a Hugging Face model's `config.json`
+//! (<https://huggingface.co/docs/transformers/model_doc/llama>, and its siblings).
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use super::LlamaConfig;
 use crate::model::architecture::Architecture;
 use crate::model::error::ModelError;
+use crate::model::rope::{RopeConfig, RopeScaling};
+use crate::model::spec::LayerSpec;
 use crate::quoted::{quoted, shortened};
 
-/// What says which model it is. It is read first: other models have other fields.
+/// Fields that name the model. They are read first: other models have other fields.
 #[derive(Debug, Deserialize)]
 struct Identity {
     model_type: Option<String>,
     architectures: Option<Vec<String>>,
 }
 
-/// What is read of it. A field that is there and null is as good as missing.
+/// Fields that are read. One that is null is as good as missing.
 #[derive(Debug, Deserialize)]
 struct Fields {
     num_hidden_layers: usize,
@@ -31,9 +33,9 @@ struct Fields {
     rms_norm_eps: f64,
     rope_theta: Option<f64>,
     partial_rotary_factor: Option<f64>,
-    /// Named so until 2025.
+    /// The name until 2025.
     rope_scaling: Option<Map<String, Value>>,
-    /// Named so since; holds the base, too.
+    /// The name since; holds the base, too.
     rope_parameters: Option<Map<String, Value>>,
     tie_word_embeddings: Option<bool>,
     attention_bias: Option<bool>,
@@ -47,7 +49,7 @@ struct Fields {
 }
 
 impl LlamaConfig {
-    /// What a `config.json` says.
+    /// Reads a `config.json`.
     ///
     /// # Errors
     ///
@@ -55,14 +57,12 @@ impl LlamaConfig {
     pub fn from_config_json(json: &[u8]) -> Result<Self, ModelError> {
         let architecture = parse::<Identity>(json)?.architecture()?;
         let fields: Fields = parse(json)?;
-        fields.refuse_what_is_not_run(architecture)?;
+        fields.refuse_what_is_not_run()?;
 
-        let head_dim = fields.head_dim.unwrap_or_else(|| match architecture {
-            Architecture::Qwen3 => 128,
-            Architecture::Llama | Architecture::Qwen2 => {
-                let heads = fields.num_attention_heads;
-                fields.hidden_size.checked_div(heads).unwrap_or(0)
-            }
+        let head_dim = fields.head_dim.or(architecture.spec().head_dim);
+        let head_dim = head_dim.unwrap_or_else(|| {
+            let heads = fields.num_attention_heads;
+            fields.hidden_size.checked_div(heads).unwrap_or(0)
         });
         let rope = Rope::of(&fields);
         let part = fields
@@ -82,12 +82,11 @@ impl LlamaConfig {
             context: fields.context(architecture),
             norm_epsilon: fields.rms_norm_eps as f32,
             tied: fields.tie_word_embeddings.unwrap_or(false),
-            biases: architecture.has_biases(),
             rope: RopeConfig {
-                layout: RopeLayout::Halves,
+                layout: architecture.spec().hugging_face_rope,
                 base: match rope.number("rope_theta").or(fields.rope_theta) {
                     Some(base) => base,
-                    // Where it is not said otherwise; the newer object always says it.
+                    // The default of older files; the newer object always has it.
                     None if fields.rope_parameters.is_none() => 10_000.0,
                     None => rope.required("rope_theta")?,
                 },
@@ -95,6 +94,7 @@ impl LlamaConfig {
                 scaling: rope.scaling()?,
             },
         };
+        fields.refuse_what_no_layer_has(&config.layer(0))?;
         config.validate(|field| key_of(field).to_owned())?;
         Ok(config)
     }
@@ -105,12 +105,13 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, ModelError> {
         field: "config.json".to_owned(),
         // It may quote the file at any length.
         found: shortened(&error.to_string()),
-        allowed: "a Llama's, Mistral's, Qwen2's or Qwen3's configuration".to_owned(),
+        allowed: format!("a {} configuration", Architecture::models()),
     })
 }
 
 impl Identity {
-    /// By `model_type` or, in files without it, by the name of the class, such as `LlamaForCausalLM`.
+    /// The architecture by `model_type` or, in files without it, by the name of the class, such as
+    /// `LlamaForCausalLM`.
     fn architecture(&self) -> Result<Architecture, ModelError> {
         let class = self.architectures.iter().flatten().next();
         let class = class.map_or("", |name| name.as_str());
@@ -123,14 +124,7 @@ impl Identity {
 }
 
 impl Fields {
-    fn refuse_what_is_not_run(&self, architecture: Architecture) -> Result<(), ModelError> {
-        let unsupported = |field: &str, found: String, supported: &str| {
-            Err(ModelError::Unsupported {
-                field: field.to_owned(),
-                found,
-                supported: supported.to_owned(),
-            })
-        };
+    fn refuse_what_is_not_run(&self) -> Result<(), ModelError> {
         for (field, experts) in [
             ("num_local_experts", self.num_local_experts),
             ("num_experts", self.num_experts),
@@ -147,25 +141,30 @@ impl Fields {
                 supported,
             );
         }
-        if let Some(other) = self.hidden_act.as_deref().filter(|it| *it != "silu") {
-            return unsupported("hidden_act", quoted(other), "silu");
+        Ok(())
+    }
+
+    /// Refuses what the architecture's layers would leave out.
+    fn refuse_what_no_layer_has(&self, layer: &LayerSpec) -> Result<(), ModelError> {
+        let activation = layer.activation.hugging_face_name();
+        if let Some(other) = self.hidden_act.as_deref().filter(|it| *it != activation) {
+            return unsupported("hidden_act", quoted(other), activation);
         }
-        if self.mlp_bias == Some(true) {
+        if self.mlp_bias == Some(true) && !layer.biases.feed_forward {
             return unsupported("mlp_bias", "true".to_owned(), "no biases there");
         }
-        // Qwen2 has biases of queries, keys and values whatever this says; others would have one of the output as well.
-        if self.attention_bias == Some(true) && !architecture.has_biases() {
+        // Qwen2 has biases of queries, keys and values whatever this says; others would have one of
+        // the output as well.
+        if self.attention_bias == Some(true) && !layer.biases.query_key_value {
             return unsupported("attention_bias", "true".to_owned(), "no biases there");
         }
         Ok(())
     }
 
-    /// As far as attention to everything is what the model was trained for.
+    /// Positions as far as the model was trained with attention to everything.
     fn context(&self, architecture: Architecture) -> usize {
-        let windowed = match architecture {
-            Architecture::Llama => true,
-            Architecture::Qwen2 | Architecture::Qwen3 => self.use_sliding_window == Some(true),
-        };
+        let asked = self.use_sliding_window == Some(true);
+        let windowed = asked || !architecture.spec().asks_for_window;
         match self.sliding_window {
             Some(window @ 1..) if windowed => window.min(self.max_position_embeddings),
             _ => self.max_position_embeddings,
@@ -173,7 +172,15 @@ impl Fields {
     }
 }
 
-/// What a file says of RoPE, and where.
+fn unsupported(field: &str, found: String, supported: &str) -> Result<(), ModelError> {
+    Err(ModelError::Unsupported {
+        field: field.to_owned(),
+        found,
+        supported: supported.to_owned(),
+    })
+}
+
+/// RoPE's fields, and the name of the object that they are in.
 struct Rope<'a> {
     named: &'static str,
     object: Option<&'a Map<String, Value>>,
@@ -234,7 +241,7 @@ impl<'a> Rope<'a> {
     }
 }
 
-/// The key of a field of [`LlamaConfig`].
+/// Key of a field of [`LlamaConfig`].
 fn key_of(field: &str) -> &str {
     match field {
         "layers" => "num_hidden_layers",

@@ -1,17 +1,19 @@
-//! What a model is: its sizes, read from a file's metadata and checked once.
+//! Sizes of a model, read from a file's metadata and checked once.
 
 mod gguf;
 mod hugging_face;
 
 use super::architecture::Architecture;
 use super::error::ModelError;
+use super::rope::{RopeConfig, RopeScaling};
+use super::spec::LayerSpec;
 use super::weight::{LayerPart, Weight};
 use crate::cache::ScopeCacheConfig;
 
-/// The sizes of a model of the Llama family.
+/// Sizes of a model of the Llama family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LlamaConfig {
-    /// Which architecture.
+    /// Architecture, which describes the layers.
     pub architecture: Architecture,
     /// Layers.
     pub layers: usize,
@@ -19,9 +21,9 @@ pub struct LlamaConfig {
     pub width: usize,
     /// Elements between a feed-forward's matrices.
     pub feed_forward: usize,
-    /// Query heads a layer.
+    /// Query heads per layer.
     pub query_heads: usize,
-    /// KV heads a layer.
+    /// KV heads per layer.
     pub kv_heads: usize,
     /// Elements of a head.
     pub head_dim: usize,
@@ -29,60 +31,12 @@ pub struct LlamaConfig {
     pub vocabulary: usize,
     /// Positions that the model was trained for.
     pub context: usize,
-    /// What RMSNorm adds to the mean square.
+    /// ε of RMSNorm, added to the mean square.
     pub norm_epsilon: f32,
-    /// Whether the embedding serves as the output, too.
+    /// True if the embedding serves as the output, too.
     pub tied: bool,
-    /// Whether queries, keys and values have biases.
-    pub biases: bool,
-    /// The rotation of queries and keys.
+    /// Rotation of queries and keys.
     pub rope: RopeConfig,
-}
-
-/// The rotation of queries and keys.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RopeConfig {
-    /// Which elements make a pair.
-    pub layout: RopeLayout,
-    /// The base of the frequencies.
-    pub base: f64,
-    /// How many of a head's elements are turned, the first ones; an even number.
-    pub rotated: usize,
-    /// How frequencies are stretched for longer contexts.
-    pub scaling: RopeScaling,
-}
-
-/// Which elements of a head are turned together. GGUF files of Llamas have the rows of queries and keys reordered for the
-/// first; all others use the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RopeLayout {
-    /// 2i and 2i + 1.
-    Interleaved,
-    /// i and i + pairs.
-    Halves,
-}
-
-/// How frequencies are stretched for longer contexts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RopeScaling {
-    /// Not at all; a file may still carry factors.
-    None,
-    /// All by one factor (Chen et al., arXiv 2306.15595).
-    Linear {
-        /// The factor.
-        factor: f64,
-    },
-    /// Long waves only, as in Llama 3.1.
-    Llama3 {
-        /// By how much long waves are stretched.
-        factor: f64,
-        /// Waves longer than the original context by this are long.
-        low_frequency_factor: f64,
-        /// Waves shorter than the original context by this are short.
-        high_frequency_factor: f64,
-        /// Positions that the model was first trained for.
-        original_context: usize,
-    },
 }
 
 impl LlamaConfig {
@@ -91,7 +45,14 @@ impl LlamaConfig {
         ScopeCacheConfig::new(self.layers, self.query_heads, self.kv_heads, self.head_dim)
     }
 
-    /// The shape of a tensor, the dimension whose elements are neighbours last; `None` if the model has no such tensor.
+    /// Description of layer `number`, from 0.
+    pub fn layer(&self, number: usize) -> LayerSpec {
+        let llama = LayerSpec::llama(self.head_dim, self.rope);
+        (self.architecture.spec().layer)(llama, number)
+    }
+
+    /// Shape of a tensor, the dimension whose elements are neighbours last; `None` if the model has
+    /// no such tensor.
     pub fn shape(&self, weight: Weight) -> Option<Vec<usize>> {
         use LayerPart as Part;
         let queries = self.query_heads * self.head_dim;
@@ -102,24 +63,21 @@ impl LlamaConfig {
             Weight::OutputNorm => vec![width],
             Weight::RopeFactors => vec![self.rope.rotated / 2],
             Weight::Layer { layer, part } => match part {
-                _ if layer >= self.layers => return None,
+                _ if layer >= self.layers || !part.is_in(&self.layer(layer)) => return None,
                 Part::AttentionNorm | Part::FeedForwardNorm => vec![width],
                 Part::Query => vec![queries, width],
                 Part::Key | Part::Value => vec![keys, width],
                 Part::AttentionOutput => vec![width, queries],
                 Part::Gate | Part::Up => vec![self.feed_forward, width],
                 Part::Down => vec![width, self.feed_forward],
-                Part::QueryBias if self.biases => vec![queries],
-                Part::KeyBias | Part::ValueBias if self.biases => vec![keys],
-                Part::QueryNorm | Part::KeyNorm if self.architecture.has_head_norms() => {
-                    vec![self.head_dim]
-                }
-                _ => return None,
+                Part::QueryBias => vec![queries],
+                Part::KeyBias | Part::ValueBias => vec![keys],
+                Part::QueryNorm | Part::KeyNorm => vec![self.head_dim],
             },
         })
     }
 
-    /// Whether the model can't do without a tensor.
+    /// True if the model cannot do without a tensor.
     pub fn requires(&self, weight: Weight) -> bool {
         match weight {
             Weight::RopeFactors => false,
@@ -128,7 +86,7 @@ impl LlamaConfig {
         }
     }
 
-    /// Checks every size; `key` gives a field's name in the file it came from.
+    /// Checks every size; `key` gives a field's name in the file that it came from.
     ///
     /// # Errors
     ///
@@ -213,5 +171,6 @@ const MOST_HEADS: usize = 1 << 12;
 const MOST_HEAD_DIM: usize = 1 << 12;
 const MOST_TOKENS: usize = 1 << 22;
 const MOST_CONTEXT: usize = 1 << 27;
-/// Of RoPE's base and factors: far below and above any model's, and no angle becomes infinite.
+/// Bounds of RoPE's base and factors: far below and above any model's, and no angle becomes
+/// infinite.
 const ROPE_NUMBERS: (f64, f64) = (1e-6, 1e15);

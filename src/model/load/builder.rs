@@ -4,60 +4,78 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::super::attention::{Attention, Projection};
-use super::super::block::Block;
-use super::super::config::LlamaConfig;
-use super::super::error::ModelError;
-use super::super::feed_forward::FeedForward;
-use super::super::llama::Llama;
-use super::super::matrix::Matrix;
-use super::super::norm::RmsNorm;
-use super::super::rope::Rope;
-use super::super::weight::{LayerPart, Weight};
 use super::sink::{Read, TensorSink};
 use crate::Error;
 use crate::formats::TensorInfo;
 use crate::fused::Pipelines;
 use crate::kernels::{BlockMatrix, MatrixShape};
+use crate::model::architecture::Naming;
+use crate::model::attention::{Attention, Projection};
+use crate::model::block::Block;
+use crate::model::config::LlamaConfig;
+use crate::model::error::ModelError;
+use crate::model::feed_forward::FeedForward;
+use crate::model::llama::Llama;
+use crate::model::matrix::Matrix;
+use crate::model::norm::RmsNorm;
+use crate::model::rope::Rope;
+use crate::model::weight::{LayerPart, Weight};
 
-/// The tensors that have come so far. Every one is checked against what the configuration says before memory is taken.
+/// Tensors that have come so far. Each is checked against the configuration before memory is taken.
 pub(super) struct ModelBuilder {
     config: LlamaConfig,
+    /// Convention of the tensors' names.
+    naming: Naming,
     device: Device,
     /// The tensor whose bytes are coming.
     sink: Option<TensorSink>,
     matrices: BTreeMap<Weight, Matrix>,
     vectors: BTreeMap<Weight, Vec<f32>>,
-    /// The most that a shader can have in one binding.
+    /// Most bytes of one binding of a shader.
     binding_bytes: u64,
 }
 
 impl ModelBuilder {
-    pub fn new(config: LlamaConfig, device: Device) -> Self {
-        Self {
+    /// A builder without tensors.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Unsupported`] for a layer that the modules don't compute.
+    pub fn new(
+        config: LlamaConfig,
+        naming: Naming,
+        device: Device,
+        binding_bytes: u64,
+    ) -> Result<Self, ModelError> {
+        for number in 0..config.layers {
+            Block::expect_computes(number, &config.layer(number), &config.rope)?;
+        }
+        Ok(Self {
             config,
+            naming,
             device,
             sink: None,
             matrices: BTreeMap::new(),
             vectors: BTreeMap::new(),
-            binding_bytes: u64::MAX,
-        }
+            binding_bytes,
+        })
     }
 
-    /// Takes some bytes of a tensor: their offset in it, themselves, and whether they are the last. `binding_bytes` is the
-    /// most that a shader can have in one binding.
+    /// Refuses tensors that need more than this in one binding, from the next one on.
+    pub fn set_binding_bytes(&mut self, binding_bytes: u64) {
+        self.binding_bytes = binding_bytes;
+    }
+
+    /// Takes some bytes of a tensor: their offset in it, themselves, and whether they are the last.
     pub fn take(
         &mut self,
-        weight: Option<Weight>,
         tensor: &TensorInfo,
         (offset, bytes, last): (u64, &[u8], bool),
-        binding_bytes: u64,
     ) -> Result<(), Error> {
-        self.binding_bytes = binding_bytes;
         if offset == 0 {
             self.sink = None;
             if !is_derived(&tensor.name) {
-                self.sink = Some(self.begin(weight, tensor, binding_bytes)?);
+                self.sink = Some(self.begin(tensor)?);
             }
         }
         if let Some(sink) = &mut self.sink {
@@ -70,13 +88,9 @@ impl ModelBuilder {
     }
 
     /// Makes room for a tensor whose bytes are about to come.
-    fn begin(
-        &self,
-        weight: Option<Weight>,
-        tensor: &TensorInfo,
-        binding_bytes: u64,
-    ) -> Result<TensorSink, Error> {
+    fn begin(&self, tensor: &TensorInfo) -> Result<TensorSink, Error> {
         let name = crate::quoted::quoted(&tensor.name);
+        let weight = self.config.architecture.weight(self.naming, &tensor.name);
         let expected = weight.and_then(|weight| Some((weight, self.config.shape(weight)?)));
         let Some((weight, expected)) = expected else {
             let architecture = self.config.architecture.name();
@@ -101,11 +115,11 @@ impl ModelBuilder {
                 rows,
                 width,
             });
-            if bytes > binding_bytes {
+            if bytes > self.binding_bytes {
                 return Err(ModelError::TensorTooLarge {
                     name,
                     bytes,
-                    most: binding_bytes,
+                    most: self.binding_bytes,
                 }
                 .into());
             }
@@ -175,6 +189,10 @@ impl ModelBuilder {
                 value: self.projection(layer, Part::Value, Part::ValueBias, None)?,
                 output: self.matrix(weight(Part::AttentionOutput))?,
                 head_dim: self.config.head_dim,
+                query_factor: Attention::query_factor(
+                    &self.config.layer(layer),
+                    self.config.head_dim,
+                ),
             },
             feed_forward_norm: self.norm(weight(Part::FeedForwardNorm))?,
             feed_forward: FeedForward {
@@ -185,8 +203,8 @@ impl ModelBuilder {
         })
     }
 
-    /// Joins those of a layer's matrices that one kernel goes over, as far as neighbours are alike: files may store values
-    /// with more bits than queries and keys.
+    /// Joins those of a layer's matrices that one kernel goes over, as far as neighbours are alike:
+    /// files may store values with more bits than queries and keys.
     fn join(&mut self, layer: usize, parts: &[LayerPart]) {
         let weights: Vec<Weight> = parts
             .iter()
@@ -264,14 +282,15 @@ impl ModelBuilder {
     }
 
     fn missing(&self, weight: Weight) -> Error {
+        let name = self.config.architecture.tensor_name(Naming::Gguf, weight);
         ModelError::MissingTensor {
-            name: weight.gguf_name(),
+            name: name.unwrap_or_default(),
         }
         .into()
     }
 }
 
-/// Whether older files carry this tensor although it follows from the configuration: rotary frequencies.
+/// True if a tensor follows from the configuration: rotary frequencies, which older files carry.
 fn is_derived(name: &str) -> bool {
     name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn_rot_embd.weight")
 }

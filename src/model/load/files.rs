@@ -1,26 +1,27 @@
 //! A model from files on disk.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::super::error::ModelError;
-use super::super::llama::Llama;
+use super::disk::{set, unreadable};
 use super::folder::Folder;
 use super::loader::ModelLoader;
 use super::tokenizer::TokenizerSource;
 use crate::Error;
 use crate::formats::WeightsError;
 use crate::formats::gguf::split_names;
+use crate::model::error::ModelError;
+use crate::model::llama::Llama;
 use crate::text::{TextError, Tokenizer};
 
-/// How much is read at once.
-const PIECE: usize = 1 << 20;
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 20;
 
-/// A model from its files, with where its tokenizer is.
+/// A model from its files, and the source of its tokenizer.
 #[derive(Debug)]
 pub struct LoadedModel {
     /// The model.
@@ -33,7 +34,7 @@ impl LoadedModel {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The tokenizer's.
     pub fn tokenizer(&self) -> Result<Tokenizer, TextError> {
         self.tokenizer.tokenizer()
     }
@@ -41,21 +42,21 @@ impl LoadedModel {
 
 /// Loads a model from disk. `path` is one of
 ///
-/// - a GGUF file, whatever its name; of a model split into several, any one of them, under the names that `gguf-split`
-///   gives;
-/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them: `model.safetensors`, or
-///   `model.safetensors.index.json` and the files that it names; `tokenizer_config.json` and `chat_template.jinja` are
-///   read where they are there;
+/// - a GGUF file, whatever its name; of a model split into several, any one of them, under the
+///   names that `gguf-split` gives;
+/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them:
+///   `model.safetensors`, or `model.safetensors.index.json` and the files that it names;
+///   `tokenizer_config.json` and `chat_template.jinja` are read where they are there;
 /// - one `.safetensors` file of such a folder; of a numbered set, any one of them.
 ///
-/// Refuses tensors that need more than `binding_bytes` in one binding, the device's `maxStorageBufferBindingSize`. After
-/// each piece of 1 MiB `progress` is told how many bytes of all files are read, and how many there are; where it breaks,
-/// the load ends.
+/// Refuses tensors that need more than `binding_bytes` in one binding, the device's
+/// `maxStorageBufferBindingSize`. After each chunk of 1 MiB `progress` gets the bytes of all files
+/// that are read, and those that there are; where it breaks, the load ends.
 ///
 /// # Errors
 ///
-/// [`ModelError::NotAModel`], [`ModelError::Cancelled`], [`WeightsError::Read`] for files that can't be read, or what is
-/// wrong with them.
+/// [`ModelError::NotAModel`], [`ModelError::Cancelled`], [`WeightsError::Read`] for files that
+/// cannot be read, or the files' own.
 pub fn load_model(
     path: &Path,
     device: &Device,
@@ -87,7 +88,8 @@ pub fn load_model(
     Ok(LoadedModel { model, tokenizer })
 }
 
-/// Whether a file calls itself GGUF, by its name or by its first bytes: those of some programs' caches have other names.
+/// True if a file calls itself GGUF, by its name or by its first bytes: in some programs' caches it
+/// has another name.
 fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
     let unreadable = |error| unreadable(path, 0, &error);
     if fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -102,22 +104,13 @@ fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
     Ok(magic == b"GGUF")
 }
 
-/// All files of the set that `path` belongs to by its name, in order; itself if it belongs to none.
-pub(super) fn set(path: &Path, names: fn(&str) -> Option<Vec<String>>) -> Vec<PathBuf> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.and_then(names).map_or_else(
-        || vec![path.to_owned()],
-        |names| names.iter().map(|name| path.with_file_name(name)).collect(),
-    )
-}
-
 /// Hands the files to the loader, in order.
 fn push(
     loader: &mut ModelLoader,
     files: &[PathBuf],
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    // All are looked at first: that the last one is missing is better known before the others are read.
+    // All are looked at first, so that a missing last one is known before the others are read.
     let lengths = files.iter().map(|path| {
         let metadata = fs::metadata(path);
         metadata.map_err(|error| unreadable(path, 0, &error))
@@ -128,7 +121,7 @@ fn push(
     let total = lengths
         .iter()
         .fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; CHUNK];
     let mut before = 0;
     for (path, bytes) in files.iter().zip(lengths) {
         let mut file = File::open(path).map_err(|error| unreadable(path, 0, &error))?;
@@ -151,11 +144,4 @@ fn push(
         before += position;
     }
     Ok(())
-}
-
-pub(super) fn unreadable(path: &Path, offset: u64, error: &io::Error) -> WeightsError {
-    WeightsError::Read {
-        offset,
-        detail: format!("{}: {error}", path.display()),
-    }
 }

@@ -1,26 +1,22 @@
 //! A model's folder as the Hugging Face hub has it.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::files::{set, unreadable};
+use super::disk::{read, read_if_there, set, unreadable};
 use super::tokenizer::TokenizerSource;
 use crate::formats::WeightsError;
 use crate::formats::safetensors::{SafetensorsFiles, SafetensorsIndex, shard_names};
-
-/// The most bytes of a file that is held as a whole; tokenizers have some ten million.
-const MAX_BYTES: u64 = 64 << 20;
 
 const CONFIG: &str = "config.json";
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// What a folder has beside the weights, and which files those are in.
+/// A model's folder: what it has beside the weights, and the files that those are in.
 pub(super) struct Folder {
     /// `config.json`.
     pub config: Vec<u8>,
-    /// The set that the weights' files make.
+    /// Set of the weights' files.
     pub weights: SafetensorsFiles,
     /// The weights' files, in the order of that set.
     pub files: Vec<PathBuf>,
@@ -28,8 +24,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The model that is at `path`, a folder or a `.safetensors` file in one; `None` if it has no `config.json` or is no
-    /// such file.
+    /// The model at `path`, a folder or a `.safetensors` file in one; `None` if it has no
+    /// `config.json` or is no such file.
     pub fn find(path: &Path) -> Result<Option<Self>, WeightsError> {
         let is_file = path.extension().is_some_and(|it| it == "safetensors") && path.is_file();
         let folder = match path.parent() {
@@ -61,7 +57,7 @@ impl Folder {
     }
 }
 
-/// That file, or all files of the numbered set that it is one of.
+/// The file, or all files of the numbered set that it is one of.
 fn file_or_set(path: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsError> {
     let files = set(path, shard_names);
     if files.len() > 1
@@ -72,7 +68,7 @@ fn file_or_set(path: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsE
     Ok((SafetensorsFiles::new(files.len()), files))
 }
 
-/// As transformers looks for them: the single file first.
+/// The single file or those of an index, looked for in transformers' order.
 fn single_or_indexed(folder: &Path) -> Result<(SafetensorsFiles, Vec<PathBuf>), WeightsError> {
     let single = folder.join(SINGLE);
     if single.is_file() {
@@ -94,29 +90,4 @@ fn indexed(file: &Path, index: &[u8]) -> Result<(SafetensorsFiles, Vec<PathBuf>)
     let names = index.files().iter();
     let files = names.map(|name| file.with_file_name(name)).collect();
     Ok((SafetensorsFiles::indexed(index), files))
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, WeightsError> {
-    // Only that there is no such file: one that may not be read is an error.
-    match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        _ => read(path).map(Some),
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, WeightsError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error| unreadable(path, 0, &error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let what = path.display().to_string();
-        let expected = format!("at most {MAX_BYTES} bytes");
-        return Err(WeightsError::malformed(
-            0,
-            what,
-            "longer than that",
-            expected,
-        ));
-    }
-    Ok(bytes)
 }

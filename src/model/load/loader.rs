@@ -3,27 +3,40 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use serde::Serialize;
 
-use super::super::config::LlamaConfig;
-use super::super::error::ModelError;
-use super::super::llama::Llama;
-use super::super::weight::Weight;
 use super::builder::ModelBuilder;
-use super::progress::LoadProgress;
 use crate::Error;
-use crate::formats::WeightsError;
-use crate::formats::gguf::{GgufEvent, GgufHeader, GgufReader, SplitFiles};
-use crate::formats::safetensors::{SafetensorsEvent, SafetensorsFiles, SafetensorsReader};
+use crate::formats::gguf::{GgufHeader, GgufReader, SplitFiles};
+use crate::formats::safetensors::{SafetensorsFiles, SafetensorsReader};
+use crate::formats::{FileEvent, FileHeader, FileReader, WeightsError};
+use crate::model::architecture::Naming;
+use crate::model::config::LlamaConfig;
+use crate::model::error::ModelError;
+use crate::model::llama::Llama;
 
-/// Loads a model whose file, or files in order, are handed to it piece by piece. Each tensor goes to the device as its bytes
-/// come; beside what the device has, only headers and vectors are kept. Dropping it cancels the load.
+/// Bytes read of a model's files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct LoadProgress {
+    /// Bytes read so far, of all files.
+    pub read_bytes: u64,
+    /// Bytes read at the end of this file, where its length is known.
+    pub file_end: Option<u64>,
+}
+
+/// Loads a model whose file, or files in order, are handed to it chunk by chunk. Each tensor goes
+/// to the device as its bytes come; beside what the device has, only headers and vectors are kept.
+/// Dropping it cancels the load.
 ///
 /// ```no_run
-/// # fn load(device: burn::tensor::Device, file: Vec<u8>) -> Result<kvscope::model::Llama, kvscope::Error> {
-/// let mut loader = kvscope::model::ModelLoader::gguf(device);
+/// # use kvscope::model::{Llama, ModelLoader};
+/// # fn load(device: burn::tensor::Device, file: Vec<u8>) -> Result<Llama, kvscope::Error> {
+/// let mut loader = ModelLoader::gguf(device);
 /// loader.begin_file(Some(file.len() as u64));
-/// for piece in file.chunks(1 << 20) {
-///     loader.push(piece)?;
+/// for chunk in file.chunks(1 << 20) {
+///     loader.push(chunk)?;
 /// }
 /// loader.end_file()?;
 /// loader.finish()
@@ -33,15 +46,15 @@ pub struct ModelLoader {
     device: Device,
     binding_bytes: u64,
     files: Files,
-    /// From the configuration on: a GGUF file's header has it.
+    /// There once the configuration is: a GGUF file's header has it.
     builder: Option<ModelBuilder>,
     /// Bytes of the files before this one.
     before: u64,
-    /// What this file has in all, if that is known.
+    /// Length of this file, if that is known.
     file_bytes: Option<u64>,
 }
 
-/// Both kinds of file, and how far they have been read.
+/// Files of either kind: the reader of this one, and the headers so far.
 enum Files {
     Gguf {
         reader: GgufReader,
@@ -54,7 +67,7 @@ enum Files {
 }
 
 impl ModelLoader {
-    /// From GGUF files, which say themselves how many they are, onto `device`.
+    /// A loader of GGUF files, which say themselves how many they are, onto `device`.
     pub fn gguf(device: Device) -> Self {
         Self {
             device,
@@ -69,19 +82,20 @@ impl ModelLoader {
         }
     }
 
-    /// From safetensors files and a model's `config.json`, onto `device`.
+    /// A loader of safetensors files and a model's `config.json`, onto `device`.
     ///
     /// # Errors
     ///
-    /// What [`LlamaConfig::from_config_json`] refuses.
+    /// Those of [`LlamaConfig::from_config_json`], or [`ModelError::Unsupported`].
     pub fn safetensors(
         config: &[u8],
         files: SafetensorsFiles,
         device: Device,
     ) -> Result<Self, Error> {
         let config = LlamaConfig::from_config_json(config)?;
+        let builder = ModelBuilder::new(config, Naming::HuggingFace, device.clone(), u64::MAX)?;
         Ok(Self {
-            builder: Some(ModelBuilder::new(config, device.clone())),
+            builder: Some(builder),
             files: Files::Safetensors {
                 reader: SafetensorsReader::new(None),
                 files,
@@ -90,14 +104,18 @@ impl ModelLoader {
         })
     }
 
-    /// Refuses tensors that need more than this in one binding: the device's `maxStorageBufferBindingSize`.
+    /// Refuses tensors that need more than this in one binding: the device's
+    /// `maxStorageBufferBindingSize`.
     #[must_use]
     pub fn with_binding_bytes(mut self, binding_bytes: u64) -> Self {
         self.binding_bytes = binding_bytes;
+        if let Some(builder) = &mut self.builder {
+            builder.set_binding_bytes(binding_bytes);
+        }
         self
     }
 
-    /// Says that the next file begins, and how many bytes it has, if that is known.
+    /// Begins the next file, of `file_bytes` if that is known.
     pub fn begin_file(&mut self, file_bytes: Option<u64>) {
         self.file_bytes = file_bytes;
         match &mut self.files {
@@ -110,61 +128,28 @@ impl ModelLoader {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file or does not fit a model, as soon as that shows. The load can't go on then.
-    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    /// The file's, or those of a tensor that does not fit the model, as soon as they show. The load
+    /// cannot go on then.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let builder = &mut self.builder;
         match &mut self.files {
-            Files::Gguf { reader, files } => {
-                while let Some(event) = reader.push(&mut bytes)? {
-                    match event {
-                        GgufEvent::Header(header) => {
-                            files.add(header.clone())?;
-                            if self.builder.is_none() {
-                                let config = LlamaConfig::from_gguf(&header)?;
-                                let builder = ModelBuilder::new(config, self.device.clone());
-                                self.builder = Some(builder);
-                            }
-                        }
-                        GgufEvent::Tensor {
-                            index,
-                            offset,
-                            bytes,
-                            last,
-                        } => {
-                            let tensor = reader.header().and_then(|it| it.tensors.get(index));
-                            if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
-                                let weight = Weight::from_gguf_name(&tensor.name);
-                                let piece = (offset, bytes, last);
-                                builder.take(weight, tensor, piece, self.binding_bytes)?;
-                            }
-                        }
-                    }
+            Files::Gguf { reader, files } => push(reader, bytes, builder, |header, builder| {
+                files.add(header.clone())?;
+                if builder.is_none() {
+                    let config = LlamaConfig::from_gguf(&header)?;
+                    let device = self.device.clone();
+                    let limit = self.binding_bytes;
+                    *builder = Some(ModelBuilder::new(config, Naming::Gguf, device, limit)?);
                 }
-            }
+                Ok(())
+            }),
             Files::Safetensors { reader, files } => {
-                while let Some(event) = reader.push(&mut bytes)? {
-                    match event {
-                        SafetensorsEvent::Header(header) => files.add(header)?,
-                        SafetensorsEvent::Tensor {
-                            index,
-                            offset,
-                            bytes,
-                            last,
-                        } => {
-                            let tensor = reader.header().and_then(|it| it.tensors.get(index));
-                            if let (Some(tensor), Some(builder)) = (tensor, &mut self.builder) {
-                                let weight = Weight::from_hugging_face_name(&tensor.name);
-                                let piece = (offset, bytes, last);
-                                builder.take(weight, tensor, piece, self.binding_bytes)?;
-                            }
-                        }
-                    }
-                }
+                push(reader, bytes, builder, |header, _| Ok(files.add(header)?))
             }
         }
-        Ok(())
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     ///
     /// # Errors
     ///
@@ -176,12 +161,12 @@ impl ModelLoader {
         }
         self.before = self.progress().read_bytes;
         self.file_bytes = None;
-        // A reader that nothing has been pushed to, so that no byte is counted twice.
+        // A new reader, so that no byte is counted twice.
         self.begin_file(None);
         Ok(())
     }
 
-    /// The header of a GGUF model's first file: its metadata has the tokenizer and the chat template.
+    /// Header of a GGUF model's first file: its metadata has the tokenizer and the chat template.
     ///
     /// # Errors
     ///
@@ -197,7 +182,7 @@ impl ModelLoader {
         })
     }
 
-    /// How far the load has come.
+    /// Progress of the load.
     pub fn progress(&self) -> LoadProgress {
         let position = match &self.files {
             Files::Gguf { reader, .. } => reader.position(),
@@ -205,7 +190,7 @@ impl ModelLoader {
         };
         LoadProgress {
             read_bytes: self.before + position,
-            // Of later files of a set nothing is known yet.
+            // Later files of a set are not known yet.
             file_end: self.file_bytes.map(|bytes| self.before + bytes),
         }
     }
@@ -229,4 +214,31 @@ impl ModelLoader {
             .into()),
         }
     }
+}
+
+/// Hands the next bytes of a file to its reader, its header to `header` and its tensors to
+/// `builder`.
+fn push<H: FileHeader>(
+    reader: &mut FileReader<H>,
+    mut bytes: &[u8],
+    builder: &mut Option<ModelBuilder>,
+    mut header: impl FnMut(Arc<H>, &mut Option<ModelBuilder>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    while let Some(event) = reader.push(&mut bytes)? {
+        match event {
+            FileEvent::Header(complete) => header(complete, builder)?,
+            FileEvent::Tensor {
+                index,
+                offset,
+                bytes,
+                last,
+            } => {
+                let tensor = reader.header().and_then(|it| it.tensors().get(index));
+                if let (Some(tensor), Some(builder)) = (tensor, builder.as_mut()) {
+                    builder.take(tensor, (offset, bytes, last))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }

@@ -2,16 +2,16 @@
 
 mod builder;
 #[cfg(not(target_family = "wasm"))]
+mod disk;
+#[cfg(not(target_family = "wasm"))]
 mod files;
 #[cfg(not(target_family = "wasm"))]
 mod folder;
 mod loader;
-mod progress;
 mod sink;
 #[cfg(not(target_family = "wasm"))]
 mod tokenizer;
 
 #[cfg(not(target_family = "wasm"))]
 pub use files::{LoadedModel, load_model};
-pub use loader::ModelLoader;
-pub use progress::LoadProgress;
+pub use loader::{LoadProgress, ModelLoader};

@@ -1,32 +1,32 @@
-//! Where one tensor's bytes go as they arrive.
+//! One tensor's bytes as they arrive, on their way to the device.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::super::matrix::Matrix;
-use super::super::weight::Weight;
 use crate::formats::planes::PlaneSplitter;
 use crate::formats::{BlockFormat, WeightsError};
 use crate::kernels::{BlockMatrix, KernelError, MatrixShape, runs_wgsl};
+use crate::model::matrix::Matrix;
+use crate::model::weight::Weight;
 
 /// A tensor that is being read.
 #[derive(Debug)]
 pub(super) struct TensorSink {
     pub weight: Weight,
     shape: Vec<usize>,
-    place: Place,
+    destination: Destination,
 }
 
 #[derive(Debug)]
-enum Place {
-    /// On to the device, in the file's blocks.
+enum Destination {
+    /// The device at once, in the file's blocks.
     Blocks {
         matrix: Box<BlockMatrix>,
         splitter: PlaneSplitter,
     },
-    /// Dequantised, and to the device when it is complete.
+    /// Elements in f32, which go to the device when they are complete.
     Plain {
         format: BlockFormat,
-        /// The beginning of a block whose end has not come.
+        /// The beginning of a block whose end has not arrived.
         begun: Vec<u8>,
         elements: Vec<f32>,
     },
@@ -43,26 +43,26 @@ pub(super) enum Read {
 }
 
 impl TensorSink {
-    /// For a tensor of `shape`, outermost first, that was checked against the model's.
+    /// A sink for a tensor of `shape`, outermost first, that was checked against the model's.
     pub fn new(
         weight: Weight,
         format: BlockFormat,
         shape: Vec<usize>,
         device: &Device,
     ) -> Result<Self, KernelError> {
-        let place = match shape[..] {
+        let destination = match shape[..] {
             [rows, width] if runs_wgsl(device) && BlockMatrix::takes(width) => {
                 let shape = MatrixShape {
                     format,
                     rows,
                     width,
                 };
-                Place::Blocks {
+                Destination::Blocks {
                     matrix: Box::new(BlockMatrix::empty(shape, device)?),
                     splitter: PlaneSplitter::new(format),
                 }
             }
-            _ => Place::Plain {
+            _ => Destination::Plain {
                 format,
                 begun: Vec::new(),
                 elements: Vec::new(),
@@ -71,15 +71,15 @@ impl TensorSink {
         Ok(Self {
             weight,
             shape,
-            place,
+            destination,
         })
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), WeightsError> {
-        match &mut self.place {
-            Place::Blocks { matrix, splitter } => matrix.write(splitter.push(bytes)),
-            Place::Plain {
+        match &mut self.destination {
+            Destination::Blocks { matrix, splitter } => matrix.write(splitter.push(bytes)),
+            Destination::Plain {
                 format,
                 begun,
                 elements,
@@ -95,9 +95,9 @@ impl TensorSink {
 
     /// The tensor, all of whose bytes have come.
     pub fn finish(self, device: &Device) -> Read {
-        match (self.place, &self.shape[..]) {
+        match (self.destination, &self.shape[..]) {
             (
-                Place::Blocks {
+                Destination::Blocks {
                     mut matrix,
                     splitter,
                 },
@@ -106,11 +106,11 @@ impl TensorSink {
                 matrix.write(splitter.finish());
                 Read::Matrix(Matrix::Blocks(*matrix))
             }
-            (Place::Plain { elements, .. }, &[rows, width]) => {
+            (Destination::Plain { elements, .. }, &[rows, width]) => {
                 let data = TensorData::new(elements, [rows, width]);
                 Read::Matrix(Matrix::Plain(Tensor::from_data(data, device)))
             }
-            (Place::Plain { elements, .. }, _) => Read::Vector(elements),
+            (Destination::Plain { elements, .. }, _) => Read::Vector(elements),
         }
     }
 }

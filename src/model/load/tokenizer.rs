@@ -1,4 +1,4 @@
-//! Where the tokenizer of a model on disk is.
+//! Source of the tokenizer of a model on disk.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::text::{TextError, Tokenizer};
 /// A model's tokenizer as its files have it.
 #[derive(Debug)]
 pub(super) enum TokenizerSource {
-    /// In the metadata of a GGUF file; of several, of the first.
+    /// Metadata of a GGUF file; of several, of the first.
     Gguf(Arc<GgufHeader>),
-    /// In files of a folder.
+    /// Files of a folder.
     Json {
         /// `tokenizer.json`.
         tokenizer: Vec<u8>,
         /// `tokenizer_config.json`.
         config: Option<Vec<u8>>,
-        /// `chat_template.jinja`, which newer models have beside the rest.
+        /// `chat_template.jinja`, which newer models have beside the others.
         chat_template: Option<Vec<u8>>,
     },
 }

@@ -33,6 +33,7 @@ const SIZES: DecodeSizes = DecodeSizes {
     dim: 32,
     vocabulary: ROWS,
     epsilon: 1.0,
+    scale: 1.0,
     rotated: 32,
     interleaved: false,
     biases: false,

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use kvscope::cache::{
     Budget, CacheType, DecodeStrategy, PrefillMethod, RetainedHead, ScopeCache, ScopeCacheConfig,
 };
+use kvscope::device::ComputeDevice;
 use kvscope::eval::{Example, Fidelity, Outcome};
 use kvscope::formats::BlockFormat;
 use kvscope::model::{Llama, LogitRows};
@@ -259,7 +260,7 @@ fn an_outcome_is_what_single_caches_say() {
     let gold = q.iter().zip(&answer[1..]);
     let loss = gold.map(|(q, gold)| -q[*gold as usize]).sum::<f64>() / count;
 
-    let fidelity = Fidelity::new(&model, &device);
+    let fidelity = Fidelity::new(&model, &ComputeDevice::Cpu);
     let both = outcomes(&fidelity, &[full, config]);
     assert_eq!((both[0].kl, both[0].agreement), (0.0, 1.0));
     assert_eq!(both[0].most_bytes, both[0].full_bytes);
@@ -280,8 +281,11 @@ fn threads_change_nothing() {
     let tiny = TinyModel::new(QWEN3, BlockFormat::F32);
     let model = run::load_gguf(&tiny.gguf().bytes(), &device).unwrap();
     let policies: Vec<_> = policies(&model).into_iter().step_by(7).collect();
-    let one = outcomes(&Fidelity::new(&model, &device), &policies);
-    let three = outcomes(&Fidelity::new(&model, &device).with_workers(3), &policies);
+    let one = outcomes(&Fidelity::new(&model, &ComputeDevice::Cpu), &policies);
+    let three = outcomes(
+        &Fidelity::new(&model, &ComputeDevice::Cpu).with_workers(3),
+        &policies,
+    );
     for (a, b) in one.iter().zip(&three) {
         assert!(
             (a.kl - b.kl).abs() < 1e-5 && (a.loss - b.loss).abs() < 1e-5,
@@ -298,7 +302,7 @@ fn a_run_can_be_ended_anywhere() {
     let full = [policy(&model, PrefillMethod::Full, DecodeStrategy::Full)];
     for most in [PROMPT, PROMPT + 3] {
         let mut told = Vec::new();
-        let fidelity = Fidelity::new(&model, &device);
+        let fidelity = Fidelity::new(&model, &ComputeDevice::Cpu);
         let ended = block_on(fidelity.run(&example(), &full, |done| {
             told.push(done);
             if done >= most {

@@ -3,9 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
 use kvscope::cache::{Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
-use kvscope::device::{Gpu, GpuOptions};
+use kvscope::device::{ComputeDevice, Gpu, GpuOptions};
 use kvscope::generate::{GenerateConfig, Generation, SamplingConfig, Step};
 
 use crate::support::toy_models::{TOY_VOCABULARY, Table, Toy};
@@ -27,16 +26,11 @@ fn config(prefill: PrefillMethod) -> ScopeCacheConfig {
 /// Positions held in every head of every layer after the prompt, the steps after it, and what progress was told.
 type Run = (Vec<Vec<i64>>, Vec<Step>, Vec<(usize, usize)>);
 
-fn run(
-    prefill: PrefillMethod,
-    length: usize,
-    chunk: usize,
-    device: &Device,
-    gpu: Option<&Gpu>,
-) -> Run {
+fn run(prefill: PrefillMethod, length: usize, chunk: usize, device: &ComputeDevice) -> Run {
     let config = config(prefill);
-    let model = Toy::new(&config, device);
-    let mut cache = config.init(device).unwrap();
+    let burn_device = device.burn_device();
+    let model = Toy::new(&config, &burn_device);
+    let mut cache = config.init(&burn_device).unwrap();
     let prompt: Vec<u32> = (0..length)
         .map(|index| (index * index % 47) as u32)
         .collect();
@@ -49,6 +43,7 @@ fn run(
     let mut progress = Vec::new();
     let mut generation = Generation::new(
         &model,
+        device,
         table,
         &[],
         &mut cache,
@@ -56,9 +51,6 @@ fn run(
         options.clone(),
     )
     .unwrap();
-    if let Some(gpu) = gpu {
-        generation = generation.with_gpu(gpu);
-    }
     let note = |done, total| {
         progress.push((done, total));
         ControlFlow::Continue(())
@@ -70,9 +62,10 @@ fn run(
     }
 
     // The same prompt again, to look at the cache before any step.
-    let mut cache = config.init(device).unwrap();
+    let mut cache = config.init(&burn_device).unwrap();
     let table = Table::new(&[empty; TOY_VOCABULARY]);
-    let mut again = Generation::new(&model, table, &[], &mut cache, prompt, options).unwrap();
+    let mut again =
+        Generation::new(&model, device, table, &[], &mut cache, prompt, options).unwrap();
     pollster::block_on(again.prefill(|_, _| ControlFlow::Continue(()))).unwrap();
     let held = (0..config.layers)
         .flat_map(|layer| pollster::block_on(cache.retained(layer)).unwrap())
@@ -81,14 +74,14 @@ fn run(
     (held, steps, progress)
 }
 
-fn chunks_are_the_whole(device: &Device, gpu: Option<&Gpu>, lengths: &[usize], chunks: &[usize]) {
+fn chunks_are_the_whole(device: &ComputeDevice, lengths: &[usize], chunks: &[usize]) {
     for prefill in PrefillMethod::ALL {
         for length in lengths {
-            let (held, steps, _) = run(*prefill, *length, *length, device, gpu);
+            let (held, steps, _) = run(*prefill, *length, *length, device);
             assert_eq!(steps.len(), 12);
             for chunk in chunks {
                 let (chunked_held, chunked_steps, progress) =
-                    run(*prefill, *length, *chunk, device, gpu);
+                    run(*prefill, *length, *chunk, device);
                 let case = format!("{prefill}, {length} tokens in chunks of {chunk}");
                 assert_eq!(chunked_held, held, "{case}");
                 for (step, whole) in chunked_steps.iter().zip(&steps) {
@@ -118,11 +111,11 @@ fn chunks_are_the_whole(device: &Device, gpu: Option<&Gpu>, lengths: &[usize], c
 fn chunks_give_what_the_whole_prompt_gives_on_the_cpu() {
     // 1, 2, chunk − 1, chunk, chunk + 1 and several chunks, around window, budget and each other.
     let lengths = [1, 2, 3, 4, 5, 9, 10, 11, 33];
-    chunks_are_the_whole(&Device::flex(), None, &lengths, &[1, 3, 4, 5, 10, 32]);
+    chunks_are_the_whole(&ComputeDevice::Cpu, &lengths, &[1, 3, 4, 5, 10, 32]);
 }
 
 #[test]
 fn chunks_give_what_the_whole_prompt_gives_on_the_gpu() {
     let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();
-    chunks_are_the_whole(gpu.device(), Some(&gpu), &[1, 5, 33], &[4, 10]);
+    chunks_are_the_whole(&gpu.into(), &[1, 5, 33], &[4, 10]);
 }

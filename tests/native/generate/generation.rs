@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use kvscope::Error;
 use kvscope::cache::{Budget, DecodeStrategy, ScopeCache};
+use kvscope::device::ComputeDevice;
 use kvscope::generate::{
     Cancel, FinishReason, GenerateConfig, GenerateError, Generation, SamplingConfig, Step,
 };
@@ -24,6 +25,7 @@ fn generation<'a>(
     let prompt = vec![0; prompt];
     Generation::new(
         model,
+        &ComputeDevice::Cpu,
         Table::new(&TABLE),
         &END_OF_TURN,
         cache,

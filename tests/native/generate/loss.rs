@@ -1,7 +1,7 @@
 //! Device loss in the middle of a generation.
 
 use kvscope::cache::ScopeCacheConfig;
-use kvscope::device::{Gpu, GpuOptions};
+use kvscope::device::{ComputeDevice, Gpu, GpuOptions};
 use kvscope::generate::{GenerateConfig, Generation};
 use pollster::block_on;
 
@@ -14,17 +14,18 @@ fn what_was_generated_outlives_the_device() {
     let model = Toy::new(&config, gpu.device());
     let mut cache = config.init(gpu.device()).unwrap();
     let same: &[u8] = b"x";
+    let device = ComputeDevice::from(gpu.clone());
     let spelling = Table::new(&[same; TOY_VOCABULARY]);
     let mut generation = Generation::new(
         &model,
+        &device,
         spelling,
         &[],
         &mut cache,
         vec![1, 2, 3],
         GenerateConfig::default(),
     )
-    .unwrap()
-    .with_gpu(&gpu);
+    .unwrap();
     block_on(generation.next()).unwrap();
     block_on(generation.next()).unwrap();
 

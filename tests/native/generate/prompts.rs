@@ -50,7 +50,8 @@ fn generate(
 ) -> Result<(Vec<Step>, Summary), Error> {
     let mut cache = cache.init(device).unwrap();
     let prompt = prompt.to_vec();
-    let mut generation = Generation::new(model, Numbers, &[], &mut cache, prompt, config)?;
+    let device = devices::compute(device);
+    let mut generation = Generation::new(model, &device, Numbers, &[], &mut cache, prompt, config)?;
     let mut steps = Vec::new();
     while let Some(step) = pollster::block_on(generation.next())? {
         steps.push(step);

@@ -22,8 +22,10 @@ const DECODE: Record<DecodeStrategy, string> = {
   streamingllm: "The first positions and the newest; nothing between.",
   pyramidinfer: "One ranking for prompt and output, with less for late layers.",
   tova: "Drops what the newest token attends to least, prompt or not.",
-  "decayed-slide": "As slide, by the attention of all steps instead of one, the older the less. Not the paper's.",
-  "decayed-h2o": "As H2O, by the attention of all steps instead of one, the older the less. Not the paper's.",
+  "decayed-slide":
+    "As slide, by the attention of all steps instead of one, the older the less. Not the paper's.",
+  "decayed-h2o":
+    "As H2O, by the attention of all steps instead of one, the older the less. Not the paper's.",
 };
 
 export const PREFILL_METHODS = keysOf(PREFILL);
@@ -42,7 +44,8 @@ export const THIRD_NAMES: Record<Exclude<ThirdPolicy, "none">, string> = {
 
 const THIRD: Record<ThirdPolicy, string> = {
   none: "Runs come one after the other, on one GPU.",
-  "prompt-only": "The same prefill, and every token of the output kept: what compressing prompts alone saves.",
+  "prompt-only":
+    "The same prefill, and every token of the output kept: what compressing prompts alone saves.",
   h2o: DECODE.h2o,
   streamingllm: DECODE.streamingllm,
   pyramidinfer: DECODE.pyramidinfer,
@@ -64,12 +67,20 @@ export interface Policy {
 /** The runs that `setting` asks for, in the order they run in. */
 export function policiesOf(setting: Setting): Policy[] {
   const { prefill, decode, cacheType, full, third } = setting;
-  const policies: Policy[] = [{ id: "scope", name: nameOf(setting), ...rules(setting, prefill, decode) }];
+  const policies: Policy[] = [
+    { id: "scope", name: nameOf(setting), ...rules(setting, prefill, decode) },
+  ];
   if (full) {
-    policies.push({ id: "full", name: "Full cache", rule: "nothing is evicted", cache: { cacheType } });
+    policies.push({
+      id: "full",
+      name: "Full cache",
+      rule: "nothing is evicted",
+      cache: { cacheType },
+    });
   }
   if (third !== "none") {
-    const kept = third === "prompt-only" ? rules(setting, prefill, "full") : rules(setting, third, third);
+    const kept =
+      third === "prompt-only" ? rules(setting, prefill, "full") : rules(setting, third, third);
     policies.push({ id: "third", name: THIRD_NAMES[third], ...kept });
   }
   return policies;
@@ -81,7 +92,11 @@ function nameOf({ prefill, decode }: Setting): string {
   return SCOPE_STRATEGIES.has(decode) ? `SCOPE ${decode}` : `${prefill} + ${decode}`;
 }
 
-function rules(setting: Setting, prefill: PrefillMethod, decode: DecodeStrategy): Pick<Policy, "rule" | "cache"> {
+function rules(
+  setting: Setting,
+  prefill: PrefillMethod,
+  decode: DecodeStrategy,
+): Pick<Policy, "rule" | "cache"> {
   const { prefillBudget, observationWindow, decodeBudget, recent, cacheType } = setting;
   const ofPrompt = prefill === "full" ? "whole prompt" : `${prefill} ${prefillBudget}`;
   const ofOutput = decode === "full" ? "all output" : `${decode} ${decodeBudget}`;
@@ -96,4 +111,5 @@ function rules(setting: Setting, prefill: PrefillMethod, decode: DecodeStrategy)
 }
 
 /** Slots are given to the package as a number, shares as text. */
-const budgetOf = (written: string): BudgetOption => (written.endsWith("%") ? written : Number(written));
+const budgetOf = (written: string): BudgetOption =>
+  written.endsWith("%") ? written : Number(written);

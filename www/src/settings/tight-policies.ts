@@ -1,4 +1,11 @@
-import { FULL, keepOutput, ofPrompt, type Family, type MeasuredPolicy, type Share } from "./policy-family.ts";
+import {
+  FULL,
+  keepOutput,
+  ofPrompt,
+  type Family,
+  type MeasuredPolicy,
+  type Share,
+} from "./policy-family.ts";
 
 /** Methods that compress the prompt, each a line of the chart. */
 export const TIGHT_FAMILIES = [

@@ -153,6 +153,7 @@ fn native(kit: &Kit, folder: &Path) -> Result<()> {
     let mut cargo = kit.cargo();
     // Another profile would need a build of burn of its own; the GPU's time is the same in all.
     cargo.args(["bench", "--locked", "--package", "kvscope"]);
+    cargo.args(module::BENCH);
     cargo.args(["--profile", "dev", "--bench", "generation"]);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(cargo.env(FOLDER, folder))

@@ -24,7 +24,7 @@ fn check(config: Result<LlamaConfig, ModelError>) -> Result<(), TestCaseError> {
             return Ok(());
         }
     };
-    let parts = LayerPart::all().map(|part| Weight::Layer {
+    let parts = LayerPart::ALL.into_iter().map(|part| Weight::Layer {
         layer: config.layers - 1,
         part,
     });

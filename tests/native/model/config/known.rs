@@ -1,6 +1,6 @@
 //! What is known of published models, from their own files.
 
-use kvscope::model::{Architecture, LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use kvscope::model::{Architecture, Biases, LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 use serde_json::{Value, json};
 
 use super::from_gguf;
@@ -76,6 +76,11 @@ pub fn from_json(json: &Value) -> LlamaConfig {
     LlamaConfig::from_config_json(json.to_string().as_bytes()).unwrap()
 }
 
+/// Whether queries, keys and values have biases.
+fn biases(config: &LlamaConfig) -> bool {
+    config.layer(0).biases.query_key_value
+}
+
 #[test]
 fn smollm2_in_gguf() {
     let expected = LlamaConfig {
@@ -90,7 +95,6 @@ fn smollm2_in_gguf() {
         context: 8192,
         norm_epsilon: 1e-5,
         tied: true,
-        biases: false,
         rope: RopeConfig {
             layout: RopeLayout::Interleaved,
             base: 100_000.0,
@@ -99,6 +103,7 @@ fn smollm2_in_gguf() {
         },
     };
     assert_eq!(from_gguf(&smollm2()).unwrap(), expected);
+    assert_eq!(expected.layer(29).biases, Biases::default());
 }
 
 #[test]
@@ -142,7 +147,7 @@ fn qwen2_in_json() {
         (14, 2, 64)
     );
     assert_eq!(
-        (config.context, config.tied, config.biases),
+        (config.context, config.tied, biases(&config)),
         (32_768, true, true)
     );
     assert_eq!(config.rope.layout, RopeLayout::Halves);
@@ -159,7 +164,7 @@ fn qwen3_in_json() {
         (config.width, config.query_heads, config.head_dim),
         (1024, 16, 128)
     );
-    assert_eq!((config.context, config.biases), (40_960, false));
+    assert_eq!((config.context, biases(&config)), (40_960, false));
     let mut without = qwen3();
     without.as_object_mut().unwrap().remove("head_dim");
     assert_eq!(from_json(&without).head_dim, 128);

@@ -1,6 +1,6 @@
-//! The `with_` methods of the configurations.
+//! `with_` methods of configurations.
 
-/// Defines one method per line, each of which sets one field.
+/// Declares one method per line, each of which sets one field.
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $field:ident, $type:ty;)*) => {
         $($(#[$doc])*
@@ -11,4 +11,4 @@ macro_rules! setters {
         })*
     };
 }
-pub(super) use setters;
+pub(crate) use setters;

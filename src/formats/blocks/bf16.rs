@@ -1,0 +1,17 @@
+//! BF16: the upper halves of 32-bit floats.
+
+use super::format::{Format, Planes, Products, each};
+
+pub(super) static FORMAT: Format = Format {
+    ggml_id: 30,
+    elements: 1,
+    bytes: 2,
+    dequantise: |bytes| each(bytes, |block| [half::bf16::from_le_bytes(*block).to_f32()]),
+    planes: Planes {
+        unit: 2,
+        quants: &[0..2],
+        scales: &[],
+    },
+    wgsl: &[wgsl!("bf16.wgsl")],
+    products: Products::WEIGHTS,
+};
