@@ -4,16 +4,15 @@ export default defineConfig({
   forbidOnly: "CI" in process.env,
   outputDir: "test-results",
   reporter: "list",
-  // The GPU of these tests is a software adapter: two pages at once share the processor and gain
-  // nothing.
-  workers: 1,
-  timeout: 120_000,
-  expect: { timeout: 60_000 },
+  // Each has a browser of its own. One alone leaves a third of two processors idle.
+  workers: 2,
+  timeout: 240_000,
+  expect: { timeout: 120_000 },
   projects: [
     { name: "e2e", testDir: "tests/e2e" },
     { name: "package", testDir: "tests/package", timeout: 300_000 },
     // Not a test: `cargo xtask bench --browser` runs it, without a time limit.
-    { name: "bench", testDir: "tests/bench", timeout: 0 },
+    { name: "bench", testDir: "tests/bench", timeout: 0, workers: 1 },
   ],
   use: {
     browserName: "chromium",

@@ -6,7 +6,11 @@ mod cache;
 mod device;
 mod fused;
 mod model;
-#[allow(dead_code, reason = "a page runs a part of what the native tests run")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "a page runs a part of what the native tests run"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 
