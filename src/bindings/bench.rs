@@ -51,7 +51,7 @@ impl WasmEngine {
         gpu.check().map_err(to_js)?;
         let work = if bare { Work::Bare } else { Work::Whole };
         let mut thrown = None;
-        let steps = measure::steps(engine.model(), gpu, &mut cache.cache, work, count, |step| {
+        let steps = measure::steps(engine, gpu, &mut cache.cache, work, count, |step| {
             let (position, ms) = (step.position as f64, step.ms);
             let called = on_step.call2(&JsValue::NULL, &position.into(), &ms.into());
             thrown = thrown.take().or(called.err());
