@@ -6,6 +6,8 @@ import type {
   GpuReport,
   MemoryReport,
   ModelReport,
+  PlannedSlots,
+  PlanRequest,
   Prompt,
   PromptTokens,
   RetainedLayer,
@@ -27,7 +29,7 @@ import type {
 } from "./openai.js";
 import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
-import { chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
+import { cacheRules, chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
 import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
 import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
@@ -66,6 +68,9 @@ export interface LoadedModel extends ModelReport {
   /** The files are there now. */
   readonly stored: boolean;
 }
+
+/** Request of {@link Engine.plannedSlots}; its cache has the engine's rules where it has none. */
+export type SlotPlan = Omit<PlanRequest, "layers" | "kvHeads">;
 
 /** Result of {@link Engine.memory}. */
 export interface EngineMemory extends MemoryReport {
@@ -218,6 +223,21 @@ export class Engine implements Disposable {
   /** Tokenizes a text, or a conversation with its template. */
   tokens(prompt: Prompt, options: AbortOptions = {}): Promise<PromptTokens> {
     return this.#ask("tokens", prompt, options);
+  }
+
+  /**
+   * Slots that a request's cache will hold in each layer and KV head, by the cache's own rules.
+   *
+   * @throws {KvscopeError} `"invalid-config"` or `"invalid-argument"`
+   */
+  plannedSlots(
+    { cache, promptTokens, maxNewTokens, steps }: SlotPlan,
+    options: AbortOptions = {},
+  ): Promise<PlannedSlots> {
+    const { layers, kvHeads } = this.model;
+    const numbers = { layers, kvHeads, promptTokens, maxNewTokens, steps };
+    const rules = cacheRules(this.#cache, cache);
+    return this.#ask("plannedSlots", { cache: rules, ...numbers }, options);
   }
 
   /**

@@ -7,6 +7,7 @@ export {
   type EngineStats,
   type LoadedModel,
   type LoadOptions,
+  type SlotPlan,
 } from "./engine.js";
 export { KvscopeError } from "./error.js";
 export { Gpu, openGpu, type OpenGpuOptions } from "./gpu.js";
@@ -59,6 +60,9 @@ export type {
   Message,
   ModelReport,
   Observe,
+  PlannedHead,
+  PlannedLayer,
+  PlannedSlots,
   Pooling,
   PowerPreference,
   PrefillMethod,

@@ -7,6 +7,8 @@ import type {
   GpuReport,
   MemoryReport,
   ModelReport,
+  PlannedSlots,
+  PlanRequest,
   Prompt,
   PromptTokens,
   RetainedLayer,
@@ -84,6 +86,7 @@ export interface Calls {
   memory: { argument: undefined; event: never; result: MemoryReport };
   retained: { argument: number; event: never; result: RetainedLayer };
   tokens: { argument: Prompt; event: never; result: PromptTokens };
+  plannedSlots: { argument: PlanRequest; event: never; result: PlannedSlots };
   traceProgram: {
     argument: { readonly lines: number; readonly seed: number };
     event: never;

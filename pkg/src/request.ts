@@ -46,7 +46,7 @@ export function toGenerateRequest(
   checkFields(params);
   const maxNewTokens = integer("max_tokens", params.max_completion_tokens ?? params.max_tokens, 1);
   const stop = stopStrings(params.stop);
-  const cache = { ...defaults, ...defined(params.cache ?? {}) };
+  const cache = cacheRules(defaults, params.cache);
   return {
     prompt,
     cache,
@@ -57,6 +57,15 @@ export function toGenerateRequest(
     ...defined({ observe: params.observe }),
   };
 }
+
+/** Rules of a request's cache: its own, and the engine's where it has none. */
+export const cacheRules = (
+  defaults: CacheOptions,
+  own: CacheOptions | undefined,
+): CacheOptions => ({
+  ...defaults,
+  ...defined(own ?? {}),
+});
 
 /** Converts the conversation of a chat request. */
 export function chatPrompt(messages: unknown): Message[] {

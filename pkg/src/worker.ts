@@ -1,5 +1,6 @@
 import {
   grade_trace,
+  planned_slots,
   trace_program,
   type RetainedLayers,
   type WasmEngine,
@@ -88,6 +89,7 @@ const handlers: Handlers = {
   memory: () => loadedEngine().memory(),
   retained: (layer) => loadedEngine().retained(layer),
   tokens: (prompt) => loadedEngine().tokens(prompt),
+  plannedSlots: (request) => planned_slots(request),
   traceProgram: ({ lines, seed }) => trace_program(lines, seed),
   gradeTrace: ({ lines, seed, answer: given }) => grade_trace(lines, seed, given),
   stats() {

@@ -4,7 +4,7 @@ import { bytes, count, duration, percent, rate, roughly } from "../../www/src/ui
 import { readModelSource } from "../../www/src/model/model-source.ts";
 import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/views/prompt/retained-history.ts";
 import { estimateMs, paceOf } from "../../www/src/views/prompt/pace.ts";
-import { planned } from "../../www/src/settings/planned-slots.ts";
+import { planned, SlotPlans } from "../../www/src/settings/planned-slots.ts";
 import { Run } from "../../www/src/views/prompt/run.ts";
 import { fromFragment, toFragment } from "../../www/src/settings/setting-link.ts";
 import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/settings/setting.ts";
@@ -164,6 +164,39 @@ test("what a run will hold is what its budgets say, and never more than there is
     [256, 400],
   ]);
   expect(ofEach(40, 8)[0]).toEqual([40, 2]);
+});
+
+test("the library's plan takes the place of an estimate once it has come, and is asked for once", async () => {
+  const [policy] = policiesOf(DEFAULT_SETTING);
+  const asked: unknown[] = [];
+  let drawn = 0;
+  const model = {
+    plannedSlots: async (cache: unknown, prompt: number, tokens: number) => {
+      asked.push([cache, prompt, tokens]);
+      await Promise.resolve();
+      if (prompt === 1) {
+        throw new Error("no plan");
+      }
+      return { prefill: 203, decode: 27 };
+    },
+  };
+  const plans = new SlotPlans(model, () => (drawn += 1));
+  const at = (prompt: number) => Object.values(plans.at(policy as Policy, prompt, 400));
+  expect([at(1000), at(1000), at(1)]).toEqual([
+    [256, 96],
+    [256, 96],
+    [1, 96],
+  ]);
+  await new Promise(setImmediate);
+  expect([at(1000), at(1)]).toEqual([
+    [203, 27],
+    [1, 96],
+  ]);
+  expect(asked).toEqual([
+    [policy?.cache, 1000, 400],
+    [policy?.cache, 1, 400],
+  ]);
+  expect(drawn).toBe(1);
 });
 
 test("how long runs take is told from the pace of the last one", () => {

@@ -116,6 +116,14 @@ function keptBy(fromStore: boolean, stored: boolean): string {
   return stored ? "; kept for your next visit" : "";
 }
 
+/** Slots of the KV heads with the most. */
+export interface Slots {
+  /** For the prompt. */
+  readonly prefill: number;
+  /** For the output. */
+  readonly decode: number;
+}
+
 /** A model, ready to run. */
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
@@ -156,6 +164,23 @@ export class LoadedModel {
   async promptTokens(prompt: string): Promise<readonly string[]> {
     const chat = this.#engine.model.chatTemplate;
     return (await this.#engine.tokens(chat ? [{ role: "user", content: prompt }] : prompt)).texts;
+  }
+
+  /**
+   * Slots that `cache` will hold when the last of `tokens` new ones is drawn, after a prompt of so
+   * many. That token itself never enters the cache.
+   *
+   * @throws {KvscopeError} as `plannedSlots` does
+   */
+  async plannedSlots(cache: CacheOptions, promptTokens: number, tokens: number): Promise<Slots> {
+    const steps = Math.max(0, tokens - 1);
+    const numbers = { promptTokens, maxNewTokens: tokens, steps };
+    const { layers } = await this.#engine.plannedSlots({ cache, ...numbers });
+    const heads = layers.flatMap((layer) => layer.heads);
+    return {
+      prefill: Math.max(0, ...heads.map(({ prefill }) => prefill)),
+      decode: Math.max(0, ...heads.map(({ decode }) => decode)),
+    };
   }
 
   /** The program of a seed. @throws {KvscopeError} as `trace.program` does */

@@ -1,3 +1,4 @@
+import { DECODE } from "../../generated/catalogue.js";
 import type { DecodeStrategy, PrefillMethod } from "../engine.ts";
 import {
   FULL,
@@ -5,54 +6,39 @@ import {
   ofOutput,
   ofPrompt,
   type Family,
+  type Kind,
+  type Marker,
   type MeasuredPolicy,
   type Share,
 } from "./policy-family.ts";
 
 /** A family of the comparison: what it keeps of the prompt, and by which rule it decodes. */
 interface ComparedFamily extends Family {
+  readonly id: FamilyId;
   /** A method that keeps half of the prompt, or all of it. */
   readonly prefill: PrefillMethod;
   readonly decode: DecodeStrategy;
 }
 
+const MARKERS = ["circle", "square", "triangle", "diamond"] as const satisfies readonly Marker[];
+
+export type FamilyId = DecodeStrategy | "snapkv-slide" | "h2o-slide";
+
+/** Each of the library's strategies of one kind, with the whole prompt. */
+const strategies = (family: (typeof DECODE)[number]["family"], kind: Kind): ComparedFamily[] =>
+  DECODE.filter((rule) => rule.family === family).map(({ name }, index) => ({
+    id: name,
+    name,
+    kind,
+    marker: MARKERS[index % MARKERS.length] ?? "circle",
+    prefill: "full",
+    decode: name,
+  }));
+
 /** Every family that can be compared. One colour a kind, one marker a member. */
-export const COMPARED_FAMILIES = [
-  { id: "slide", name: "slide", kind: "scope", marker: "circle", prefill: "full", decode: "slide" },
-  {
-    id: "adaptive",
-    name: "adaptive",
-    kind: "scope",
-    marker: "square",
-    prefill: "full",
-    decode: "adaptive",
-  },
-  {
-    id: "discontinuous",
-    name: "discontinuous",
-    kind: "scope",
-    marker: "triangle",
-    prefill: "full",
-    decode: "discontinuous",
-  },
-  { id: "h2o", name: "h2o", kind: "third", marker: "circle", prefill: "full", decode: "h2o" },
-  {
-    id: "streamingllm",
-    name: "streamingllm",
-    kind: "third",
-    marker: "square",
-    prefill: "full",
-    decode: "streamingllm",
-  },
-  {
-    id: "pyramidinfer",
-    name: "pyramidinfer",
-    kind: "third",
-    marker: "triangle",
-    prefill: "full",
-    decode: "pyramidinfer",
-  },
-  { id: "tova", name: "tova", kind: "third", marker: "diamond", prefill: "full", decode: "tova" },
+export const COMPARED_FAMILIES: readonly ComparedFamily[] = [
+  ...strategies("scope", "scope"),
+  ...strategies("unified", "third"),
   {
     id: "snapkv-slide",
     name: "snapkv 50% + slide",
@@ -69,25 +55,8 @@ export const COMPARED_FAMILIES = [
     prefill: "h2o",
     decode: "slide",
   },
-  {
-    id: "decayed-slide",
-    name: "decayed-slide",
-    kind: "decode",
-    marker: "circle",
-    prefill: "full",
-    decode: "decayed-slide",
-  },
-  {
-    id: "decayed-h2o",
-    name: "decayed-h2o",
-    kind: "decode",
-    marker: "square",
-    prefill: "full",
-    decode: "decayed-h2o",
-  },
-] as const satisfies readonly ComparedFamily[];
-
-export type FamilyId = (typeof COMPARED_FAMILIES)[number]["id"];
+  ...strategies("own", "decode"),
+];
 
 /** What the comparison's kinds have in common. */
 export const KIND_NAMES = {

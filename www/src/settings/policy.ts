@@ -1,54 +1,35 @@
+import { DECODE, PREFILL } from "../../generated/catalogue.js";
 import type { BudgetOption, CacheOptions, DecodeStrategy, PrefillMethod } from "../engine.ts";
-import { keysOf } from "./keys.ts";
 import type { Setting, ThirdPolicy } from "./setting.ts";
 
-/** Every prefill method, with the line that explains it. */
-const PREFILL: Record<PrefillMethod, string> = {
-  full: "Keeps the whole prompt.",
-  streamingllm: "Keeps the first and the last positions, whatever they say.",
-  h2o: "Keeps the positions that drew most attention from the whole prompt.",
-  snapkv: "Keeps what the end of the prompt attends to, with its neighbours.",
-  pyramidkv: "As SnapKV, with more for early layers and less for late ones.",
-  pyramidinfer: "As H2O, with more for early layers and less for late ones.",
-};
+export const PREFILL_METHODS = PREFILL.map(({ name }) => name);
+export const DECODE_STRATEGIES = DECODE.map(({ name }) => name);
 
-/** Every decode strategy, with the line that explains it. */
-const DECODE: Record<DecodeStrategy, string> = {
-  full: "Keeps every token that decoding adds.",
-  slide: "SCOPE: a fixed budget from the start; the prompt's slots are never touched.",
-  adaptive: "SCOPE: a budget that grows with the output, so that early steps cost less.",
-  discontinuous: "SCOPE: as adaptive, but it evicts every so many steps, which saves time.",
-  h2o: "One ranking for prompt and output together: new tokens push the prompt out.",
-  streamingllm: "The first positions and the newest; nothing between.",
-  pyramidinfer: "One ranking for prompt and output, with less for late layers.",
-  tova: "Drops what the newest token attends to least, prompt or not.",
-  "decayed-slide":
-    "As slide, by the attention of all steps instead of one, the older the less. Not the paper's.",
-  "decayed-h2o":
-    "As H2O, by the attention of all steps instead of one, the older the less. Not the paper's.",
-};
+const prefillRule = (method: PrefillMethod) => PREFILL.find(({ name }) => name === method);
+const decodeRule = (strategy: DecodeStrategy) => DECODE.find(({ name }) => name === strategy);
 
-export const PREFILL_METHODS = keysOf(PREFILL);
-export const DECODE_STRATEGIES = keysOf(DECODE);
+/** Sentences that explain a method and a strategy. */
+export const explainPrefill = (method: PrefillMethod): string => prefillRule(method)?.about ?? "";
+export const explainDecode = (strategy: DecodeStrategy): string =>
+  decodeRule(strategy)?.about ?? "";
 
-export const explainPrefill = (method: PrefillMethod): string => PREFILL[method];
-export const explainDecode = (strategy: DecodeStrategy): string => DECODE[strategy];
+const labelOf = (strategy: DecodeStrategy): string => decodeRule(strategy)?.label ?? strategy;
 
 /** The policies that can run beside SCOPE and the full cache. */
 export const THIRD_NAMES: Record<Exclude<ThirdPolicy, "none">, string> = {
   "prompt-only": "Prompt only",
-  h2o: "H2O",
-  streamingllm: "StreamingLLM",
-  pyramidinfer: "PyramidInfer",
+  h2o: labelOf("h2o"),
+  streamingllm: labelOf("streamingllm"),
+  pyramidinfer: labelOf("pyramidinfer"),
 };
 
 const THIRD: Record<ThirdPolicy, string> = {
   none: "Runs come one after the other, on one GPU.",
   "prompt-only":
     "The same prefill, and every token of the output kept: what compressing prompts alone saves.",
-  h2o: DECODE.h2o,
-  streamingllm: DECODE.streamingllm,
-  pyramidinfer: DECODE.pyramidinfer,
+  h2o: explainDecode("h2o"),
+  streamingllm: explainDecode("streamingllm"),
+  pyramidinfer: explainDecode("pyramidinfer"),
 };
 
 export const explainThird = (third: ThirdPolicy): string => THIRD[third];
@@ -86,10 +67,8 @@ export function policiesOf(setting: Setting): Policy[] {
   return policies;
 }
 
-const SCOPE_STRATEGIES = new Set<DecodeStrategy>(["slide", "adaptive", "discontinuous"]);
-
 function nameOf({ prefill, decode }: Setting): string {
-  return SCOPE_STRATEGIES.has(decode) ? `SCOPE ${decode}` : `${prefill} + ${decode}`;
+  return decodeRule(decode)?.family === "scope" ? labelOf(decode) : `${prefill} + ${decode}`;
 }
 
 function rules(

@@ -1,4 +1,5 @@
-import { planned, type Slots } from "../../settings/planned-slots.ts";
+import type { LoadedModel, Slots } from "../../engine.ts";
+import { SlotPlans } from "../../settings/planned-slots.ts";
 import type { Setting } from "../../settings/setting.ts";
 import { create, element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
@@ -10,10 +11,21 @@ const CHARACTERS_PER_TOKEN = 4.4;
 /** One bar per run, all to one scale: the slots per head for the prompt, and for the output. */
 export class BudgetBars {
   readonly #list = element("bars", HTMLUListElement);
+  readonly #onPlanned: () => void;
   #rows: readonly Row[] = [];
+  #plans: SlotPlans;
 
-  /** Puts up a bar for each of `runs`. */
-  show(runs: readonly Run[], setting: Setting): void {
+  /** `onPlanned` is called when a plan has come, to be drawn. */
+  constructor(onPlanned: () => void) {
+    this.#onPlanned = onPlanned;
+    this.#plans = new SlotPlans(undefined, onPlanned);
+  }
+
+  /** Puts up a bar for each of `runs`, which `model` is to run. */
+  show(runs: readonly Run[], setting: Setting, model: LoadedModel | undefined): void {
+    if (model !== this.#plans.model) {
+      this.#plans = new SlotPlans(model, this.#onPlanned);
+    }
     this.#rows = runs.map((run) => new Row(run));
     this.#list.replaceChildren(...this.#rows.map(({ root }) => root));
     this.update(setting);
@@ -23,12 +35,16 @@ export class BudgetBars {
   update(setting: Setting): void {
     const known = Math.max(0, ...this.#rows.map(({ run }) => run.prefilled[1]));
     const prompt = known > 0 ? known : Math.round(setting.prompt.length / CHARACTERS_PER_TOKEN);
-    const slots = this.#rows.map(({ run }) => slotsOf(run, setting, prompt));
+    const slotsOf = (run: Run): Slots =>
+      run.kv !== undefined && isMeasured(run)
+        ? run.kv.slots
+        : this.#plans.at(run.policy, prompt, setting.tokens);
+    const slots = this.#rows.map(({ run }) => slotsOf(run));
     // The scale is that of the runs' ends: bars grow into it, and do not shrink while others run.
     const ends = this.#rows.map(({ run }) =>
       run.state === "waiting" || run.running
-        ? planned(run.policy, prompt, setting.tokens)
-        : slotsOf(run, setting, prompt),
+        ? this.#plans.at(run.policy, prompt, setting.tokens)
+        : slotsOf(run),
     );
     const most = Math.max(1, ...[...slots, ...ends].map(({ prefill, decode }) => prefill + decode));
     this.#rows.forEach((row, index) => {
@@ -70,12 +86,6 @@ class Row {
     const ofPrompt = `${about}${count(prefill)} slots for the prompt`;
     this.#spoken.textContent = `: ${ofPrompt}, ${count(decode)} for the output`;
   }
-}
-
-function slotsOf(run: Run, setting: Setting, prompt: number): Slots {
-  return run.kv !== undefined && isMeasured(run)
-    ? run.kv.slots
-    : planned(run.policy, prompt, setting.tokens);
 }
 
 /** The first token's report is of the cache before that token: it has nothing of the output. */

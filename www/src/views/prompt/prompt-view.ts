@@ -179,7 +179,8 @@ export class PromptView {
   #prepare(): void {
     const { modelName, model } = this.#page;
     this.#runs = plan(this.setting);
-    this.#results.show(this.#runs, this.setting, { model: modelName, device: model?.device });
+    const ranOn = { model: modelName, device: model?.device };
+    this.#results.show(this.#runs, this.setting, ranOn, model);
   }
 
   #sayStatus(): void {

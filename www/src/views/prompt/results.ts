@@ -1,3 +1,4 @@
+import type { LoadedModel } from "../../engine.ts";
 import type { Setting } from "../../settings/setting.ts";
 import { element } from "../../ui/dom.ts";
 import { download } from "../../ui/download.ts";
@@ -22,7 +23,7 @@ export class Results {
     element("chart", HTMLElement),
     element("chart-legend", HTMLElement),
   );
-  readonly #bars = new BudgetBars();
+  readonly #bars = new BudgetBars(() => this.update());
   readonly #picture = new RetainedPicture();
   #runs: readonly Run[] = [];
   #views: readonly OutputView[] = [];
@@ -44,7 +45,7 @@ export class Results {
   }
 
   /** Puts up these runs, in place of those before. */
-  show(runs: readonly Run[], setting: Setting, ranOn: RanOn): void {
+  show(runs: readonly Run[], setting: Setting, ranOn: RanOn, model: LoadedModel | undefined): void {
     this.#runs = runs;
     this.#setting = setting;
     this.#ranOn = ranOn;
@@ -53,7 +54,7 @@ export class Results {
     const pictured = runs.filter(({ policy }) => policy.id !== "full");
     pictureRun.replaceChildren(...pictured.map(({ policy }) => new Option(policy.name, policy.id)));
     this.#picture.show(runs[0]);
-    this.#bars.show(runs, setting);
+    this.#bars.show(runs, setting, model);
     this.#draw();
   }
 
