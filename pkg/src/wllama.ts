@@ -155,11 +155,9 @@ async function answer<Params extends { stream?: boolean | null }, Whole, Chunk>(
   ) => Promise<Whole | AsyncIterable<Chunk>>,
 ): Promise<Whole | AsyncIterable<Chunk> | undefined> {
   const { abortSignal, onData, cache_prompt: _, ...params } = request;
+  const options = abortSignal === undefined ? {} : { signal: abortSignal };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a type less some fields
-  const answered = await create(
-    params as unknown as Params,
-    abortSignal === undefined ? {} : { signal: abortSignal },
-  );
+  const answered = await create(params as unknown as Params, options);
   if (onData === undefined || params.stream !== true) {
     return answered;
   }

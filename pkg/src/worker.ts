@@ -123,18 +123,23 @@ function notLoaded(): KvscopeError {
   return new KvscopeError("invalid-argument", "the worker has no model loaded");
 }
 
+/** True while the device completes work, or if there is none. */
+async function answers(): Promise<boolean> {
+  if (gpu === undefined) {
+    return true;
+  }
+  return gpu.ping().then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * Waits for the news that the device is lost, unless it still answers. Work on a lost device fails
  * before the browser says why, by seconds with a software GPU. The news, sent when it comes, ends
  * the call by its right name.
  */
 async function lossNews(): Promise<void> {
-  const answers = async (): Promise<boolean> =>
-    gpu === undefined ||
-    gpu.ping().then(
-      () => true,
-      () => false,
-    );
   // The first answer may be an earlier error, not yet reported.
   if ((await answers()) || (await answers())) {
     return;
