@@ -18,8 +18,7 @@ const PAGE: &str = "docs/adding.md";
 
 /// Files and folders that the copy has, and their places there. What lies in `tests/adding` is no
 /// test of the checkout itself, which has no such kinds.
-const COPIED: [(&str, &str); 7] = [
-    ("Cargo.lock", "Cargo.lock"),
+const COPIED: [(&str, &str); 6] = [
     // The crate's documentation has this page.
     ("docs/rules.md", "docs/rules.md"),
     ("src", "src"),
@@ -59,6 +58,9 @@ pub fn run(kit: &Kit) -> Result<()> {
         manifest = replaced(&manifest, before, after).context("Cargo.toml")?;
     }
     write(&copy.join("Cargo.toml"), &manifest)?;
+    let lock = read(&root.join("Cargo.lock"))?;
+    let lock = replaced(&lock, "name = \"kvscope\"", "name = \"adding\"").context("Cargo.lock")?;
+    write(&copy.join("Cargo.lock"), &lock)?;
 
     let page = read(&root.join(PAGE))?;
     let blocks = blocks(&page);
@@ -67,7 +69,7 @@ pub fn run(kit: &Kit) -> Result<()> {
         block.apply(&copy).with_context(|| block.path.to_owned())?;
     }
 
-    // Not `--locked`: the lock file names the package by its own name.
+    // Not `--locked`: the lock file has xtask too.
     let mut cargo = kit.cargo();
     cargo
         .current_dir(&copy)
