@@ -499,7 +499,7 @@ async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
 
     let as_stored = |value: f32| match cache_type {
         CacheType::F16 => half::f16::from_f32(value).to_f64(),
-        CacheType::F32 => f64::from(value),
+        _ => f64::from(value),
     };
     let mut sums: Vec<f64> = scored.iter().copied().map(f64::from).collect();
     for row in 0..heads * rows {
