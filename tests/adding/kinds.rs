@@ -2,11 +2,7 @@
 //! of the checkout, and runs these tests there.
 
 #![cfg(not(target_family = "wasm"))]
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the support is that of all tests"
-)]
+#![allow(dead_code, unused_imports, reason = "the support is that of all tests")]
 
 mod support;
 

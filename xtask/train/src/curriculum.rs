@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
 use crate::eval::trace::Program;
+use crate::random::Random;
 
 /// Lines of the longest programs at first.
 const FIRST: usize = 6;

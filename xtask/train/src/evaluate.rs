@@ -5,9 +5,9 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::eval::trace::{Expression, Program, TraceError};
 use crate::model::{Model, Positions};
 use crate::shape::Shape;
-use crate::eval::trace::{Expression, Program, TraceError};
 
 /// Sequences per forward pass.
 const AT_ONCE: usize = 4;

@@ -7,10 +7,10 @@ use anyhow::Result;
 use burn::tensor::Device;
 
 use crate::batch::Batch;
+use crate::eval::trace::Program;
 use crate::gradient::gradient;
 use crate::model::Model;
 use crate::shape::Shape;
-use crate::eval::trace::Program;
 use crate::trainer::optimizer;
 
 /// Steps per kind, of which the fastest counts.
