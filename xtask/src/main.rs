@@ -1,5 +1,6 @@
 //! `cargo xtask`: all work on this repository is one of these commands.
 
+mod adding;
 mod bench;
 mod child;
 mod contributors;
@@ -41,6 +42,8 @@ enum Command {
     Model,
     /// Run every check and every test, and say how long each took
     Test(test::Options),
+    /// Compile and run the examples of docs/adding.md in a copy of this checkout
+    Adding,
     /// Look for files that the readers of models fail on, with libFuzzer
     Fuzz(fuzz::Options),
     /// Train the model of the trace task on the processor, or go on with it: hours
@@ -80,6 +83,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Test(options) => test::run(&kit, &options),
+        Command::Adding => adding::run(&kit),
         Command::Fuzz(options) => fuzz::run(&kit, &options),
         Command::Train(options) => train::run(&kit, &options),
         Command::Bench(options) => bench::run(&kit, &options),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use crate::adding;
 use crate::child;
 use crate::fuzz;
 use crate::lint;
@@ -48,6 +49,8 @@ enum Stage {
     Native,
     /// The examples in the documentation
     Doc,
+    /// The examples of docs/adding.md, in a copy of the checkout
+    Adding,
     /// The readers of model files, linted, on inputs of a fuzzer, for some seconds
     Fuzz,
     /// The module and its JavaScript
@@ -72,6 +75,7 @@ impl Stage {
             Self::Deny => "deny",
             Self::Native => "native",
             Self::Doc => "doc",
+            Self::Adding => "adding",
             Self::Fuzz => "fuzz",
             Self::Wasm => "wasm",
             Self::Browser => "browser",
@@ -90,6 +94,7 @@ impl Stage {
             Self::Deny => deny(kit),
             Self::Native => native(kit),
             Self::Doc => doc(kit),
+            Self::Adding => adding::run(kit),
             Self::Fuzz => fuzz::run(kit, &fuzz::Options::short()),
             Self::Wasm => module::build_linted(kit),
             Self::Browser => browser(kit),

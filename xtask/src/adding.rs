@@ -1,0 +1,182 @@
+//! `cargo xtask adding`: the examples of `docs/adding.md`, compiled and run in a copy of the
+//! checkout.
+//!
+//! A fenced block that names a file after its language is part of an example. One of the language
+//! `diff` edits the file, any other is the whole of a new one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::child;
+use crate::module::BENCH;
+use crate::setup::Kit;
+use crate::workspace::remove_folder;
+
+const PAGE: &str = "docs/adding.md";
+
+/// Files and folders that the copy has, and their places there. What lies in `tests/adding` is no
+/// test of the checkout itself, which has no such kinds.
+const COPIED: [(&str, &str); 6] = [
+    // The crate's documentation has this page.
+    ("docs/rules.md", "docs/rules.md"),
+    ("src", "src"),
+    ("shaders", "shaders"),
+    ("benches", "benches"),
+    ("tests/support", "tests/support"),
+    ("tests/adding/kinds.rs", "tests/kinds.rs"),
+];
+
+/// The manifest's lines that differ in the copy: cargo would take two builds of one package in one
+/// folder for the same.
+const MANIFEST: [(&str, &str); 4] = [
+    ("members = [\"xtask\"]", "members = []"),
+    (
+        "[package]\nname = \"kvscope\"",
+        "[package]\nname = \"adding\"",
+    ),
+    (
+        "[lib]\ncrate-type = [\"cdylib\", \"rlib\"]",
+        "[lib]\nname = \"kvscope\"\ncrate-type = [\"rlib\"]",
+    ),
+    (
+        "[[bin]]\nname = \"kvscope\"",
+        "[[bin]]\nname = \"kvscope-adding\"",
+    ),
+];
+
+pub fn run(kit: &Kit) -> Result<()> {
+    let root = &kit.workspace.root;
+    let copy = kit.workspace.target.join("adding");
+    remove_folder(&copy)?;
+    for (from, to) in COPIED {
+        copy_all(&root.join(from), &copy.join(to))?;
+    }
+    let mut manifest = read(&root.join("Cargo.toml"))?;
+    for (before, after) in MANIFEST {
+        manifest = replaced(&manifest, before, after).context("Cargo.toml")?;
+    }
+    write(&copy.join("Cargo.toml"), &manifest)?;
+    let lock = read(&root.join("Cargo.lock"))?;
+    let lock = replaced(&lock, "name = \"kvscope\"", "name = \"adding\"").context("Cargo.lock")?;
+    write(&copy.join("Cargo.lock"), &lock)?;
+
+    let page = read(&root.join(PAGE))?;
+    let blocks = blocks(&page);
+    ensure!(!blocks.is_empty(), "{PAGE} has no examples");
+    for block in &blocks {
+        block.apply(&copy).with_context(|| block.path.to_owned())?;
+    }
+
+    // Not `--locked`: the lock file has xtask too.
+    let mut cargo = kit.cargo();
+    cargo
+        .current_dir(&copy)
+        .args(["test", "--offline", "--test", "kinds"])
+        .args(BENCH);
+    kit.vulkan()?.name_to(&mut cargo);
+    child::run(&mut cargo)
+}
+
+/// A fenced block of the page that names a file.
+#[derive(Debug, PartialEq)]
+struct Block<'a> {
+    language: &'a str,
+    path: &'a str,
+    lines: Vec<&'a str>,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(information) = line.strip_prefix("```") else {
+            continue;
+        };
+        let inside = lines.by_ref().take_while(|line| *line != "```").collect();
+        if let Some((language, path)) = information.split_once(' ') {
+            blocks.push(Block {
+                language,
+                path,
+                lines: inside,
+            });
+        }
+    }
+    blocks
+}
+
+impl Block<'_> {
+    fn apply(&self, copy: &Path) -> Result<()> {
+        let file = copy.join(self.path);
+        if self.language != "diff" {
+            ensure!(!file.exists(), "the checkout has this file already");
+            return write(&file, &(self.lines.join("\n") + "\n"));
+        }
+        let mut text = read(&file)?;
+        for hunk in self.lines.split(|line| *line == "@@") {
+            let side = |other: char| -> String {
+                let lines = hunk.iter().filter(|line| !line.starts_with(other));
+                lines
+                    .map(|line| format!("{}\n", line.get(1..).unwrap_or_default()))
+                    .collect()
+            };
+            text = replaced(&text, &side('+'), &side('-'))?;
+        }
+        write(&file, &text)
+    }
+}
+
+/// `text` with `after` in the place of `before`, which has to be there once.
+fn replaced(text: &str, before: &str, after: &str) -> Result<String> {
+    match text.matches(before).count() {
+        1 => Ok(text.replacen(before, after, 1)),
+        count => bail!("there {count} times, not once:\n{before}"),
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from)? {
+            let name = PathBuf::from(entry?.file_name());
+            copy_all(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    let text = fs::read(from).with_context(|| format!("{} can't be read", from.display()))?;
+    write(to, text)
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))
+}
+
+fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, text).with_context(|| format!("{} can't be written", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_name_a_file_are_found() {
+        let page = "a\n```rust\nfn no() {}\n```\nb\n```diff src/a.rs\n a\n+b\n```\n";
+        let found = Block {
+            language: "diff",
+            path: "src/a.rs",
+            lines: vec![" a", "+b"],
+        };
+        assert_eq!(blocks(page), [found]);
+    }
+
+    #[test]
+    fn what_is_not_there_once_is_refused() {
+        assert_eq!(replaced("a b c", "b", "d").expect("one"), "a d c");
+        assert!(replaced("a b b", "b", "d").is_err());
+        assert!(replaced("a", "b", "d").is_err());
+    }
+}
