@@ -1,4 +1,4 @@
-//! What can go wrong with a cache, under stable codes.
+//! Errors of a cache, under stable codes.
 
 pub use crate::policy::ConfigError;
 
@@ -68,7 +68,7 @@ pub enum CacheError {
     /// Saved bytes are not a whole, unchanged save of a cache.
     #[error("these bytes are not a saved cache: {reason}")]
     Corrupt {
-        /// What is wrong with them.
+        /// The fault in them.
         reason: String,
     },
     /// Saved bytes are of a version that this release can't read.

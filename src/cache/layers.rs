@@ -29,7 +29,7 @@ pub(super) struct Layers {
     stamps: Vec<u64>,
 }
 
-/// What a layer's bytes depend on beside the layer.
+/// Terms of a layer's bytes beside the layer itself.
 #[derive(Clone, Copy)]
 pub(super) struct Terms<'a> {
     pub config: &'a ScopeCacheConfig,

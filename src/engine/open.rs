@@ -66,7 +66,7 @@ impl<'a> OpenOptions<'a> {
     }
 
     /// Calls `progress` after each piece of 1 MiB with the bytes read and the bytes of all files.
-    /// Where it breaks, the open ends with [`ModelError::Cancelled`](crate::model::ModelError).
+    /// If it breaks, the open ends with [`ModelError::Cancelled`](crate::model::ModelError).
     #[must_use]
     pub fn with_progress(mut self, progress: impl FnMut(u64, u64) -> ControlFlow<()> + 'a) -> Self {
         self.progress = Box::new(progress);

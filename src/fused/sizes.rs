@@ -20,17 +20,17 @@ pub struct DecodeSizes {
     pub dim: usize,
     /// Tokens in the vocabulary.
     pub vocabulary: usize,
-    /// What RMSNorm adds to the mean square.
+    /// Added to the mean square by RMSNorm.
     pub epsilon: f32,
     /// Factor of query · key before the softmax.
     pub scale: f32,
-    /// How many of a head's elements are turned, the first ones.
+    /// Elements per head that RoPE turns, the first ones.
     pub rotated: usize,
     /// `true` if RoPE pairs neighbours, `false` if it pairs elements half of `rotated` apart.
     pub interleaved: bool,
     /// `true` if queries, keys and values have biases.
     pub biases: bool,
-    /// Whether queries and keys have a norm a head.
+    /// True if queries and keys have a norm per head.
     pub head_norms: bool,
     /// The cache's storage type.
     pub rows: RowFormat,

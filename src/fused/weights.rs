@@ -111,7 +111,7 @@ pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes>
     sizes.fit().then_some(sizes)
 }
 
-/// Whether the kernels compute all of such a layer.
+/// True if the kernels compute all of such a layer.
 fn computes(layer: &LayerSpec) -> bool {
     // All fields by name, so that none is forgotten when there is one more.
     let LayerSpec {

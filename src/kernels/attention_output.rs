@@ -1,4 +1,4 @@
-//! What attention probabilities make of a cache's values, `shaders/attention/attention_output.wgsl`.
+//! Attention output: probabilities times a cache's values, `shaders/attention/attention_output.wgsl`.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};

@@ -29,7 +29,7 @@ pub trait AttentionProbabilitiesExtension: burn::backend::Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Whether the attention kernels take heads of `dim` elements.
+/// True if the attention kernels take heads of `dim` elements.
 pub fn attention_takes(dim: usize) -> bool {
     dim.is_multiple_of(4) && (4..=MOST_DIM).contains(&dim)
 }

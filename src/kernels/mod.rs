@@ -31,7 +31,7 @@ pub use rows::{RowExtension, RowFormat, StoredRows, pack_rows, unpack_rows};
 
 use burn::tensor::Device;
 
-/// Whether the kernels run on `device`.
+/// True if the kernels run on `device`.
 pub fn runs_wgsl(device: &Device) -> bool {
     error::expect_wgpu("", device).is_ok()
 }

@@ -6,7 +6,7 @@ use super::prefill::{Prompt, Score};
 use super::state::{HeadSlots, LayerState};
 use super::{Policy, Turn};
 
-/// What a layer does after the attention of one decode step.
+/// Work of a layer after the attention of one decode step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Order {
     /// Slots that each head loses, `[kv_heads]`; empty if none does.
@@ -56,7 +56,7 @@ impl Order {
     }
 }
 
-/// What a layer keeps of a finished prompt.
+/// Slots that a layer keeps of a finished prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PromptOrder {
     /// Rank of the positions before the window.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::parameter::Spec;
 
-/// What a rule's file declares beside its arithmetic.
+/// Declarations of a rule's file beside its arithmetic.
 pub(super) trait Declared {
     /// The rule in words.
     const DESCRIPTION: Description;

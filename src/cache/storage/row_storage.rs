@@ -4,7 +4,7 @@ use burn::tensor::DType;
 
 use crate::kernels::RowFormat;
 
-/// How keys and values of one type are stored, row by row; a row is one slot's key or value.
+/// Storage of keys and values of one type, row by row; a row is one slot's key or value.
 pub struct RowStorage {
     /// Size of a row, and how shaders read and write it.
     pub format: RowFormat,
