@@ -2,8 +2,14 @@
 // before it is divided, the largest logit and the sum of exponentials, by which the splits are put together again (Dao et
 // al., arXiv 2205.14135, §3.1), the first slot that is empty and, for selection too, the logits.
 
-@group(0) @binding(_) var<storage, read> keys: array<{{ eight_type }}>;
-@group(0) @binding(_) var<storage, read> values: array<{{ eight_type }}>;
+@group(0) @binding(_) var<storage, read> keys: array<{{ key_rows.eight_type }}>;
+@group(0) @binding(_) var<storage, read> values: array<{{ value_rows.eight_type }}>;
+{%- if exact_keys %}
+@group(0) @binding(_) var<storage, read> exact_keys: array<{{ exact_rows.eight_type }}>;
+{%- endif %}
+{%- if exact_values %}
+@group(0) @binding(_) var<storage, read> exact_values: array<{{ exact_rows.eight_type }}>;
+{%- endif %}
 @group(0) @binding(_) var<storage, read> positions: array<i32>;
 @group(0) @binding(_) var<storage, read> activations: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> partials: array<f32>;
@@ -25,10 +31,41 @@ var<workgroup> largest: array<f32, {{ group }}>;
 {%- if attending * share // (dim // 8) > 1 %}
 var<workgroup> parts: array<vec4<f32>, {{ 2 * attending * share }}>;
 {%- endif %}
-{{ read_functions() }}
+{{ key_rows.read_functions() }}
+{%- if types_differ %}
+{{ value_rows.read_functions() }}
+{%- endif %}
+{%- if exact_functions %}
+{{ exact_rows.read_functions() }}
+{%- endif %}
+{%- if exact_keys or exact_values %}
 
-{%- macro weigh(at, lane, o, name) %}
-{{ read_eight("values", at ~ " + " ~ o ~ "u", name) }}
+// The exact row of a position, counted over all heads; no row if it has none.
+fn exact_row(kv: u32, position: i32) -> u32 {
+    let own = u32(position);
+    let sink = own < {{ sinks }}u;
+    let held = position >= 0 && (sink || own >= step[0].y);
+    let place = select({{ sinks }}u + own % {{ ring }}u, own, sink);
+    return select({{ nothing }}u, kv * {{ sinks + ring }}u + place, held);
+}
+{%- endif %}
+
+{%- macro weigh(at, lane, o, name, exact) %}
+{%- if exact_values %}
+        var a{{ name }}: vec4<f32>;
+        var b{{ name }}: vec4<f32>;
+        if {{ exact }} == {{ nothing }}u {
+{{ value_rows.read_eight("values", at ~ " + " ~ o ~ "u", name ~ "q") }}
+            a{{ name }} = a{{ name }}q;
+            b{{ name }} = b{{ name }}q;
+        } else {
+{{ exact_rows.read_eight("exact_values", exact ~ " * OCTS + part_octs + " ~ o ~ "u", name ~ "x") }}
+            a{{ name }} = a{{ name }}x;
+            b{{ name }} = b{{ name }}x;
+        }
+{%- else %}
+{{ value_rows.read_eight("values", at ~ " + " ~ o ~ "u", name) }}
+{%- endif %}
 {%- for g in range(group) %}
         c{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), a{{ name }}, c{{ g }}_{{ o }});
         d{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), b{{ name }}, d{{ g }}_{{ o }});
@@ -84,7 +121,7 @@ fn main(
 {%- endfor %}
 {%- endfor %}
 {%- for s in range(slots) %}
-{{ read_eight("keys", "at" ~ s ~ " + oct", s) }}
+{{ key_rows.read_eight("keys", "at" ~ s ~ " + oct", s) }}
 {%- endfor %}
 {%- for g in range(group) %}
 {%- for p in range(quads) %}
@@ -100,6 +137,24 @@ fn main(
         }
 {%- for s in range(slots) %}
         if slot{{ s }} < count {
+{%- if exact_keys %}
+            let exact{{ s }} = exact_row(kv, positions[rows + slot{{ s }}]);
+            if exact{{ s }} != {{ nothing }}u {
+{%- for g in range(group) %}
+                var exact_logit{{ g }} = 0.0;
+{%- endfor %}
+                for (var oct = 0u; oct < OCTS; oct += 1u) {
+{{ exact_rows.read_eight("exact_keys", "exact" ~ s ~ " * OCTS + oct", "e") }}
+{%- for g in range(group) %}
+                    exact_logit{{ g }} += dot(ae, activations[queries + {{ g * dim // 4 }}u + 2u * oct])
+                        + dot(be, activations[queries + {{ g * dim // 4 }}u + 2u * oct + 1u]);
+{%- endfor %}
+                }
+{%- for g in range(group) %}
+                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] = exact_logit{{ g }};
+{%- endfor %}
+            }
+{%- endif %}
             if positions[rows + slot{{ s }}] < 0 {
                 empty = min(empty, first + slot{{ s }});
 {%- for g in range(group) %}
@@ -144,6 +199,9 @@ fn main(
 
     let stripe = thread / (OCTS / {{ share }}u);
     let part = thread % (OCTS / {{ share }}u);
+{%- if exact_values %}
+    let part_octs = {{ share }}u * part;
+{%- endif %}
 {%- for g in range(group) %}
     let top{{ g }} = largest[{{ g }}];
     let row{{ g }} = (kv * {{ group }}u + {{ g }}u) * capacity + first;
@@ -164,8 +222,11 @@ fn main(
 {%- endfor %}
 {%- for i in range(4) %}
         let at{{ i }} = (rows + min(four + {{ i }}u, count - 1u)) * OCTS + {{ share }}u * part;
+{%- if exact_values %}
+        let exact{{ i }} = exact_row(kv, positions[rows + min(four + {{ i }}u, count - 1u)]);
+{%- endif %}
 {%- for o in range(share) %}
-{{ weigh("at" ~ i, [".x", ".y", ".z", ".w"][i], o, i ~ "_" ~ o) }}
+{{ weigh("at" ~ i, [".x", ".y", ".z", ".w"][i], o, i ~ "_" ~ o, "exact" ~ i) }}
 {%- endfor %}
 {%- endfor %}
     }
@@ -179,8 +240,11 @@ fn main(
             sum{{ g }} += own{{ g }};
 {%- endfor %}
             let at = (rows + slot) * OCTS + {{ share }}u * part;
+{%- if exact_values %}
+            let exact = exact_row(kv, positions[rows + slot]);
+{%- endif %}
 {%- for o in range(share) %}
-{{ weigh("at", "", o, o) }}
+{{ weigh("at", "", o, o, "exact") }}
 {%- endfor %}
         }
     }

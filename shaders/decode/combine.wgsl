@@ -38,7 +38,13 @@ fn main(
             partials[from_output + 3u],
         );
     }
-    activations[{{ at.attended }}u + head * {{ dim // 4 }}u + quad] = out / sum;
+    var attended = out / sum;
+{%- if values_in_frame %}
+    turning[quad] = attended;
+    workgroupBarrier();
+    attended = rotated(quad);
+{%- endif %}
+    activations[{{ at.attended }}u + head * {{ dim // 4 }}u + quad] = attended;
 
     if quad == 0u {
         stats[head] = vec2<f32>(most, sum);

@@ -2,15 +2,19 @@
 // are any. A query goes to the activations, a key and a value go into the slot that is next for their head.
 
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
-@group(0) @binding(_) var<storage, read_write> keys: array<{{ pair_type }}>;
-@group(0) @binding(_) var<storage, read_write> values: array<{{ pair_type }}>;
+{%- if not in_frame %}
+@group(0) @binding(_) var<storage, read_write> keys: array<{{ key_rows.pair_type }}>;
+@group(0) @binding(_) var<storage, read_write> values: array<{{ value_rows.pair_type }}>;
 @group(0) @binding(_) var<storage, read_write> positions: array<i32>;
 @group(0) @binding(_) var<storage, read> next: array<u32>;
+{%- endif %}
 {%- if extras %}
 @group(0) @binding(_) var<storage, read> extras: array<f32>;
 {%- endif %}
 @group(0) @binding(_) var<uniform> step: array<vec4<u32>, {{ step_words }}>;
+{%- if not in_frame %}
 @group(0) @binding(_) var<uniform> place: vec4<u32>;
+{%- endif %}
 
 const THREADS: u32 = {{ tile // rows * lanes }}u;
 
@@ -48,12 +52,6 @@ fn main(
         normed = inverseSqrt(squares / {{ dim }}.0 + {{ epsilon }});
     }
 {%- endif %}
-    let layer = {{ step_header }}u + 2u * place.x;
-    let capacity = step[layer].x;
-    var kv = index - {{ query_heads }}u;
-    if !is_key {
-        kv -= {{ kv_heads }}u;
-    }
     if is_query {
         for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
             let x = turned(quad, normed, {{ norm_at.query }}u);
@@ -61,29 +59,51 @@ fn main(
         }
         return;
     }
+{%- if in_frame %}
+    let at = {{ at.new_rows }}u + (index - {{ query_heads }}u) * {{ dim // 4 }}u;
+    for (var quad = thread; quad < {{ dim // 4 }}u; quad += THREADS) {
+        if is_key {
+            activations[at + quad] = turned(quad, normed, {{ norm_at.key }}u);
+        } else {
+            let first = 4u * quad;
+            activations[at + quad] = vec4<f32>(head[first], head[first + 1u], head[first + 2u], head[first + 3u]);
+        }
+    }
+{%- else %}
+    let layer = {{ step_header }}u + 2u * place.x;
+    let capacity = step[layer].x;
+    var kv = index - {{ query_heads }}u;
+    if !is_key {
+        kv -= {{ kv_heads }}u;
+    }
     let slot = kv * capacity + min(next[place.x * {{ kv_heads }}u + kv], capacity - 1u);
     if is_key && thread == 0u {
         positions[slot] = i32(step[0].x);
     }
     // A thread writes whole units of the storage type, and no fewer than four elements.
-{%- set quads = [unit // 4, 1] | max %}
-    for (var part = thread; part < {{ dim // 4 // quads }}u; part += THREADS) {
-        let at = slot * {{ dim // 2 }}u + {{ 2 * quads }}u * part;
-        if is_key {
+    if is_key {
+{%- set quads = [key_unit // 4, 1] | max %}
+        for (var part = thread; part < {{ dim // 4 // quads }}u; part += THREADS) {
+            let at = slot * {{ dim // 2 }}u + {{ 2 * quads }}u * part;
 {%- for q in range(quads) %}
             let x{{ q }} = turned({{ quads }}u * part + {{ q }}u, normed, {{ norm_at.key }}u);
             let pair{{ 2 * q }} = x{{ q }}.xy;
             let pair{{ 2 * q + 1 }} = x{{ q }}.zw;
 {%- endfor %}
-{{ write_pairs("keys", "at", 2 * quads) }}
-        } else {
+{{ key_rows.write_pairs("keys", "at", 2 * quads) }}
+        }
+    } else {
+{%- set quads = [value_unit // 4, 1] | max %}
+        for (var part = thread; part < {{ dim // 4 // quads }}u; part += THREADS) {
+            let at = slot * {{ dim // 2 }}u + {{ 2 * quads }}u * part;
             let first = {{ 4 * quads }}u * part;
 {%- for p in range(2 * quads) %}
             let pair{{ p }} = vec2<f32>(head[first + {{ 2 * p }}u], head[first + {{ 2 * p + 1 }}u]);
 {%- endfor %}
-{{ write_pairs("values", "at", 2 * quads) }}
+{{ value_rows.write_pairs("values", "at", 2 * quads) }}
         }
     }
+{%- endif %}
 }
 
 fn normed_row(row: u32, normed: f32, weight: u32) -> f32 {
@@ -120,4 +140,9 @@ fn turned(quad: u32, normed: f32, weight: u32) -> vec4<f32> {
     return out;
 }
 
-{{ write_functions() }}
+{%- if not in_frame %}
+{{ key_rows.write_functions() }}
+{%- if types_differ %}
+{{ value_rows.write_functions() }}
+{%- endif %}
+{%- endif %}

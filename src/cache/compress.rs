@@ -24,11 +24,17 @@ impl LayerCache {
         let (state, queries) = (&self.state, self.queries.take());
         let needed = state.prompt_slots + 1;
         let capacity = state.decode_capacity(needed, &config.policy, layer);
-        self.store = Some(if order.drops {
+        let types = config.cache_type;
+        let framing = store.framing(types, self.squares.take(), state.seen);
+        let store = if order.drops {
             let (store, kept) = selected(&order, store, queries, state.seen);
             store.keep(kept, capacity)
         } else {
             store.resized(capacity)
+        };
+        self.store = Some(match framing {
+            Some(framing) => store.framed(types, framing),
+            None => store.close(state.seen),
         });
     }
 }
@@ -79,7 +85,7 @@ fn window_attention(store: &SlotStore, queries: Tensor<3>, width: usize, seen: u
     let sight = Sight::Causal {
         first: seen - count,
     };
-    let keys = store.keys.read(width);
+    let keys = store.keys.read(width, store.held(seen));
     let probabilities = attention::probabilities(queries, keys, positions, sight);
     attention::group_mean(probabilities)
 }

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use super::storage::CacheType;
+use super::storage::CacheTypes;
 use super::{Budget, ConfigError, DecodeStrategy, Pooling, PrefillMethod};
 use crate::policy::decode::{adaptive::STRICT_BUDGET, decayed::DECAY};
 use crate::policy::prefill::pyramidkv::PYRAMID_BETA;
@@ -45,9 +45,9 @@ pub struct ScopeCacheConfig {
     pub kv_heads: usize,
     /// Elements of one head's key or value.
     pub head_dim: usize,
-    /// Type in which keys and values are stored.
+    /// Types in which keys and values are stored.
     #[serde(default)]
-    pub cache_type: CacheType,
+    pub cache_type: CacheTypes,
     /// Rules and budgets. Its reader refuses unknown fields, of the whole configuration.
     #[serde(flatten)]
     pub policy: Policy,
@@ -89,14 +89,12 @@ impl ScopeCacheConfig {
             query_heads,
             kv_heads,
             head_dim,
-            cache_type: CacheType::default(),
+            cache_type: CacheTypes::default(),
             policy: Policy::default(),
         }
     }
 
     setters! {
-        /// Sets [`cache_type`](Self::cache_type).
-        with_cache_type: cache_type, CacheType;
         /// Sets [`policy`](Self::policy).
         with_policy: policy, Policy;
         /// Sets [`Policy::prefill`].
@@ -115,6 +113,13 @@ impl ScopeCacheConfig {
         with_max_new_tokens: max_new_tokens, usize;
         /// Sets [`Policy::block`].
         with_block: block, usize;
+    }
+
+    /// Sets [`cache_type`](Self::cache_type), of keys and values alike or of each.
+    #[must_use]
+    pub fn with_cache_type(mut self, types: impl Into<CacheTypes>) -> Self {
+        self.cache_type = types.into();
+        self
     }
 
     /// Sets a parameter of a prefill method or decode strategy.

@@ -51,6 +51,12 @@ impl ScopeCache {
         orders
     }
 
+    /// The earliest position that has an exact row, but for the first ones.
+    pub(crate) fn exact_from(&self) -> usize {
+        let layers = self.layers.iter();
+        layers.map(LayerCache::exact_from).max().unwrap_or(0)
+    }
+
     /// A number that changes when `layer`'s buffers may have been reallocated.
     pub(crate) fn stamp(&self, layer: usize) -> Option<u64> {
         self.layers.stamp(layer)

@@ -147,7 +147,7 @@ impl Layers {
             None => needed,
         };
         if has != had {
-            let [before, after] = [had, has].map(|capacity| store::bytes_of(config, capacity));
+            let [before, after] = [had, has].map(|capacity| store::full_bytes_of(config, capacity));
             self.full.replace(before, after);
             self.full_capacities[layer] = has;
         }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Bytes of keys, values, positions, scores and, during a prefill, the queries that will score it.
-/// The full cache is that of the same sequence under `full` prefill and decoding, in the same type
-/// and blocks.
+/// The full cache is that of the same sequence under `full` prefill and decoding in the same
+/// blocks, and always in f16.
 ///
 /// High-water marks include the moments at which a tensor is replaced, when the old and the new one
 /// exist. Attention's scratch memory is not counted: any cache has it.
@@ -37,18 +37,21 @@ pub(super) struct LayerBytes {
     pub values: u64,
     pub positions: u64,
     pub scores: u64,
-    /// Queries of an open prefill.
+    /// Mean keys and balances of framed types.
+    pub frame: u64,
+    /// Queries of an open prefill, and their squares.
     pub queries: u64,
 }
 
 impl LayerBytes {
     /// The tensors one by one, in the order in which they are replaced.
-    pub fn each(self) -> [u64; 5] {
+    pub fn each(self) -> [u64; 6] {
         [
             self.keys,
             self.values,
             self.positions,
             self.scores,
+            self.frame,
             self.queries,
         ]
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CacheType, ConfigError, DecodeOptions, PrefillOptions, ScopeCacheConfig};
+use super::{CacheType, CacheTypes, ConfigError, DecodeOptions, PrefillOptions, ScopeCacheConfig};
 use crate::policy::{Catalogue, Choice, Parameter};
 
 /// Type in which keys and values are stored.
@@ -10,8 +10,8 @@ pub const CACHE_TYPE: Parameter<CacheType> =
     Parameter::choice("cache_type", "Type in which keys and values are stored.");
 
 impl Choice for CacheType {
-    const ALL: &'static [Self] = &[Self::F16, Self::F32];
-    const NAMES: &'static [&'static str] = &["f16", "f32"];
+    const ALL: &'static [Self] = CacheType::ALL;
+    const NAMES: &'static [&'static str] = CacheType::NAMES;
     const TYPE_NAME: &'static str = "CacheType";
 }
 
@@ -35,9 +35,12 @@ impl Choice for CacheType {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct CacheOptions {
-    /// Type in which keys and values are stored; f16 by default.
-    #[cfg_attr(target_family = "wasm", tsify(optional))]
-    pub cache_type: Option<CacheType>,
+    /// Type in which keys and values are stored, or one of each; f16 by default.
+    #[cfg_attr(
+        target_family = "wasm",
+        tsify(optional, type = "CacheType | { keys?: CacheType; values?: CacheType }")
+    )]
+    pub cache_type: Option<CacheTypes>,
     /// Rules for the prompt; all of it is kept by default.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub prefill: PrefillOptions,

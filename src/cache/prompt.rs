@@ -5,6 +5,7 @@ use burn::tensor::{FloatDType, Int, Tensor};
 use super::attention::{self, Sight};
 use super::buffers::{copied_part, unpooled};
 use super::config::ScopeCacheConfig;
+use super::frame::Frame;
 use super::layer::LayerCache;
 use super::select;
 use super::store::SlotStore;
@@ -41,14 +42,23 @@ impl LayerCache {
 
         let first = self.state.seen;
         let store = store.put_range(turn.width, keys, values, first);
+        if store.keys.await_frame(config.cache_type.keys) {
+            let queries = queries.clone().cast(FloatDType::F32);
+            let squares = Frame::squares(queries, config.kv_heads);
+            self.squares = Some(match self.squares.take() {
+                Some(before) => before + squares,
+                None => squares,
+            });
+        }
         self.state.append(turn, count);
         let width = turn.width + count;
 
-        let queries = queries.cast(FloatDType::F32);
+        let queries = store.query(queries.cast(FloatDType::F32));
         let evidence = config.policy.evidence();
         let needs = |queries| forks || evidence == Some(queries);
         let summed = needs(Queries::Every);
         let (output, store) = attend_causally(store, width, first, &queries, summed);
+        let output = store.output(output);
         self.store = Some(store);
         if needs(Queries::Window) {
             self.keep_queries(queries, config.observation_window);
@@ -72,11 +82,13 @@ impl LayerCache {
         let Some(store) = self.store.take() else {
             return SlotStore::empty(config, roomy, &keys.device());
         };
+        let seen = self.state.seen;
         if self.state.turn.is_none() {
-            return in_order(store, &self.state, turn.width, roomy);
+            let store = in_order(store, &self.state, turn.width, roomy);
+            return store.open(roomy - before, seen);
         }
         if needed > store.capacity() {
-            return store.grow(roomy);
+            return store.grow(roomy).open(roomy - before, seen);
         }
         store
     }
@@ -124,8 +136,9 @@ fn attend_causally(
     if count > 0 && runs_wgsl(&queries.device()) && prompt_attention_takes(dim) {
         return attend_in_place(store, slots, first, queries, summed);
     }
-    let keys = store.keys.read(slots);
-    let values = store.values.read(slots);
+    let held = store.held(first + count);
+    let keys = store.keys.read(slots, held);
+    let values = store.values.read(slots, held);
     let positions: Tensor<2, Int> = store.positions.clone().narrow(1, 0, slots);
     let [heads, _] = positions.dims();
     let tile = attention::tile(query_heads, slots);
@@ -168,8 +181,10 @@ fn attend_in_place(
     queries: &Tensor<3>,
     summed: bool,
 ) -> (Tensor<3>, SlotStore) {
-    let keys = store.keys.stored().expect("rows of the type");
-    let values = store.values.stored().expect("rows of the type");
+    let [_, count, _] = queries.dims();
+    let held = store.held(first + count);
+    let keys = store.keys.stored(slots, held).expect("rows of the type");
+    let values = store.values.stored(slots, held).expect("rows of the type");
     let positions = store.positions.clone();
     let (output, stats) = prompt_attention(
         queries.clone(),

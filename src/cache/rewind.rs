@@ -56,6 +56,8 @@ impl LayerCache {
             return;
         };
         self.queries = None;
+        let types = config.cache_type;
+        let framing = store.framing(types, self.squares.take(), length);
         let (state, policy) = (&mut self.state, &config.policy);
         let heads = slots.iter();
         let held: Vec<usize> = heads.map(|slots| held_before(slots, length)).collect();
@@ -70,7 +72,11 @@ impl LayerCache {
             .clone()
             .greater_equal_elem(0)
             .bool_and(store.positions.clone().lower_elem(length as i64));
-        self.store = Some(store.keep(kept, capacity));
+        let store = store.keep(kept, capacity);
+        self.store = Some(match framing {
+            Some(framing) => store.framed(types, framing),
+            None => store.truncated(length).close(length),
+        });
     }
 }
 

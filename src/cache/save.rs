@@ -6,7 +6,7 @@
 //! | 4 | version of the format |
 //! | 4 | length of the header |
 //! | header | JSON: the configuration, and every layer's numbers on the host |
-//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot |
+//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot; the frame (f32) |
 //! | 4 | CRC-32 of everything before |
 //!
 //! Numbers are little-endian.
@@ -18,15 +18,17 @@ use super::config::ScopeCacheConfig;
 use super::error::CacheError;
 use super::layer::LayerCache;
 use super::memory::Account;
-use super::rows::Rows;
+use super::frame::Frame;
+use super::rows::{ExactRows, PlainRows, Rows, SINKS};
 use super::scope_cache::ScopeCache;
 use super::select::EMPTY;
+use super::storage::CacheType;
 use super::store::{self, SlotStore};
 use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
 const MAGIC: &[u8; 8] = b"kvscope\0";
-/// Version 2 has no `pyramid_beta` and no `strict` among a turn's budgets: they are the policy's.
-const VERSION: u32 = 2;
+/// Version 3 has exact rows and frames; only caches of framed types have them. Version 2 has no `pyramid_beta` and no `strict` among a turn's budgets: they are the policy's.
+const VERSION: u32 = 3;
 /// The oldest version that can be read.
 const OLDEST: u32 = 1;
 /// Magic, version and the header's length.
@@ -51,6 +53,9 @@ struct SavedLayer {
     state: LayerState,
     /// Slots allocated per head, 0 for a layer without memory.
     capacity: usize,
+    /// No earlier position has an exact row, but for the first.
+    #[serde(default)]
+    exact_from: usize,
 }
 
 impl ScopeCache {
@@ -77,6 +82,7 @@ impl ScopeCache {
                 .map(|layer| SavedLayer {
                     state: layer.state.clone(),
                     capacity: layer.store.as_ref().map_or(0, SlotStore::capacity),
+                    exact_from: layer.exact_from(),
                 })
                 .collect(),
             held,
@@ -95,13 +101,20 @@ impl ScopeCache {
         bytes.extend_from_slice(&header);
         for store in self.layers.iter().filter_map(|layer| layer.store.as_ref()) {
             for rows in [&store.keys, &store.values] {
-                bytes.extend_from_slice(rows.bytes().await?.as_bytes());
+                bytes.extend_from_slice(rows.slots.bytes().await?.as_bytes());
+                if let Some(exact) = &rows.exact {
+                    bytes.extend_from_slice(exact.rows.bytes().await?.as_bytes());
+                }
             }
             for positions in store.read_positions().await? {
                 bytes.extend_from_slice(bytemuck::cast_slice(&positions));
             }
             let scores = store.read_scores().await?;
             bytes.extend_from_slice(bytemuck::cast_slice(&scores));
+            if let Some(frame) = &store.frame {
+                let numbers = frame.numbers.to_data_async().await;
+                bytes.extend_from_slice(numbers.map_err(CacheError::unread)?.as_bytes());
+            }
         }
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         Ok(bytes)
@@ -189,7 +202,11 @@ fn load_layer(
     config: &ScopeCacheConfig,
     device: &Device,
 ) -> Result<LayerCache, CacheError> {
-    let SavedLayer { state, capacity } = saved;
+    let SavedLayer {
+        state,
+        capacity,
+        exact_from,
+    } = saved;
     let mut layer = LayerCache::empty(config);
     if capacity > 0 {
         let mut take = |size: u64| -> Result<Vec<u8>, CacheError> {
@@ -203,16 +220,43 @@ fn load_layer(
         let bytes = store::bytes_of(config, capacity);
         let slots = [config.kv_heads, capacity];
         let rows = [config.kv_heads, capacity, config.head_dim];
-        let keys = Rows::from_bytes(take(bytes.keys)?, rows, config.cache_type, device);
-        let values = Rows::from_bytes(take(bytes.values)?, rows, config.cache_type, device);
+        let mut rows_of = |cache_type: CacheType| -> Result<Rows, CacheError> {
+            let slots = take(store::slot_bytes(config, cache_type, capacity))?;
+            let slots = PlainRows::from_bytes(slots, rows, cache_type, device);
+            let exact = match cache_type.exact() {
+                0 => None,
+                ring => {
+                    let bytes = take(store::exact_bytes(config, cache_type))?;
+                    let shape = [config.kv_heads, SINKS + ring, config.head_dim];
+                    Some(ExactRows {
+                        rows: PlainRows::from_bytes(bytes, shape, CacheType::F16, device),
+                        floor: exact_from,
+                    })
+                }
+            };
+            Ok(Rows { slots, exact })
+        };
+        let keys = rows_of(config.cache_type.keys)?;
+        let values = rows_of(config.cache_type.values)?;
         let positions = TensorData::from_bytes_vec(take(bytes.positions)?, slots, DType::I32);
         let scores = TensorData::from_bytes_vec(take(bytes.scores)?, slots, DType::F32);
+        let frame = match bytes.frame {
+            0 => None,
+            size => {
+                let shape = [config.kv_heads, 2, config.head_dim];
+                let numbers = TensorData::from_bytes_vec(take(size)?, shape, DType::F32);
+                Some(Frame {
+                    numbers: Tensor::from_data(numbers, device),
+                })
+            }
+        };
         let held = positions.try_to_vec::<i32>().map_err(CacheError::unread)?;
         check_positions(&held, capacity, &state, config)?;
         layer.store = Some(SlotStore::from_parts(
             [keys, values],
             Tensor::from_data(positions, device),
             Tensor::from_data(scores, device),
+            frame,
         ));
     }
     layer.state = state;
@@ -222,7 +266,11 @@ fn load_layer(
 /// Checks a layer's numbers against each other. A checksum tells accidents, this everything else:
 /// counts that the host relies on must agree with the slots.
 fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), CacheError> {
-    let SavedLayer { state, capacity } = layer;
+    let SavedLayer {
+        state,
+        capacity,
+        exact_from,
+    } = layer;
     let budgets = &state.budgets;
     let sane = state.turn.is_none()
         && state.heads.len() == config.kv_heads
@@ -234,6 +282,7 @@ fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), Ca
         && state.heads.iter().all(|head| {
             head.held <= *capacity && head.held <= state.seen && head.prefill <= state.boundary
         })
+        && *exact_from <= state.seen
         && state.skipped <= MOST_TOKENS
         && selections_ascend(state)
         && [

@@ -282,8 +282,13 @@ impl ScopeCache {
             };
             if let Some(store) = &cache.store {
                 for (name, rows) in [("keys", &store.keys), ("values", &store.values)] {
-                    let (shape, dtype) = rows.layout();
-                    add(name, shape.to_vec(), dtype);
+                    for (shape, dtype) in rows.layouts() {
+                        add(name, shape.to_vec(), dtype);
+                    }
+                }
+                if let Some(frame) = &store.frame {
+                    let numbers = &frame.numbers;
+                    add("frame", numbers.dims().to_vec(), numbers.dtype());
                 }
                 add(
                     "positions",
@@ -294,6 +299,9 @@ impl ScopeCache {
             }
             if let Some(queries) = &cache.queries {
                 add("queries", queries.dims().to_vec(), queries.dtype());
+            }
+            if let Some(squares) = &cache.squares {
+                add("squares", squares.dims().to_vec(), squares.dtype());
             }
         }
         allocations

@@ -42,9 +42,10 @@ impl LayerCache {
         let order = decide(state, policy, layer);
 
         let query = token.query.cast(FloatDType::F32).unsqueeze_dim::<3>(1);
+        let query = store.query(query);
         let slots = store.capacity();
         let positions = store.positions.clone();
-        let keys = store.keys.read(slots);
+        let keys = store.keys.read(slots, store.held(newest + 1));
         let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
         let device = store.device();
         let before = (order.carry > 0.0).then(|| store.scores_without(newest));
@@ -56,7 +57,8 @@ impl LayerCache {
                 None => attention,
             }
         });
-        let output = attention::output(probabilities, store.values.read(slots));
+        let values = store.values.read(slots, store.held(newest + 1));
+        let output = store.output(attention::output(probabilities, values));
 
         if order.evicts() {
             store.positions = unpooled(&device, (), |()| without_evicted(&order, &store));
@@ -139,7 +141,9 @@ mod tests {
     fn memory(cache: &ScopeCache) -> (Vec<i32>, Vec<Vec<f32>>) {
         let store = cache.layers[0].store.as_ref().unwrap();
         let slots = store.capacity();
-        let rows = Tensor::cat(vec![store.keys.read(slots), store.values.read(slots)], 2);
+        let held = store.held(cache.position());
+        let rows = [&store.keys, &store.values].map(|rows| rows.read(slots, held));
+        let rows = Tensor::cat(rows.into(), 2);
         let [_, _, width] = rows.dims();
         let rows: Vec<f32> = rows.into_data().try_into_vec_as().unwrap();
         let positions = store

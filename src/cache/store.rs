@@ -3,14 +3,16 @@
 
 use burn::module::Module;
 use burn::tensor::ops::IndexingUpdateOp;
-use burn::tensor::{Bool, Device, Int, IntDType, Tensor};
+use burn::tensor::{Bool, Device, FloatDType, Int, IntDType, Tensor};
 
 use super::buffers::{copied_part, read_floats, read_ints, unpooled};
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
 use super::memory::LayerBytes;
-use super::rows::Rows;
+use super::frame::{Frame, rotated};
+use super::rows::{ExactRows, Held, RowBuffers, Rows, SINKS};
 use super::select::EMPTY;
+use super::storage::{CacheType, CacheTypes};
 use crate::kernels::{BoundBuffer, KernelError, buffer_of, int_buffer_of};
 
 /// One layer's memory. Slots are in no order; a slot's position says what it holds.
@@ -22,6 +24,8 @@ pub(super) struct SlotStore {
     pub positions: Tensor<2, Int>,
     /// `[kv_heads, capacity]` in f32.
     pub scores: Tensor<2>,
+    /// The frame that keys are in, if they are in one.
+    pub frame: Option<Frame>,
     /// All tensors have been replaced since [`take_replaced`](Self::take_replaced) was called last.
     #[module(skip)]
     replaced: bool,
@@ -29,25 +33,65 @@ pub(super) struct SlotStore {
 
 /// One layer's memory as kernels bind it.
 pub(crate) struct LayerBuffers {
-    pub keys: BoundBuffer,
-    pub values: BoundBuffer,
+    pub keys: RowBuffers,
+    pub values: RowBuffers,
     pub positions: BoundBuffer,
     pub scores: BoundBuffer,
+    pub frame: Option<BoundBuffer>,
     /// Slots per head.
     pub capacity: usize,
 }
 
-/// [`SlotStore::bytes`] of a store with `capacity` slots per head.
+impl LayerBuffers {
+    /// The exact rows, by their names in kernels.
+    pub fn exact(&self) -> impl Iterator<Item = (&'static str, &BoundBuffer)> {
+        let keys = self.keys.exact.iter().map(|rows| ("exact_keys", rows));
+        let values = self.values.exact.iter();
+        keys.chain(values.map(|rows| ("exact_values", rows)))
+    }
+}
+
+/// [`SlotStore::bytes`] of a store with `capacity` slots per head, whose prompt is finished.
 pub(super) fn bytes_of(config: &ScopeCacheConfig, capacity: usize) -> LayerBytes {
-    let slots = config.kv_heads as u64 * capacity as u64;
-    let rows = slots * config.cache_type.row_bytes(config.head_dim) as u64;
+    let (keys, values) = (config.cache_type.keys, config.cache_type.values);
+    let framed = if keys.framed() { 2 * 4 } else { 0 };
     LayerBytes {
-        keys: rows,
-        values: rows,
-        positions: slots * 4,
-        scores: slots * 4,
+        keys: slot_bytes(config, keys, capacity) + exact_bytes(config, keys),
+        values: slot_bytes(config, values, capacity) + exact_bytes(config, values),
+        positions: config.kv_heads as u64 * capacity as u64 * 4,
+        scores: config.kv_heads as u64 * capacity as u64 * 4,
+        frame: (framed * config.kv_heads * config.head_dim) as u64,
         queries: 0,
     }
+}
+
+/// Bytes of a full cache in f16 with `capacity` slots per head: what all caches are compared with.
+pub(super) fn full_bytes_of(config: &ScopeCacheConfig, capacity: usize) -> LayerBytes {
+    let cache_type = CacheTypes::from(CacheType::F16);
+    let full = ScopeCacheConfig {
+        cache_type,
+        ..config.clone()
+    };
+    bytes_of(&full, capacity)
+}
+
+/// Bytes of rows of `cache_type` by slot.
+pub(super) fn slot_bytes(config: &ScopeCacheConfig, cache_type: CacheType, slots: usize) -> u64 {
+    config.kv_heads as u64 * slots as u64 * cache_type.row_bytes(config.head_dim) as u64
+}
+
+/// Bytes of the rows that `cache_type` keeps exactly.
+pub(super) fn exact_bytes(config: &ScopeCacheConfig, cache_type: CacheType) -> u64 {
+    match cache_type.exact() {
+        0 => 0,
+        ring => slot_bytes(config, CacheType::F16, SINKS + ring),
+    }
+}
+
+/// What a first prompt of framed types leaves when it ends: its frame, and its exact rows.
+pub(super) struct Framing {
+    frame: Option<Frame>,
+    exact: [Option<ExactRows>; 2],
 }
 
 impl SlotStore {
@@ -56,10 +100,11 @@ impl SlotStore {
         let slots = [config.kv_heads, capacity];
         let rows = [config.kv_heads, capacity, config.head_dim];
         unpooled(device, (), |()| Self {
-            keys: Rows::zeros(rows, config.cache_type, device),
-            values: Rows::zeros(rows, config.cache_type, device),
+            keys: Rows::of_prompt(rows, config.cache_type.keys, device),
+            values: Rows::of_prompt(rows, config.cache_type.values, device),
             positions: Tensor::full(slots, EMPTY, device),
             scores: Tensor::zeros(slots, device),
+            frame: None,
             replaced: false,
         })
     }
@@ -69,12 +114,14 @@ impl SlotStore {
         [keys, values]: [Rows; 2],
         positions: Tensor<2, Int>,
         scores: Tensor<2>,
+        frame: Option<Frame>,
     ) -> Self {
         Self {
             keys,
             values,
             positions,
             scores,
+            frame,
             replaced: false,
         }
     }
@@ -96,6 +143,7 @@ impl SlotStore {
             values: self.values.size(),
             positions: (slots * self.positions.dtype().size()) as u64,
             scores: (slots * self.scores.dtype().size()) as u64,
+            frame: self.frame.as_ref().map_or(0, Frame::bytes),
             queries: 0,
         }
     }
@@ -109,7 +157,9 @@ impl SlotStore {
     /// `true` if nothing else refers to the memory.
     pub fn is_unshared(&self) -> bool {
         let rows = self.keys.is_unshared() && self.values.is_unshared();
-        rows && self.positions.can_mut() && self.scores.can_mut()
+        let frame = self.frame.as_ref();
+        let frame = frame.is_none_or(|frame| frame.numbers.can_mut());
+        rows && frame && self.positions.can_mut() && self.scores.can_mut()
     }
 
     /// The same store in memory of its own.
@@ -121,6 +171,9 @@ impl SlotStore {
                 values: store.values.copied(),
                 positions: copied_part(store.positions, 1, 0..capacity),
                 scores: copied_part(store.scores, 1, 0..capacity),
+                frame: store.frame.map(|frame| Frame {
+                    numbers: copied_part(frame.numbers, 1, 0..2),
+                }),
                 ..store
             }
         })
@@ -133,10 +186,15 @@ impl SlotStore {
     /// [`KernelError::Device`] if the device does not answer.
     pub fn buffers(&self) -> Result<LayerBuffers, KernelError> {
         Ok(LayerBuffers {
-            keys: self.keys.buffer()?,
-            values: self.values.buffer()?,
+            keys: self.keys.buffers()?,
+            values: self.values.buffers()?,
             positions: int_buffer_of(&self.positions)?,
             scores: buffer_of(&self.scores)?,
+            frame: self
+                .frame
+                .as_ref()
+                .map(|frame| buffer_of(&frame.numbers))
+                .transpose()?,
             capacity: self.capacity(),
         })
     }
@@ -168,10 +226,13 @@ impl SlotStore {
             .argmin(1)
             .cast(IntDType::from(first.dtype()));
         let index = slot.reshape([heads]) + first;
+        let (key, value) = (self.key(key.unsqueeze_dim(1)), self.value(value.unsqueeze_dim(1)));
+        let (key, value) = (key.squeeze_dim(1), value.squeeze_dim(1));
+        let newest = position;
         let position = Tensor::full([heads], position as i64, &device);
         Self {
-            keys: self.keys.put(index.clone(), key),
-            values: self.values.put(index.clone(), value),
+            keys: self.keys.put(index.clone(), key, newest),
+            values: self.values.put(index.clone(), value, newest),
             positions: self
                 .positions
                 .reshape([heads * capacity])
@@ -198,13 +259,14 @@ impl SlotStore {
         position: usize,
     ) -> Self {
         let [heads, count, _] = keys.dims();
+        let (keys, values) = (self.key(keys), self.value(values));
         let new = position as i64..(position + count) as i64;
         let new = Tensor::<1, Int>::arange(new, &self.device())
             .unsqueeze::<2>()
             .expand([heads, count]);
         Self {
-            keys: self.keys.put_range(start, keys),
-            values: self.values.put_range(start, values),
+            keys: self.keys.put_range(start, keys, position),
+            values: self.values.put_range(start, values, position),
             positions: self
                 .positions
                 .slice_assign([0..heads, start..start + count], new),
@@ -250,6 +312,7 @@ impl SlotStore {
             values: self.values.gather(from),
             positions: copied_part(positions, 1, 0..capacity),
             scores: copied_part(scores, 1, 0..capacity),
+            frame: self.frame,
             replaced: true,
         }
     }
@@ -295,8 +358,127 @@ impl SlotStore {
             values: self.values.grow(capacity),
             positions: Tensor::cat(vec![self.positions, empty], 1),
             scores: Tensor::cat(vec![self.scores, unscored], 1),
+            frame: self.frame,
             replaced: true,
         }
+    }
+
+    /// What the slots hold, when `seen` tokens were seen.
+    pub fn held(&self, seen: usize) -> Held<'_> {
+        Held {
+            positions: &self.positions,
+            seen,
+        }
+    }
+
+    /// Queries `[query_heads, tokens, head_dim]` as the stored keys take them.
+    pub fn query(&self, queries: Tensor<3>) -> Tensor<3> {
+        match &self.frame {
+            Some(frame) => frame.query(queries.cast(FloatDType::F32)),
+            None => queries,
+        }
+    }
+
+    /// Attention's output `[query_heads, tokens, head_dim]` of the stored values, as the model
+    /// takes it.
+    pub fn output(&self, output: Tensor<3>) -> Tensor<3> {
+        if self.values.framed() { rotated(output) } else { output }
+    }
+
+    /// Keys `[kv_heads, tokens, head_dim]` as they are stored.
+    fn key(&self, keys: Tensor<3>) -> Tensor<3> {
+        match &self.frame {
+            Some(frame) => frame.key(keys.cast(FloatDType::F32)),
+            None => keys,
+        }
+    }
+
+    /// Values `[kv_heads, tokens, head_dim]` as they are stored.
+    fn value(&self, values: Tensor<3>) -> Tensor<3> {
+        if self.values.framed() {
+            rotated(values.cast(FloatDType::F32))
+        } else {
+            values
+        }
+    }
+
+    /// The framing of a first prompt that has yet to get one: of its first `length` tokens, which
+    /// are in the slots before all others, in their order. `squares` are the queries'.
+    pub fn framing(
+        &self,
+        types: CacheTypes,
+        squares: Option<Tensor<2>>,
+        length: usize,
+    ) -> Option<Framing> {
+        let awaited = [(&self.keys, types.keys), (&self.values, types.values)];
+        if !awaited.iter().any(|(rows, asked)| rows.await_frame(*asked)) {
+            return None;
+        }
+        unpooled(&self.device(), squares, |squares| {
+            let prompt = || self.keys.slots.read_range(0..length);
+            let frame = squares
+                .filter(|_| types.keys.framed())
+                .map(|squares| Frame::of_prompt(prompt(), squares));
+            let keys = frame.as_ref().and_then(|frame| {
+                let into_frame = |keys| frame.key(keys);
+                self.keys.exact_of_prompt(types.keys, length, into_frame)
+            });
+            let values = self.values.exact_of_prompt(types.values, length, rotated);
+            Some(Framing {
+                frame,
+                exact: [keys, values],
+            })
+        })
+    }
+
+    /// The same slots as their types store them in the frame.
+    pub fn framed(self, types: CacheTypes, framing: Framing) -> Self {
+        let input = (self, framing);
+        let device = input.0.device();
+        unpooled(&device, input, |(store, framing)| {
+            let [exact_keys, exact_values] = framing.exact;
+            let keys = match &framing.frame {
+                Some(frame) => {
+                    let into_frame = |keys| frame.key(keys);
+                    store.keys.in_frame(types.keys, exact_keys, into_frame)
+                }
+                None => store.keys,
+            };
+            let values = match types.values.framed() {
+                true => store.values.in_frame(types.values, exact_values, rotated),
+                false => store.values,
+            };
+            Self {
+                keys,
+                values,
+                frame: framing.frame,
+                replaced: true,
+                ..store
+            }
+        })
+    }
+
+    /// Makes room for the exact rows of a prompt of `tokens` tokens.
+    pub fn open(self, tokens: usize, seen: usize) -> Self {
+        self.each_rows(|rows| rows.open(tokens, seen))
+    }
+
+    /// Gives back what [`open`](Self::open) took.
+    pub fn close(self, seen: usize) -> Self {
+        self.each_rows(|rows| rows.close(seen))
+    }
+
+    /// Forgets exact rows from `length` on.
+    pub fn truncated(self, length: usize) -> Self {
+        self.each_rows(|rows| rows.truncated(length))
+    }
+
+    fn each_rows(self, change: impl Fn(Rows) -> Rows + Send + Sync) -> Self {
+        unpooled(&self.device(), self, |store: Self| Self {
+            keys: change(store.keys),
+            values: change(store.values),
+            ..store
+        })
     }
 }
 

@@ -26,7 +26,7 @@ impl FusedDecoder {
             ..LayerStep::default()
         });
         let steps: Vec<LayerStep> = steps.collect();
-        let words = step_words(&self.sizes, cache.position(), std::iter::empty(), &steps);
+        let words = step_words(&self.sizes, [cache.position(), 0], std::iter::empty(), &steps);
 
         let mut submission = Submission::new(&self.gpu);
         submission.upload(&self.buffers.step, &words);
@@ -34,6 +34,9 @@ impl FusedDecoder {
         for (layer, step) in self.layers.iter().zip(&steps) {
             for project in &layer.project {
                 recorder.dispatch(project);
+            }
+            if let Some(store) = &layer.store {
+                recorder.dispatch(store);
             }
             recorder.dispatch_over(&layer.attend, attend_grid(&self.sizes, step.capacity));
             recorder.dispatch(&layer.output);

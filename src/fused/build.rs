@@ -8,7 +8,7 @@ use super::tuning::measure::{default_tuning, measure_tuning};
 use super::weights::{ModelWeights, sizes};
 use super::{DecodeSizes, FusedDecoder, KnownTunings, Pipelines, StepCounts, Tuning};
 use crate::Error;
-use crate::cache::{CacheType, ScopeCache};
+use crate::cache::{CacheTypes, ScopeCache};
 use crate::device::{Gpu, Processor, Readback};
 use crate::model::Llama;
 
@@ -35,7 +35,7 @@ impl FusedDecoder {
     ) -> Result<Option<Tuning>, Error> {
         if gpu.processor() != Processor::Gpu {
             let tuning = default_tuning(model, gpu);
-            return Ok(sizes(model, CacheType::default()).map(|_| tuning));
+            return Ok(sizes(model, CacheTypes::default()).map(|_| tuning));
         }
         Self::tune_by_trial(model, pipelines, gpu, known).await
     }

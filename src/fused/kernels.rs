@@ -111,13 +111,17 @@ impl Binder<'_> {
         };
         let mut bindings = vec![
             ("activations", &self.buffers.activations),
-            ("keys", &layer.memory.keys),
-            ("values", &layer.memory.values),
-            ("positions", &layer.memory.positions),
-            ("next", &self.buffers.next),
             ("step", &self.buffers.step),
-            ("place", &layer.place),
         ];
+        if !self.sizes.in_frame() {
+            bindings.extend([
+                ("keys", &layer.memory.keys.slots),
+                ("values", &layer.memory.values.slots),
+                ("positions", &layer.memory.positions),
+                ("next", &self.buffers.next),
+                ("place", &layer.place),
+            ]);
+        }
         bindings.extend(extras.map(|extras| ("extras", extras)));
         let grid = [heads.heads, 1];
         self.product(
@@ -129,13 +133,38 @@ impl Binder<'_> {
         )
     }
 
+    const STORE_HEADS: Kernel = kernel!("store_heads", "rotated");
+
+    /// Query, key and value into the frame that quantised rows are in, and the key's and value's
+    /// rows into their slots; `None` if the cache's types have no frame.
+    pub fn store_heads(&self, layer: &LayerBinding<'_>) -> Result<Option<Dispatch>, KernelError> {
+        if !self.sizes.in_frame() {
+            return Ok(None);
+        }
+        let memory = layer.memory;
+        let mut bindings = vec![
+            ("activations", &self.buffers.activations),
+            ("keys", &memory.keys.slots),
+            ("values", &memory.values.slots),
+            ("positions", &memory.positions),
+            ("next", &self.buffers.next),
+            ("step", &self.buffers.step),
+            ("place", &layer.place),
+        ];
+        bindings.extend(memory.exact());
+        bindings.extend(memory.frame.iter().map(|frame| ("frame", frame)));
+        let grid = [self.sizes.query_heads + 2 * self.sizes.kv_heads, 1];
+        let dispatch = self.dispatch(&Self::STORE_HEADS, self.plain(), &bindings, grid)?;
+        Ok(Some(dispatch))
+    }
+
     const ATTEND: Kernel = kernel!("attend");
 
     /// Attention of the query heads over one split of their KV head's slots.
     pub fn attend(&self, layer: &LayerBinding<'_>) -> Result<BoundKernel, KernelError> {
-        let bindings = [
-            ("keys", &layer.memory.keys),
-            ("values", &layer.memory.values),
+        let mut bindings = vec![
+            ("keys", &layer.memory.keys.slots),
+            ("values", &layer.memory.values.slots),
             ("positions", &layer.memory.positions),
             ("activations", &self.buffers.activations),
             ("partials", &layer.scratch.partials),
@@ -143,10 +172,11 @@ impl Binder<'_> {
             ("step", &self.buffers.step),
             ("place", &layer.place),
         ];
+        bindings.extend(layer.memory.exact());
         self.bind(&Self::ATTEND, self.plain(), &bindings)
     }
 
-    const COMBINE: Kernel = kernel!("combine");
+    const COMBINE: Kernel = kernel!("combine", "rotated");
 
     /// The splits of each query head as one, and the slot of the next token if one is empty.
     pub fn combine(&self, layer: &LayerBinding<'_>) -> Result<Dispatch, KernelError> {

@@ -16,6 +16,8 @@ pub(super) struct LayerKernels {
     pub first_empty: Dispatch,
     /// One for each matrix that holds queries, keys or values.
     pub project: Vec<Dispatch>,
+    /// `None` if the cache's types have no frame.
+    pub store: Option<Dispatch>,
     /// Its grid follows from the slots in use.
     pub attend: BoundKernel,
     pub combine: Dispatch,
@@ -53,6 +55,7 @@ impl LayerKernels {
             stamp,
             first_empty: binder.first_empty(&bound)?,
             project: project.collect::<Result<_, _>>()?,
+            store: binder.store_heads(&bound)?,
             attend: binder.attend(&bound)?,
             combine: binder.combine(&bound)?,
             evict: binder.evict(&bound)?,

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `embed` | the token's row of the embedding |
 //! | `project_heads` | norm, queries, keys and values, RoPE; the new key and value into their slots |
+//! | `store_heads` | of quantised caches: query, key and value into the frame, rows into slots |
 //! | `attend`, `combine` | attention over the cache, split along its slots |
 //! | `evict` | scores, and the slots that are evicted; only at steps that score or evict |
 //! | `add_product` | output matrix and residual; down matrix and residual |
@@ -137,6 +138,9 @@ impl FusedDecoder {
         for (layer, step) in self.layers.iter().zip(&plan.layers) {
             for project in &layer.project {
                 recorder.dispatch(project);
+            }
+            if let Some(store) = &layer.store {
+                recorder.dispatch(store);
             }
             recorder.dispatch_over(&layer.attend, attend_grid(&self.sizes, step.capacity));
             recorder.dispatch(&layer.combine);

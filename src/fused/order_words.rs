@@ -44,18 +44,18 @@ pub fn vectors(sizes: &DecodeSizes) -> usize {
 /// Flag of a layer whose heads have numbers of their own.
 const BY_HEAD: u32 = 4;
 
-/// The words of a step: its `position`, cosine and sine of every pair, the order of every layer.
+/// The words of a step: its position, the first position with an exact row, cosine and sine of every pair, the order of every layer.
 ///
 /// Heads hold different numbers of slots only after a cache was truncated. Their own numbers come
 /// last, so that other steps need not upload them.
 pub fn words(
     sizes: &DecodeSizes,
-    position: usize,
+    [position, exact_from]: [usize; 2],
     angles: impl Iterator<Item = [f32; 2]>,
     layers: &[LayerStep],
 ) -> Vec<u32> {
     let mut words = Vec::with_capacity(4 * vectors(sizes));
-    words.extend([position as u32, 0, 0, 0]);
+    words.extend([position as u32, exact_from as u32, 0, 0]);
     words.extend(angles.flatten().map(f32::to_bits));
     words.resize(4 * first_layer(sizes), 0);
     for LayerStep { capacity, order } in layers {
@@ -123,7 +123,10 @@ mod tests {
         interleaved: false,
         biases: false,
         head_norms: false,
-        rows: crate::cache::CacheType::F32.row_format(),
+        types: crate::cache::CacheTypes {
+            keys: crate::cache::CacheType::F32,
+            values: crate::cache::CacheType::F32,
+        },
         scale: 1.0,
     };
 
@@ -148,7 +151,7 @@ mod tests {
             order,
         };
         let layers = [step(slide), step(sinks)];
-        let words = words(&SIZES, 30, std::iter::once([1.0, 0.0]), &layers);
+        let words = words(&SIZES, [30, 0], std::iter::once([1.0, 0.0]), &layers);
         assert_eq!(words.len(), 4 * first_heads(&SIZES));
         let half = 0.5_f32.to_bits();
         let expected = [
@@ -170,7 +173,7 @@ mod tests {
             capacity: 64,
             order,
         });
-        let words = words(&SIZES, 30, std::iter::empty(), &layers);
+        let words = words(&SIZES, [30, 0], std::iter::empty(), &layers);
         assert_eq!(words.len(), 4 * vectors(&SIZES));
         let layer = [64, 64, 3, 0, 0, 0, 8, 0b101];
         let (before, heads) = words.split_at(4 * first_heads(&SIZES));
@@ -184,7 +187,7 @@ mod tests {
             capacity: 16,
             ..LayerStep::default()
         });
-        let words = words(&SIZES, 0, std::iter::empty(), &layers);
+        let words = words(&SIZES, [0, 0], std::iter::empty(), &layers);
         let layer = [16_u32, 16, 0, 0, 0, 0, 0, 0];
         assert_eq!(words[4 * first_layer(&SIZES)..], [layer, layer].concat());
     }

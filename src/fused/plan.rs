@@ -30,8 +30,7 @@ impl FusedDecoder {
             self.model.check_tokens(&[token])?;
         }
         self.model.check_cache(cache)?;
-        let rows = cache.config().cache_type.row_format();
-        if rows != self.sizes.rows {
+        if cache.config().cache_type != self.sizes.types {
             return Ok(None);
         }
         self.prepare(cache)?;
@@ -44,7 +43,7 @@ impl FusedDecoder {
             order,
         });
         let layers: Vec<LayerStep> = layers.collect();
-        let words = step_words(&self.sizes, position, angles, &layers);
+        let words = step_words(&self.sizes, [position, cache.exact_from()], angles, &layers);
         Ok(Some(StepPlan { words, layers }))
     }
 

@@ -1,6 +1,6 @@
 //! The sizes that a decode step's shaders are rendered for.
 
-use crate::kernels::RowFormat;
+use crate::cache::CacheTypes;
 use crate::kernels::block_source::GROUP;
 
 /// Sizes of a model, and its rotary embedding.
@@ -32,8 +32,8 @@ pub struct DecodeSizes {
     pub biases: bool,
     /// True if queries and keys have a norm per head.
     pub head_norms: bool,
-    /// The cache's storage type.
-    pub rows: RowFormat,
+    /// Storage types of keys and values.
+    pub types: CacheTypes,
 }
 
 /// Slots per workgroup of the attention kernel.
@@ -63,6 +63,8 @@ pub struct Activations {
     pub attended: usize,
     /// `[feed_forward]`
     pub feed_forward: usize,
+    /// `[2 * kv_heads, dim]`: the new key and value on their way into a frame, if there is one.
+    pub new_rows: usize,
     /// Vectors in all.
     pub vectors: usize,
 }
@@ -77,8 +79,10 @@ impl DecodeSizes {
             && (1..=MOST_GROUP).contains(&self.group())
             && (8..=256).contains(&dim)
             && dim.is_multiple_of(8)
-            && (self.rows.words)(dim).is_some()
-            && dim.is_multiple_of((self.rows.unit)(dim).max(4))
+            && self.types.each().iter().all(|one| {
+                let format = one.row_format();
+                (format.words)(dim).is_some() && dim.is_multiple_of((format.unit)(dim).max(4))
+            })
             && self.rotated.is_multiple_of(2)
             && self.rotated <= dim
             && self.width > 0
@@ -94,12 +98,18 @@ impl DecodeSizes {
         self.query_heads / self.kv_heads.max(1)
     }
 
+    /// `true` if keys or values are stored in a frame.
+    pub fn in_frame(&self) -> bool {
+        self.types.each().iter().any(|one| one.framed())
+    }
+
     /// Offsets of the activations.
     pub fn activations(&self) -> Activations {
         let queries = self.query_heads * self.dim / 4;
         let width = self.width / 4;
         let squares = 2 * width;
         let first = squares + self.width / GROUP;
+        let new_rows = first + 2 * queries + self.feed_forward / 4;
         Activations {
             hidden: 0,
             weighted: width,
@@ -107,7 +117,8 @@ impl DecodeSizes {
             queries: first,
             attended: first + queries,
             feed_forward: first + 2 * queries,
-            vectors: first + 2 * queries + self.feed_forward / 4,
+            new_rows,
+            vectors: new_rows + if self.in_frame() { self.kv_heads * self.dim / 2 } else { 0 },
         }
     }
 

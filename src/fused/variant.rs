@@ -9,7 +9,8 @@ use super::sizes::{DecodeSizes, NONE, PART, SPLIT};
 use super::tuning::Tuning;
 use crate::formats::BlockFormat;
 use crate::kernels::block_source::GROUP;
-use crate::kernels::template::{ENABLE_SUBGROUPS, write_out};
+use crate::cache::{CacheType, CacheTypes, SINKS, rotation_order};
+use crate::kernels::template::{ENABLE_SUBGROUPS, write_out_with};
 
 /// The matrix that a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,8 +60,11 @@ pub(super) fn render(
         text += ENABLE_SUBGROUPS;
         text.push('\n');
     }
-    // The storage type's macros come first, for the kernels that read or write rows.
-    text += &write_out(&[&[sizes.rows.wgsl], sources.0].concat(), &values);
+    // The macros of the storage types, for the kernels that read or write rows.
+    let [keys, values_] = sizes.types.each().map(|one| one.row_format().wgsl);
+    let exact = CacheType::F16.row_format().wgsl;
+    let modules = [("key_rows", keys), ("value_rows", values_), ("exact_rows", exact)];
+    text += &write_out_with(&modules, sources.0, &values);
     for shared in lanes.texts(variant) {
         text += shared;
         text.push('\n');
@@ -170,8 +174,25 @@ fn model_values(sizes: &DecodeSizes) -> Value {
 
 /// The storage of keys and values.
 fn row_values(sizes: &DecodeSizes) -> Value {
+    let CacheTypes { keys, values } = sizes.types;
+    let unit = |one: CacheType| (one.row_format().unit)(sizes.dim);
+    let exact = keys.exact().max(values.exact());
+    let order = rotation_order(sizes.dim);
     context! {
-        unit => (sizes.rows.unit)(sizes.dim),
+        key_unit => unit(keys),
+        value_unit => unit(values),
+        // Functions of a format are declared once.
+        types_differ => keys != values,
+        exact_functions => exact > 0 && keys != CacheType::F16 && values != CacheType::F16,
+        in_frame => sizes.in_frame(),
+        keys_in_frame => keys.framed(),
+        values_in_frame => values.framed(),
+        exact_keys => keys.exact() > 0,
+        exact_values => values.exact() > 0,
+        sinks => SINKS,
+        ring => exact,
+        rotation_quads => order / 4,
+        rotation_size => format!("{:e}", 1.0 / (order as f32).sqrt()),
     }
 }
 
@@ -192,6 +213,7 @@ fn layout_values(sizes: &DecodeSizes) -> Value {
             queries => at.queries,
             attended => at.attended,
             feed_forward => at.feed_forward,
+            new_rows => at.new_rows,
         },
         square_sums => sizes.width / GROUP,
         extras => sizes.biases || sizes.head_norms,

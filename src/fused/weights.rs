@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::cache::CacheType;
+use crate::cache::CacheTypes;
 use crate::fused::DecodeSizes;
 use crate::kernels::{BlockMatrix, BoundBuffer, KernelError, buffer_of};
 use crate::model::{
@@ -81,9 +81,9 @@ impl ModelWeights {
     }
 }
 
-/// Sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for
+/// Sizes of `model`, with a cache of `types`; `None` where the kernels are not written for
 /// them, or for the model's layers.
-pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes> {
+pub(super) fn sizes(model: &Llama, types: CacheTypes) -> Option<DecodeSizes> {
     let config = model.config();
     let layer = config.layer(0);
     // One set of kernels serves all layers.
@@ -106,7 +106,7 @@ pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes>
         interleaved: rope.layout == RopeLayout::Interleaved,
         biases: layer.biases.query_key_value,
         head_norms: layer.head_norms,
-        rows: cache_type.row_format(),
+        types,
     };
     sizes.fit().then_some(sizes)
 }

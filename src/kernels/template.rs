@@ -20,12 +20,25 @@ pub(crate) fn quad_sums(sums: usize, elements: usize) -> String {
 
 /// Renders `texts` as one template, so that macros of the first serve those after it.
 pub(crate) fn write_out(texts: &[&str], values: &Value) -> String {
-    #[expect(
-        clippy::expect_used,
-        reason = "the templates are files of this crate, and tests render all of them"
-    )]
-    let mut written = Environment::new()
-        .render_str(&texts.join("\n"), values)
+    write_out_with(&[], texts, values)
+}
+
+/// As [`write_out`], with the macros of `modules` under their names.
+#[expect(
+    clippy::expect_used,
+    reason = "the templates are files of this crate, and tests render all of them"
+)]
+pub(crate) fn write_out_with(modules: &[(&str, &str)], texts: &[&str], values: &Value) -> String {
+    let mut environment = Environment::new();
+    let mut text = String::new();
+    for (name, module) in modules {
+        let added = environment.add_template(name, module);
+        added.expect("a template of this crate");
+        text += &format!("{{%- import \"{name}\" as {name} -%}}");
+    }
+    text += &texts.join("\n");
+    let mut written = environment
+        .render_str(&text, values)
         .expect("a template of this crate");
     written.push('\n');
     written

@@ -14,6 +14,8 @@ pub const STORAGE: RowStorage = RowStorage {
         unit: |_| 2,
     },
     head_dim: "even",
+    framed: false,
+    exact: 0,
     float: Some(DType::F16),
     pack,
     unpack,

@@ -13,6 +13,8 @@ pub const STORAGE: RowStorage = RowStorage {
         unit: |_| 2,
     },
     head_dim: "any",
+    framed: false,
+    exact: 0,
     float: Some(DType::F32),
     pack: |row, words| words.extend(row.iter().map(|element| element.to_bits())),
     unpack: |words, row| row.extend(words.iter().map(|word| f32::from_bits(*word))),

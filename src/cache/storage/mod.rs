@@ -5,9 +5,11 @@
 //! row, so that a row may hold scales too.
 
 mod row_storage;
+mod types;
 
 use burn::tensor::{DType, Device};
 pub(super) use row_storage::RowStorage;
+pub use types::CacheTypes;
 
 use super::error::ConfigError;
 use crate::kernels::{RowFormat, runs_wgsl};
@@ -30,6 +32,9 @@ macro_rules! storage_types {
         impl CacheType {
             /// All types, the default first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Their names, in the same order.
+            pub(super) const NAMES: &'static [&'static str] = &[$($name),+];
 
             /// The type's name in configurations.
             pub const fn name(self) -> &'static str {
@@ -57,6 +62,8 @@ macro_rules! storage_types {
 storage_types! {
     F16 = "f16" in f16: "16-bit floats.";
     F32 = "f32" in f32: "32-bit floats: twice the memory, and exact where keys and values are f32.";
+    H8 = "h8" in h8: "8-bit integers of rotated rows, one scale per row: 53 % of f16's bytes.";
+    H4 = "h4" in h4: "4-bit integers of rotated rows, one scale per row, the newest 32 exact: 28 % of f16's bytes.";
 }
 
 impl std::fmt::Display for CacheType {
@@ -78,6 +85,21 @@ impl CacheType {
             (Some(float), _) => head_dim * float.size(),
             (None, words) => 4 * words.unwrap_or(0),
         }
+    }
+
+    /// `true` if rows are stored in a frame.
+    pub(crate) const fn framed(self) -> bool {
+        self.storage().framed
+    }
+
+    /// Newest positions whose rows are exact as well.
+    pub(crate) const fn exact(self) -> usize {
+        self.storage().exact
+    }
+
+    /// The type of a first prompt's rows until its end.
+    pub(super) const fn of_prompt(self) -> Self {
+        if self.framed() { Self::F16 } else { self }
     }
 
     /// The float type of tensors that hold such rows on `device`; `None` if rows are words there.

@@ -10,6 +10,12 @@ pub struct RowStorage {
     pub format: RowFormat,
     /// Head dimensions that have rows, as an error message says it.
     pub head_dim: &'static str,
+    /// `true` if rows are stored in a [frame](super::super::frame): rotated, and keys also
+    /// centred and balanced.
+    pub framed: bool,
+    /// Newest positions whose rows are exact as well, beside the first
+    /// [`SINKS`](super::super::rows::SINKS); 0 if no row is.
+    pub exact: usize,
     /// Float type with the same bytes, for devices that compute with it and run no kernels.
     pub float: Option<DType>,
     /// Appends the words of a row of f32: what kernels store has to be the same to the bit.

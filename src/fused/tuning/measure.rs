@@ -5,7 +5,7 @@ use web_time::Instant;
 
 use super::store::KnownTunings;
 use crate::Error;
-use crate::cache::CacheType;
+use crate::cache::CacheTypes;
 use crate::device::{Gpu, Processor, Readback};
 use crate::formats::BlockFormat;
 use crate::fused::buffers::StepBuffers;
@@ -59,7 +59,7 @@ pub async fn measure_tuning(
     gpu: &Gpu,
     known: &mut KnownTunings,
 ) -> Result<Option<Tuning>, Error> {
-    let Some(sizes) = sizes(model, CacheType::default()) else {
+    let Some(sizes) = sizes(model, CacheTypes::default()) else {
         return Ok(None);
     };
     let Some(feed_forward) = first_feed_forward(model)? else {

@@ -1,13 +1,15 @@
-//! The rows of one layer's keys, or of its values, in tensors.
+//! Rows of one storage type in a tensor.
+
+use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::kind::Basic;
 use burn::tensor::ops::IndexingUpdateOp;
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 
-use super::buffers::copied_part;
-use super::error::CacheError;
-use super::storage::CacheType;
+use crate::cache::buffers::copied_part;
+use crate::cache::error::CacheError;
+use crate::cache::storage::CacheType;
 use crate::kernels::{
     BoundBuffer, KernelError, StoredRows, buffer_of, int_buffer_of, pack_rows, runs_wgsl,
     unpack_rows,
@@ -18,7 +20,7 @@ use crate::kernels::{
 /// Methods that write take the rows by value: burn writes in place only if nothing else holds the
 /// tensor.
 #[derive(Module, Debug)]
-pub(super) struct Rows {
+pub(in crate::cache) struct PlainRows {
     memory: RowMemory,
     #[module(skip)]
     cache_type: CacheType,
@@ -39,7 +41,7 @@ enum RowMemory {
 macro_rules! in_either {
     ($self:expr, |$rows:ident| $done:expr) => {{
         let rows = $self;
-        Rows {
+        PlainRows {
             memory: match rows.memory {
                 RowMemory::Floats($rows) => RowMemory::Floats($done),
                 RowMemory::Words($rows) => RowMemory::Words($done),
@@ -59,7 +61,7 @@ macro_rules! of_either {
     };
 }
 
-impl Rows {
+impl PlainRows {
     /// Empty rows, `shape` being `[kv_heads, capacity, head_dim]`. `device` has passed
     /// [`CacheType::check`].
     pub fn zeros(shape: [usize; 3], cache_type: CacheType, device: &Device) -> Self {
@@ -167,6 +169,18 @@ impl Rows {
         }
     }
 
+    /// The rows of the slots `range` in f32, `[kv_heads, slots, head_dim]`.
+    pub fn read_range(&self, range: Range<usize>) -> Tensor<3> {
+        let (start, slots) = (range.start, range.len());
+        match &self.memory {
+            RowMemory::Floats(rows) => rows.clone().narrow(1, start, slots).cast(FloatDType::F32),
+            RowMemory::Words(rows) => {
+                let rows = rows.clone().narrow(1, start, slots);
+                unpacked(rows, self.head_dim, self.cache_type)
+            }
+        }
+    }
+
     /// Writes one row per head, `[kv_heads, head_dim]`, into the slots `index`, counted over all
     /// heads' slots.
     pub fn put(self, index: Tensor<1, Int>, new: Tensor<2>) -> Self {
@@ -205,6 +219,16 @@ impl Rows {
     /// New rows: those of the slots `index`, `[kv_heads, capacity]`, counted over all heads' slots.
     pub fn gather(self, index: Tensor<2, Int>) -> Self {
         in_either!(self, |rows| gather(rows, index))
+    }
+
+    /// New rows: those of the slots `index`, the same ones of every head.
+    pub fn select(self, index: Tensor<1, Int>) -> Self {
+        in_either!(self, |rows| rows.select(1, index))
+    }
+
+    /// Type of the rows.
+    pub fn cache_type(&self) -> CacheType {
+        self.cache_type
     }
 
     /// The same rows, and empty ones up to `capacity` slots per head.

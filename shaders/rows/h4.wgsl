@@ -1,0 +1,74 @@
+{#-
+Rows of 4-bit integers, eight per word, and the row's scale, an f32 in the last word. Code c stands
+for (c - 7.5) times the scale; a word's low half-bytes are its first four elements. Of rotated
+elements: see `cache/frame.rs`. `f16.wgsl` says what the macros do.
+-#}
+
+{%- set eight_type = "u32" -%}
+{%- set pair_type = "u32" -%}
+
+{%- macro read_eight(buffer, eight, name) %}
+    let row{{ name }} = ({{ eight }}) / {{ dim // 8 }}u * {{ dim // 8 + 1 }}u;
+    let scale{{ name }} = bitcast<f32>({{ buffer }}[row{{ name }} + {{ dim // 8 }}u]);
+    let word{{ name }} = {{ buffer }}[row{{ name }} + ({{ eight }}) % {{ dim // 8 }}u];
+    let a{{ name }} = scale{{ name }} * h4_levels(word{{ name }});
+    let b{{ name }} = scale{{ name }} * h4_levels(word{{ name }} >> 4u);
+{%- endmacro -%}
+
+{%- macro read_pair(buffer, pair, name) %}
+    let row{{ name }} = ({{ pair }}) / {{ dim // 2 }}u * {{ dim // 8 + 1 }}u;
+    let scale{{ name }} = bitcast<f32>({{ buffer }}[row{{ name }} + {{ dim // 8 }}u]);
+    let word{{ name }} = {{ buffer }}[row{{ name }} + ({{ pair }}) % {{ dim // 2 }}u / 4u];
+    let four{{ name }} = h4_levels(select(word{{ name }}, word{{ name }} >> 4u, ({{ pair }}) % 4u >= 2u));
+    let pair{{ name }} = scale{{ name }} * select(four{{ name }}.xy, four{{ name }}.zw, ({{ pair }}) % 2u == 1u);
+{%- endmacro -%}
+
+{#- A whole row: of eight scales that of the least squared error. -#}
+{%- macro write_pairs(buffer, pair, count) %}
+    let row_word = ({{ pair }}) / {{ dim // 2 }}u * {{ dim // 8 + 1 }}u;
+    var largest = vec2<f32>(0.0);
+{%- for i in range(count) %}
+    largest = max(largest, abs(pair{{ i }}));
+{%- endfor %}
+    let row_most = max(largest.x, largest.y);
+    var least = 3.0e38;
+    var row_scale = 0.0;
+    for (var tried = 0; tried < 8; tried += 1) {
+        let scale = row_most * ((1.0 - 0.05 * f32(tried)) / 7.5);
+        let factor = select(0.0, 1.0 / scale, scale > 0.0);
+        var errors = vec2<f32>(0.0);
+{%- for i in range(count) %}
+        {
+            let error = pair{{ i }} - scale * (h4_codes(factor * pair{{ i }}) - 7.5);
+            errors += error * error;
+        }
+{%- endfor %}
+        if errors.x + errors.y < least {
+            least = errors.x + errors.y;
+            row_scale = scale;
+        }
+    }
+    let row_factor = select(0.0, 1.0 / row_scale, row_scale > 0.0);
+{%- for i in range(0, count, 4) %}
+    {
+        let a = vec4<u32>(vec4<f32>(h4_codes(row_factor * pair{{ i }}), h4_codes(row_factor * pair{{ i + 1 }})));
+        let b = vec4<u32>(vec4<f32>(h4_codes(row_factor * pair{{ i + 2 }}), h4_codes(row_factor * pair{{ i + 3 }})));
+        let bytes = a | b << vec4<u32>(4u);
+        {{ buffer }}[row_word + {{ i // 4 }}u] = bytes.x | bytes.y << 8u | bytes.z << 16u | bytes.w << 24u;
+    }
+{%- endfor %}
+    {{ buffer }}[row_word + {{ dim // 8 }}u] = bitcast<u32>(row_scale);
+{%- endmacro -%}
+
+{%- macro read_functions() %}
+fn h4_levels(word: u32) -> vec4<f32> {
+    let codes = (vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(15u);
+    return vec4<f32>(codes) - 7.5;
+}
+{%- endmacro -%}
+
+{%- macro write_functions() %}
+fn h4_codes(scaled: vec2<f32>) -> vec2<f32> {
+    return clamp(round(scaled + 7.5), vec2<f32>(0.0), vec2<f32>(15.0));
+}
+{%- endmacro -%}

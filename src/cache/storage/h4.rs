@@ -1,0 +1,68 @@
+//! 4-bit integers of rotated rows, eight per word, and one scale per row, an f32 in the last word.
+//!
+//! Code c stands for (c - 7.5) · scale. A word's low half-bytes are its first four elements, its
+//! high ones the last four.
+
+use super::RowStorage;
+use crate::kernels::RowFormat;
+
+pub const STORAGE: RowStorage = RowStorage {
+    format: RowFormat {
+        name: "h4",
+        wgsl: include_str!("../../../shaders/rows/h4.wgsl"),
+        words: |dim| (dim.is_multiple_of(32) && dim <= 256).then_some(dim / 8 + 1),
+        unit: |dim| dim,
+    },
+    head_dim: "a multiple of 32, at most 256,",
+    framed: true,
+    exact: 32,
+    float: None,
+    pack,
+    unpack,
+};
+
+/// The level of the largest code.
+const MOST: f32 = 7.5;
+
+/// Scales tried, as shares of the one that the largest element asks for.
+const SHARES: [f32; 8] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65];
+
+fn pack(row: &[f32], words: &mut Vec<u32>) {
+    let largest = row.iter().fold(0.0_f32, |most, element| most.max(element.abs()));
+    let mut best = (f32::INFINITY, 0.0);
+    for share in SHARES {
+        let scale = largest * (share / MOST);
+        let errors = row.iter().map(|element| element - level(*element, scale) * scale);
+        let error = errors.map(|error| error * error).sum::<f32>();
+        if error < best.0 {
+            best = (error, scale);
+        }
+    }
+    let scale = best.1;
+    let code = |element: f32| (level(element, scale) + MOST) as u32;
+    let (eights, _) = row.as_chunks::<8>();
+    words.extend(eights.iter().map(|eight| {
+        let places = [0, 8, 16, 24, 4, 12, 20, 28];
+        let codes = eight.iter().zip(places).map(|(it, place)| code(*it) << place);
+        codes.fold(0, |word, code| word | code)
+    }));
+    words.push(scale.to_bits());
+}
+
+/// The level nearest to an element, in units of the scale.
+fn level(element: f32, scale: f32) -> f32 {
+    (element / scale + MOST).round_ties_even().clamp(0.0, 2.0 * MOST) - MOST
+}
+
+fn unpack(words: &[u32], row: &mut Vec<f32>) {
+    let Some((scale, codes)) = words.split_last() else {
+        return;
+    };
+    let scale = f32::from_bits(*scale);
+    for word in codes {
+        for half in [*word, *word >> 4] {
+            let codes = half.to_le_bytes().map(|byte| byte & 15);
+            row.extend(codes.map(|code| scale * (f32::from(code) - MOST)));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! 8-bit integers of rotated rows, four per word, and one scale per row, an f32 in the last word.
+
+use super::RowStorage;
+use crate::kernels::RowFormat;
+
+pub const STORAGE: RowStorage = RowStorage {
+    format: RowFormat {
+        name: "h8",
+        wgsl: include_str!("../../../shaders/rows/h8.wgsl"),
+        words: |dim| (dim.is_multiple_of(32) && dim <= 256).then_some(dim / 4 + 1),
+        unit: |dim| dim,
+    },
+    head_dim: "a multiple of 32, at most 256,",
+    framed: true,
+    exact: 0,
+    float: None,
+    pack,
+    unpack,
+};
+
+/// The largest code.
+const MOST: f32 = 127.0;
+
+fn pack(row: &[f32], words: &mut Vec<u32>) {
+    let largest = row.iter().fold(0.0_f32, |most, element| most.max(element.abs()));
+    let scale = largest / MOST;
+    let code = |element: f32| (element / scale).round_ties_even() as i8 as u8;
+    let (fours, _) = row.as_chunks::<4>();
+    words.extend(fours.iter().map(|four| u32::from_le_bytes(four.map(code))));
+    words.push(scale.to_bits());
+}
+
+fn unpack(words: &[u32], row: &mut Vec<f32>) {
+    let Some((scale, codes)) = words.split_last() else {
+        return;
+    };
+    let scale = f32::from_bits(*scale);
+    let codes = codes.iter().flat_map(|word| word.to_le_bytes());
+    row.extend(codes.map(|code| scale * f32::from(code as i8)));
+}
