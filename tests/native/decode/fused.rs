@@ -571,13 +571,14 @@ fn heads_may_differ() {
         let config = config(&model, CacheType::F32)
             .with_prefill(PrefillMethod::SnapKv)
             .with_decode(*decode);
+        let tokens = tokens(88);
+        let mut decoded = prefilled(&model, config, &tokens[..40]);
+        for &token in &tokens[40..70] {
+            let _ = model.step(token, &mut decoded).unwrap();
+        }
         // Into decoding, where the turn goes on; into the prompt, where it begins anew.
         for (length, tuning) in [(52, tunings()[0]), (33, tunings()[1])] {
-            let tokens = tokens(88);
-            let mut plain = prefilled(&model, config.clone(), &tokens[..40]);
-            for &token in &tokens[40..70] {
-                let _ = model.step(token, &mut plain).unwrap();
-            }
+            let mut plain = decoded.clone();
             pollster::block_on(plain.truncate(length)).unwrap();
             let mut fused = plain.clone();
             let held = |cache: &ScopeCache, layer| {
