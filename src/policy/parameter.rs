@@ -1,8 +1,8 @@
 //! Parameters: the numbers, switches and choices that users set, each declared once.
 //!
-//! A declaration is a [`Parameter`] constant: name, default, range, and a sentence for people. The
-//! options' JSON and TypeScript types, the command's flags and help, validation, saved caches and
-//! the tables in `docs` are made of it.
+//! A declaration is a [`Parameter`] constant: name, default, range, and a sentence for people. It
+//! gives the options' JSON and TypeScript types, the command's flags and help, validation, saved
+//! caches and tables in `docs`.
 
 use std::collections::BTreeMap;
 use std::fmt;

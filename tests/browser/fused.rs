@@ -1,5 +1,5 @@
 //! Retained sets and attention outputs of the published implementation against the fused kernels'
-//! in a real browser: a record of each strategy that evicts.
+//! in a real browser. There is a record of each strategy that evicts.
 
 use kvscope::device::{Gpu, GpuOptions};
 use kvscope::fused::Tuning;

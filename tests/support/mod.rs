@@ -1,4 +1,5 @@
-//! What tests share: plain implementations to compare with, small models, files of every format, recorded runs.
+//! Support shared by tests: plain implementations to compare with, small models, files of every
+//! format, recorded runs.
 
 #[cfg(not(target_family = "wasm"))]
 pub mod counting;

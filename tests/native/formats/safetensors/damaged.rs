@@ -1,5 +1,5 @@
-//! Right files that were cut or changed somewhere: an error or other contents, never a panic. Whatever is read, the crate
-//! `safetensors` reads the same.
+//! Right files that were cut or changed somewhere: an error or other contents, never a panic.
+//! Whatever is read, the crate `safetensors` reads the same.
 
 use kvscope::formats::safetensors::SafetensorsSlice;
 use proptest::prelude::*;

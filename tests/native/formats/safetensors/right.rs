@@ -1,4 +1,4 @@
-//! What the crate `safetensors` has written is what is read, in whatever pieces it comes.
+//! Files written by the crate `safetensors` are read as they were written, in pieces of any size.
 
 use kvscope::formats::safetensors::{
     SafetensorsEvent, SafetensorsReader, SafetensorsSlice, read_safetensors,
