@@ -10,7 +10,7 @@
 //! Both depend on numbers of tokens only, never on attention. The host therefore knows how many
 //! slots a head holds without asking the device, and [`Policy::planned_slots`] knows it beforehand.
 //!
-//! `docs/policies.md` lists methods, strategies and options with their defaults. The same facts are
+//! `docs/rules.md` lists methods, strategies and options with their defaults. The same facts are
 //! a value: [`Catalogue`].
 //!
 //! # Adding a rule
