@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod model_folder;
 pub mod plain_cache;
 pub mod plain_llama;
+pub mod reading;
 #[cfg(not(target_family = "wasm"))]
 pub mod real_model;
 pub mod recorded;

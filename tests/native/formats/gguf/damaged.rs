@@ -3,8 +3,8 @@
 use kvscope::formats::gguf::GgufSlice;
 use proptest::prelude::*;
 
-use crate::support::gguf_file::read::outcome;
 use crate::support::gguf_file::{GgufFile, Raw, Value};
+use crate::support::reading::gguf::outcome;
 
 fn small() -> GgufFile {
     GgufFile::new()

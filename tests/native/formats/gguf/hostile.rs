@@ -2,8 +2,8 @@
 
 use kvscope::formats::gguf::{GgufReader, MAX_HEADER_BYTES};
 
-use crate::support::gguf_file::read::outcome;
 use crate::support::gguf_file::{Raw, Value};
+use crate::support::reading::gguf::outcome;
 
 /// The preamble's length: what comes after it begins here.
 const PREAMBLE: u64 = 24;

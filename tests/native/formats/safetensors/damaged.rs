@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use crate::support::safetensors_file::read::{outcome, read};
+use crate::support::reading::safetensors::{outcome, read};
 use crate::support::safetensors_file::{Tensor, raw, written};
 
 fn small() -> Vec<u8> {

@@ -3,7 +3,7 @@
 
 use kvscope::formats::safetensors::{MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader};
 
-use crate::support::safetensors_file::read::outcome;
+use crate::support::reading::safetensors::outcome;
 use crate::support::safetensors_file::{entry, header, raw};
 
 const MALFORMED: &str = "model-malformed";

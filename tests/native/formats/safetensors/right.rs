@@ -7,7 +7,7 @@ use kvscope::formats::{BlockFormat, WeightsError};
 use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 
-use crate::support::safetensors_file::read::read;
+use crate::support::reading::safetensors::read;
 use crate::support::safetensors_file::{Tensor, entry, header, raw, written};
 
 fn sample() -> Vec<Tensor> {
