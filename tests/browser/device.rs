@@ -66,7 +66,8 @@ async fn static_constructors_run_once() {
     assert_eq!(constructor_runs(), 1);
 }
 
-/// wgpu alone asks for no subgroups in the browser; burn's own kernels must go on working beside them.
+/// wgpu alone asks for no subgroups in the browser; burn's own kernels must go on working beside
+/// them.
 #[wasm_bindgen_test]
 async fn gets_every_feature_that_the_adapter_has() {
     let gpu = gpu::shared().await;

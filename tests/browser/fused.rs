@@ -1,5 +1,5 @@
 //! Retained sets and attention outputs of the published implementation against the fused kernels'
-//! in a real browser: a record of each strategy that evicts.
+//! in a real browser. There is a record of each strategy that evicts.
 
 use kvscope::fused::Tuning;
 use wasm_bindgen_test::wasm_bindgen_test;

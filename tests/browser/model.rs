@@ -77,7 +77,8 @@ async fn two_models_do_not_mix() {
     assert_eq!(logits(&gpus[1], &models[1]).await, alone[1]);
 }
 
-/// Loaded, used and freed twenty times on one device: neither the device's memory nor the module's grows.
+/// Loaded, used and freed twenty times on one device: neither the device's memory nor the module's
+/// grows.
 #[wasm_bindgen_test]
 async fn loading_again_and_again_leaves_nothing() {
     let gpu = gpu::own().await;

@@ -28,7 +28,7 @@ const COPIED: [(&str, &str); 6] = [
     ("tests/adding/kinds.rs", "tests/kinds.rs"),
 ];
 
-/// The manifest's lines that differ in the copy: cargo would take two builds of one package in one
+/// The manifest's lines that differ in the copy. Cargo would take two builds of one package in one
 /// folder for the same.
 const MANIFEST: [(&str, &str); 4] = [
     ("members = [\"xtask\"]", "members = []"),

@@ -1,7 +1,7 @@
 //! The real model against records of another implementation in f32.
 //!
-//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every `ref_*.json` in it is
-//! tested. The model is the one that `cargo xtask model` fetches.
+//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every
+//! `ref_*.json` in it is tested. The model is the one that `cargo xtask model` fetches.
 
 use std::ops::ControlFlow;
 
@@ -22,7 +22,7 @@ const PIECE: usize = 32;
 struct Loaded {
     model: Llama,
     device: Device,
-    /// Where steps are by the fused kernels.
+    /// The GPU, if steps are by the fused kernels.
     gpu: Option<&'static Gpu>,
     /// The kernels that all runs share.
     pipelines: Pipelines,
@@ -101,7 +101,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// The prompt's last four positions, then every greedy choice that was no near-tie, fed the recorded tokens.
+/// The prompt's last four positions, then every greedy choice that was no near-tie, fed the
+/// recorded tokens.
 fn follows(
     loaded: &Loaded,
     cache_type: CacheType,
