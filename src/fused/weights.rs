@@ -81,8 +81,8 @@ impl ModelWeights {
     }
 }
 
-/// Sizes of `model`, with a cache of `types`; `None` where the kernels are not written for
-/// them, or for the model's layers.
+/// Sizes of `model`, with a cache of `types`; `None` if the kernels do not support them, or the
+/// model's layers.
 pub(super) fn sizes(model: &Llama, types: CacheTypes) -> Option<DecodeSizes> {
     let config = model.config();
     let layer = config.layer(0);
