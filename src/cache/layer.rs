@@ -35,9 +35,15 @@ impl LayerCache {
 
     /// The earliest position that has an exact row, but for the first ones.
     pub fn exact_from(&self) -> usize {
-        let rows = self.store.iter().flat_map(|store| [&store.keys, &store.values]);
+        let rows = self
+            .store
+            .iter()
+            .flat_map(|store| [&store.keys, &store.values]);
         let exact = rows.filter_map(|rows| rows.exact.as_ref());
-        exact.map(|exact| exact.from(self.state.seen)).max().unwrap_or(0)
+        exact
+            .map(|exact| exact.from(self.state.seen))
+            .max()
+            .unwrap_or(0)
     }
 
     /// Bytes of the tensors.

@@ -49,11 +49,11 @@ pub use crate::policy::{
 };
 pub use config::ScopeCacheConfig;
 pub use error::{CacheError, ConfigError};
+pub(crate) use frame::order as rotation_order;
 pub use memory::MemoryReport;
 pub use options::{CACHE_TYPE, CacheOptions};
 pub use retained::{PhaseSlots, RetainedHead};
-pub use scope_cache::{Allocation, ScopeCache};
-pub(crate) use frame::order as rotation_order;
 pub(crate) use rows::SINKS;
+pub use scope_cache::{Allocation, ScopeCache};
 pub use storage::{CacheType, CacheTypes};
 pub(crate) use store::LayerBuffers;

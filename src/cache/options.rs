@@ -38,7 +38,10 @@ pub struct CacheOptions {
     /// Type in which keys and values are stored, or one of each; f16 by default.
     #[cfg_attr(
         target_family = "wasm",
-        tsify(optional, type = "CacheType | { keys?: CacheType; values?: CacheType }")
+        tsify(
+            optional,
+            type = "CacheType | { keys?: CacheType; values?: CacheType }"
+        )
     )]
     pub cache_type: Option<CacheTypes>,
     /// Rules for the prompt; all of it is kept by default.

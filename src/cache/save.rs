@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
+use super::frame::Frame;
 use super::layer::LayerCache;
 use super::memory::Account;
-use super::frame::Frame;
 use super::rows::{ExactRows, PlainRows, Rows, SINKS};
 use super::scope_cache::ScopeCache;
 use super::select::EMPTY;

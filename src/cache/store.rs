@@ -8,8 +8,8 @@ use burn::tensor::{Bool, Device, FloatDType, Int, IntDType, Tensor};
 use super::buffers::{copied_part, read_floats, read_ints, unpooled};
 use super::config::ScopeCacheConfig;
 use super::error::CacheError;
-use super::memory::LayerBytes;
 use super::frame::{Frame, rotated};
+use super::memory::LayerBytes;
 use super::rows::{ExactRows, Held, RowBuffers, Rows, SINKS};
 use super::select::EMPTY;
 use super::storage::{CacheType, CacheTypes};
@@ -226,7 +226,10 @@ impl SlotStore {
             .argmin(1)
             .cast(IntDType::from(first.dtype()));
         let index = slot.reshape([heads]) + first;
-        let (key, value) = (self.key(key.unsqueeze_dim(1)), self.value(value.unsqueeze_dim(1)));
+        let (key, value) = (
+            self.key(key.unsqueeze_dim(1)),
+            self.value(value.unsqueeze_dim(1)),
+        );
         let (key, value) = (key.squeeze_dim(1), value.squeeze_dim(1));
         let newest = position;
         let position = Tensor::full([heads], position as i64, &device);
@@ -381,7 +384,11 @@ impl SlotStore {
     /// Attention's output `[query_heads, tokens, head_dim]` of the stored values, as the model
     /// takes it.
     pub fn output(&self, output: Tensor<3>) -> Tensor<3> {
-        if self.values.framed() { rotated(output) } else { output }
+        if self.values.framed() {
+            rotated(output)
+        } else {
+            output
+        }
     }
 
     /// Keys `[kv_heads, tokens, head_dim]` as they are stored.

@@ -26,7 +26,12 @@ impl FusedDecoder {
             ..LayerStep::default()
         });
         let steps: Vec<LayerStep> = steps.collect();
-        let words = step_words(&self.sizes, [cache.position(), 0], std::iter::empty(), &steps);
+        let words = step_words(
+            &self.sizes,
+            [cache.position(), 0],
+            std::iter::empty(),
+            &steps,
+        );
 
         let mut submission = Submission::new(&self.gpu);
         submission.upload(&self.buffers.step, &words);

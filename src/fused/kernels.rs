@@ -378,7 +378,7 @@ mod tests {
     use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 
     use super::*;
-    use crate::cache::CacheType;
+    use crate::cache::{CacheType, CacheTypes};
     use crate::device::ShaderAbilities;
     use crate::formats::BlockFormat;
     use crate::fused::bindings::Numbered;
@@ -386,10 +386,11 @@ mod tests {
     use crate::fused::variant::render;
 
     /// Every kernel, with the rows per workgroup of those that have a matrix.
-    const ALL: [(&Kernel, Option<usize>); 12] = [
+    const ALL: [(&Kernel, Option<usize>); 13] = [
         (&Binder::FIRST_EMPTY, None),
         (&Binder::EMBED, Some(Binder::EMBED_TILE)),
         (&Binder::PROJECT_HEADS, Some(SIZES.dim)),
+        (&Binder::STORE_HEADS, None),
         (&Binder::ATTEND, None),
         (&Binder::COMBINE, None),
         (&Binder::EVICT, None),
@@ -414,7 +415,10 @@ mod tests {
         interleaved: false,
         biases: false,
         head_norms: false,
-        rows: CacheType::F16.row_format(),
+        types: CacheTypes {
+            keys: CacheType::F16,
+            values: CacheType::F16,
+        },
         scale: 0.25,
     };
 
@@ -423,10 +427,24 @@ mod tests {
             interleaved: bits & 1 != 0,
             biases: bits & 2 != 0,
             head_norms: bits & 4 != 0,
-            rows: CacheType::ALL[usize::from(bits & 8 == 0)].row_format(),
             ..SIZES
         };
-        (0..16).map(with).collect()
+        let each = pairs_of_types().zip((0..8).cycle());
+        each.map(|(types, bits)| DecodeSizes {
+            types,
+            ..with(bits)
+        })
+        .collect()
+    }
+
+    /// Every storage type for keys with every one for values.
+    fn pairs_of_types() -> impl Iterator<Item = CacheTypes> {
+        let all = CacheType::ALL.iter();
+        all.flat_map(|&keys| {
+            CacheType::ALL
+                .iter()
+                .map(move |&values| CacheTypes { keys, values })
+        })
     }
 
     fn tunings() -> Vec<Tuning> {

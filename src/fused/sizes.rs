@@ -118,7 +118,12 @@ impl DecodeSizes {
             attended: first + queries,
             feed_forward: first + 2 * queries,
             new_rows,
-            vectors: new_rows + if self.in_frame() { self.kv_heads * self.dim / 2 } else { 0 },
+            vectors: new_rows
+                + if self.in_frame() {
+                    self.kv_heads * self.dim / 2
+                } else {
+                    0
+                },
         }
     }
 

@@ -7,9 +7,9 @@ use super::bindings::{Numbered, number};
 use super::order_words as step_words;
 use super::sizes::{DecodeSizes, NONE, PART, SPLIT};
 use super::tuning::Tuning;
+use crate::cache::{CacheType, CacheTypes, SINKS, rotation_order};
 use crate::formats::BlockFormat;
 use crate::kernels::block_source::GROUP;
-use crate::cache::{CacheType, CacheTypes, SINKS, rotation_order};
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out_with};
 
 /// The matrix that a kernel is compiled for.
@@ -63,7 +63,11 @@ pub(super) fn render(
     // The macros of the storage types, for the kernels that read or write rows.
     let [keys, values_] = sizes.types.each().map(|one| one.row_format().wgsl);
     let exact = CacheType::F16.row_format().wgsl;
-    let modules = [("key_rows", keys), ("value_rows", values_), ("exact_rows", exact)];
+    let modules = [
+        ("key_rows", keys),
+        ("value_rows", values_),
+        ("exact_rows", exact),
+    ];
     text += &write_out_with(&modules, sources.0, &values);
     for shared in lanes.texts(variant) {
         text += shared;

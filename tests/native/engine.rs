@@ -38,7 +38,7 @@ fn chosen(engine: &Engine) -> (Vec<u32>, Vec<u32>) {
     let prompt = Prompt::Text("banana 12".to_owned());
     let prompt = engine.encode(&prompt).unwrap();
     let options = CacheOptions {
-        cache_type: Some(CacheType::F32),
+        cache_type: Some(CacheType::F32.into()),
         ..CacheOptions::default()
     };
     let mut cache = engine.cache(&options).unwrap();

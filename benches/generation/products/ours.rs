@@ -1,6 +1,6 @@
 //! The kernels of a decode step: gate and up, the largest product of a layer, and the attention.
 
-use kvscope::cache::CacheType;
+use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{
@@ -28,7 +28,10 @@ pub const SIZES: DecodeSizes = DecodeSizes {
     interleaved: false,
     biases: false,
     head_norms: false,
-    rows: CacheType::F16.row_format(),
+    types: CacheTypes {
+        keys: CacheType::F16,
+        values: CacheType::F16,
+    },
 };
 
 /// Slots attended to.
@@ -132,7 +135,7 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Result<Vec<Job>, KernelEr
         ..LayerStep::default()
     };
     let uniform = wgpu::BufferUsages::UNIFORM;
-    let step = step_words(&SIZES, SLOTS, std::iter::empty(), &[layer]);
+    let step = step_words(&SIZES, [SLOTS, 0], std::iter::empty(), &[layer]);
     let step = filled(device, queue, &step, uniform);
     let place = filled(device, queue, &[0, SLOTS as u32, 0, 0], uniform);
     let bound = [

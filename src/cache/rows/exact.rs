@@ -62,14 +62,11 @@ impl ExactRows {
         };
         let from = places(&|own| own - position);
         let to = places(&|own| place(own, ring));
-        let heads_first = Tensor::<1, Int>::arange_step(
-            0..(heads * capacity) as i64,
-            capacity,
-            &device,
-        );
+        let heads_first =
+            Tensor::<1, Int>::arange_step(0..(heads * capacity) as i64, capacity, &device);
         let shape = [heads, written.len()];
-        let index = to.unsqueeze::<2>().expand(shape)
-            + heads_first.unsqueeze_dim::<2>(1).expand(shape);
+        let index =
+            to.unsqueeze::<2>().expand(shape) + heads_first.unsqueeze_dim::<2>(1).expand(shape);
         let new = new.select(1, from);
         let rows = self.rows.put(
             index.reshape([heads * written.len()]),
@@ -123,7 +120,10 @@ impl ExactRows {
             .bool_or(first.clone())
             .bool_and(positions.clone().greater_equal_elem(0));
         let held = positions.clamp_min(0);
-        let place = held.clone().remainder_scalar(ring as i64).add_scalar(SINKS as i64);
+        let place = held
+            .clone()
+            .remainder_scalar(ring as i64)
+            .add_scalar(SINKS as i64);
         let place = place.mask_where(first, held);
         let heads_first =
             Tensor::<1, Int>::arange_step(0..(heads * capacity) as i64, capacity, &device);

@@ -28,7 +28,10 @@ pub struct CacheTypes {
 
 /// Both forms in which [`CacheTypes`] are written; what is left out is f16.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "a cache type, or an object with `keys` and `values`")]
+#[serde(
+    untagged,
+    expecting = "a cache type, or an object with `keys` and `values`"
+)]
 enum Written {
     Both(CacheType),
     Each(Each),

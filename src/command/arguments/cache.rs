@@ -8,8 +8,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use kvscope::Error;
 use kvscope::cache::{
-    BudgetOption, CACHE_TYPE, CacheError, CacheOptions, CacheType, DecodeOptions, DecodeStrategy,
-    PrefillMethod, PrefillOptions, ScopeCacheConfig,
+    BudgetOption, CACHE_TYPE, CacheError, CacheOptions, CacheType, CacheTypes, DecodeOptions,
+    DecodeStrategy, PrefillMethod, PrefillOptions, ScopeCacheConfig,
 };
 use kvscope::policy::{
     DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET, Parameters,
@@ -77,6 +77,20 @@ pub struct CacheArguments {
         value_parser = one_of(CacheType::ALL, |one| one.name().into()),
     )]
     cache_type: CacheType,
+    /// Type in which keys are stored; that of `--cache-type` by default.
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_parser = one_of(CacheType::ALL, |one| one.name().into()),
+    )]
+    cache_type_k: Option<CacheType>,
+    /// Type in which values are stored; that of `--cache-type` by default.
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_parser = one_of(CacheType::ALL, |one| one.name().into()),
+    )]
+    cache_type_v: Option<CacheType>,
 }
 
 /// Flags of the parameters of all rules of one kind.
@@ -223,7 +237,10 @@ fn described(name: &'static str, description: &Description) -> PossibleValue {
 impl CacheArguments {
     pub fn options(&self) -> CacheOptions {
         CacheOptions {
-            cache_type: Some(self.cache_type),
+            cache_type: Some(CacheTypes {
+                keys: self.cache_type_k.unwrap_or(self.cache_type),
+                values: self.cache_type_v.unwrap_or(self.cache_type),
+            }),
             prefill: PrefillOptions {
                 method: self.prefill_method,
                 budget: Some(self.prefill_budget.clone()),

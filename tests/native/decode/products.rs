@@ -1,6 +1,6 @@
 //! A decode step's products, in every tuning, against sums in f64; and the choice of a tuning.
 
-use kvscope::cache::CacheType;
+use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::device::Readback;
 use kvscope::formats::BlockFormat;
 use kvscope::formats::planes::PlaneSplitter;
@@ -39,7 +39,10 @@ const SIZES: DecodeSizes = DecodeSizes {
     interleaved: false,
     biases: false,
     head_norms: false,
-    rows: CacheType::F16.row_format(),
+    types: CacheTypes {
+        keys: CacheType::F16,
+        values: CacheType::F16,
+    },
 };
 
 macro_rules! shader {

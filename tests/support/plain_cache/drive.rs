@@ -114,7 +114,7 @@ impl Pair {
         let rules = &self.rules;
         let (query_heads, kv_heads, dim) = (rules.query_heads, rules.kv_heads, rules.head_dim);
         for layer in 0..rules.layers {
-            let cache_type = self.cache.config().cache_type;
+            let cache_type = self.cache.config().cache_type.keys;
             let queries = self.random.values(query_heads * count * dim);
             let keys = self.random.values_of(cache_type, kv_heads * count * dim);
             let values = self.random.values_of(cache_type, kv_heads * count * dim);
@@ -148,7 +148,7 @@ impl Pair {
     pub async fn steps(&mut self, count: usize) {
         let rules = self.rules.clone();
         let dim = rules.head_dim;
-        let cache_type = self.cache.config().cache_type;
+        let cache_type = self.cache.config().cache_type.keys;
         for step in 0..count {
             for layer in 0..rules.layers {
                 let query = self.random.values(rules.query_heads * dim);
