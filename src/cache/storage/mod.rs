@@ -31,6 +31,9 @@ macro_rules! storage_types {
             /// All types, the default first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// Names of all types, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
             /// The type's name in configurations.
             pub const fn name(self) -> &'static str {
                 match self {
