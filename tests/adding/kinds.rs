@@ -1,9 +1,10 @@
-//! The kinds that `docs/adding.md` adds, against what is known of them otherwise. `cargo xtask adding` adds them to a copy
-//! of the checkout, and runs these tests there.
+//! The kinds that `docs/adding.md` adds, against what is known of them otherwise. `cargo xtask
+//! adding` adds them to a copy of the checkout, and runs these tests there.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(dead_code, unused_imports, reason = "the support is that of all tests")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::Command;
