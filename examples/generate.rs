@@ -1,4 +1,5 @@
-//! A model's text inside a memory budget: `cargo run --release --example generate -- MODEL "Tell me a story."`
+//! A model's text inside a memory budget:
+//! `cargo run --release --example generate -- MODEL "Tell me a story."`
 
 use std::io::Write;
 
@@ -12,7 +13,8 @@ use kvscope::text::Message;
 async fn tell(model: &str, question: &str) -> Result<(), Error> {
     let engine = Engine::open(model, OpenOptions::default()).await?;
 
-    // Keeps what the prompt's last queries attend to, and by SCOPE's slide what each new token does.
+    // Keeps what the prompt's last queries attend to, and by SCOPE's slide what each new token
+    // does.
     let options = CacheOptions {
         prefill: PrefillOptions {
             method: PrefillMethod::SnapKv,

@@ -37,8 +37,8 @@ impl Attention {
         }
     }
 
-    /// Attends over a prompt `[tokens, width]` as layer `layer`. (A real model rotates queries and
-    /// keys by RoPE here, from position `cache.position()` on.)
+    /// Attends over a prompt `[tokens, width]` as layer `layer`. A real model rotates queries and
+    /// keys by RoPE here, from position `cache.position()` on.
     fn prompt(
         &self,
         input: Tensor<2>,

@@ -1,4 +1,5 @@
-//! SCOPE's key-value cache (Wu et al., ACL 2025, arXiv 2412.13649) on burn and WebGPU, and a language model to run on it.
+//! SCOPE's key-value cache (Wu et al., ACL 2025, arXiv 2412.13649) on burn and WebGPU, with a
+//! language model.
 
 #![warn(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 

@@ -30,8 +30,8 @@ pub struct TimedStep {
     pub counts: StepCounts,
 }
 
-/// Does `count` steps with `cache` and tells `on_step` of each. Returns the number of steps: 0
-/// where the model has no fused step for such a cache, or no bare one.
+/// Does `count` steps with `cache` and tells `on_step` of each. Returns the number of steps: 0 if
+/// the model has no fused or no bare step for such a cache.
 ///
 /// # Errors
 ///

@@ -95,7 +95,7 @@ export interface EngineStats extends WorkerStats {
 /**
  * A language model in a worker of its own, with a key-value cache inside a fixed budget.
  *
- * Requests run one after the other, in the order of their calls: two at once would each take twice
+ * Requests run one after the other, in the order of their calls. Two at once would each take twice
  * as long. Every method rejects with a {@link KvscopeError}.
  */
 export class Engine implements Disposable {

@@ -12,9 +12,9 @@ export interface HubFile {
 }
 
 /**
- * Source of a model: an address or its parts' addresses, a file or its parts' files, a file on the
- * hub, or `"default"`, which is `options.defaultModel`. A file named `…-00001-of-0000N.gguf` at an
- * address brings its other parts.
+ * Source of a model: an address, a file, or those of its parts; a file on the hub; or `"default"`.
+ * The last is `options.defaultModel`. A file named `…-00001-of-0000N.gguf` at an address brings its
+ * other parts.
  */
 export type ModelSource =
   string | URL | HubFile | Blob | readonly (string | URL)[] | readonly Blob[];

@@ -39,7 +39,8 @@ fn main(
     // A row beyond the last repeats the last; it is not written.
     let row = tile % shape.tiles * 4u;
     let last = shape.rows - 1u;
-    let rows = head * shape.rows + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
+    let rows = head * shape.rows
+        + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
     let starts = rows * shape.slots;
 
     // Lanes that share a part; each takes every `shares`-th slot.

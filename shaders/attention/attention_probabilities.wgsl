@@ -50,7 +50,8 @@ fn main(
     // A row beyond the last repeats the last; it is not written.
     let row = tile % shape.tiles * 4u;
     let last = shape.rows - 1u;
-    let rows = head * shape.rows + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
+    let rows = head * shape.rows
+        + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(last));
     for (var at = lane; at < 4u * shape.parts; at += LANES) {
         own[at] = queries[rows[at % 4u] * shape.parts + at / 4u];
     }

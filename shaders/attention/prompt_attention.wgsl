@@ -82,7 +82,8 @@ fn main(
         var top{{ r }} = most{{ r }};
 {%- for s in range(slots) %}
         let seen{{ r }}_{{ s }} = held{{ s }} && place{{ s }} <= own{{ r }};
-        let x{{ r }}_{{ s }} = select(HIDDEN, dot(l{{ r }}_{{ s }}, vec4<f32>({{ scale }})), seen{{ r }}_{{ s }});
+        let x{{ r }}_{{ s }} =
+            select(HIDDEN, dot(l{{ r }}_{{ s }}, vec4<f32>({{ scale }})), seen{{ r }}_{{ s }});
         top{{ r }} = max(top{{ r }}, x{{ r }}_{{ s }});
 {%- endfor %}
         let shrunk{{ r }} = vec4<f32>(exp(most{{ r }} - top{{ r }}));

@@ -64,7 +64,11 @@ fn main(
 {%- endfor %}
 {%- for s in range(slots) %}
         let x{{ s }} = dot(l{{ s }}, vec4<f32>({{ scale }}));
-        sum{{ s }} += select(0.0, exp(min(x{{ s }} - stat.x, 0.0)) / stat.y, held{{ s }} && place{{ s }} <= own);
+        sum{{ s }} += select(
+            0.0,
+            exp(min(x{{ s }} - stat.x, 0.0)) / stat.y,
+            held{{ s }} && place{{ s }} <= own,
+        );
 {%- endfor %}
     }
     let group = f32(shape.rows / shape.queries);

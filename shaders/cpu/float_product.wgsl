@@ -1,10 +1,10 @@
-// output[token, row] = sum over i of weights[row, i] * input[token, i], for adapters that run on a CPU: a lane has
-// {{ rows }} rows and {{ tokens }} tokens, because there a load costs as much as tens of products, whatever its width and
-// wherever from.
+// output[token, row] = sum over i of weights[row, i] * input[token, i], for adapters that run on a
+// CPU: a lane has {{ rows }} rows and {{ tokens }} tokens, because there a load costs as much as
+// tens of products, whatever its width and wherever from.
 
 struct Shape {
     rows: u32,
-    // Vectors of four elements a row.
+    // Vectors of four elements per row.
     quads: u32,
     tokens: u32,
     // Tiles of tokens, and workgroups on a line of the grid.
@@ -47,7 +47,9 @@ fn main(
 {%- for r in range(rows) %}
         let w{{ r }} = weights[row{{ r }} + quad];
 {%- for t in range(tokens) %}
-        s{{ r }}_{{ t }} += (w{{ r }}.x * x{{ t }}.x + w{{ r }}.y * x{{ t }}.y) + (w{{ r }}.z * x{{ t }}.z + w{{ r }}.w * x{{ t }}.w);
+        s{{ r }}_{{ t }} +=
+            (w{{ r }}.x * x{{ t }}.x + w{{ r }}.y * x{{ t }}.y)
+            + (w{{ r }}.z * x{{ t }}.z + w{{ r }}.w * x{{ t }}.w);
 {%- endfor %}
 {%- endfor %}
     }

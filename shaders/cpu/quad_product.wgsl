@@ -1,7 +1,8 @@
-// output[token, row] = sum over i of weights[row, i] * input[token, i], for adapters that run on a CPU and have quads: a lane
-// keeps {{ inner }} elements of {{ rows }} rows at hand and goes over the tokens. An element of the input is loaded by one lane of
-// four and reaches the others by swaps, each an instruction there where a load takes some seventy, and the elements of the
-// rows are laid out for what the swaps bring.
+// output[token, row] = sum over i of weights[row, i] * input[token, i], for adapters that run on a
+// CPU and have quads: a lane keeps {{ inner }} elements of {{ rows }} rows at hand and goes over
+// the tokens. An element of the input is loaded by one lane of four and reaches the others by
+// swaps, each an instruction there where a load takes some seventy, and the elements of the rows
+// are laid out for what the swaps bring.
 
 struct Shape {
     rows: u32,
@@ -35,7 +36,8 @@ fn main(
     for (var start = 0u; start < shape.width; start += INNER) {
         for (var i = 0u; i < INNER; i += 1u) {
 {%- for r in range(rows) %}
-            held[i * ROWS + {{ r }}u] = weights[first + {{ r }}u * shape.width + start + (i ^ corner)];
+            held[i * ROWS + {{ r }}u] =
+                weights[first + {{ r }}u * shape.width + start + (i ^ corner)];
 {%- endfor %}
         }
         for (var token = 0u; token < shape.tokens; token += 1u) {
@@ -47,7 +49,8 @@ fn main(
             let at = token * shape.rows + row;
             if within {
 {%- for r in range(rows) %}
-                output[at + {{ r }}u] = select(s{{ r }} + output[at + {{ r }}u], s{{ r }}, start == 0u);
+                output[at + {{ r }}u] =
+                    select(s{{ r }} + output[at + {{ r }}u], s{{ r }}, start == 0u);
 {%- endfor %}
             }
         }

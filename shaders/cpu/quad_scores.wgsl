@@ -34,7 +34,8 @@ fn main(
         let share = 1.0 / stats[stat + 1u];
         let line = (kv * shape.count + row) * shape.tiles * TILE;
 {%- for s in range(slots) %}
-        let x{{ s }} = exp(min(logits[line + min(slot + {{ s }}u, shape.slots - 1u)] - most, 0.0)) * share;
+        let x{{ s }} =
+            exp(min(logits[line + min(slot + {{ s }}u, shape.slots - 1u)] - most, 0.0)) * share;
         sum{{ s }} += select(0.0, x{{ s }}, place{{ s }} <= own);
 {%- endfor %}
     }

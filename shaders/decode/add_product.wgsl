@@ -1,5 +1,5 @@
-// hidden += matrix · input, {{ tile }} rows per workgroup. For the next norm: the new hidden state times
-// the norm's weight, and the sum of squares of these rows.
+// hidden += matrix · input, {{ tile }} rows per workgroup. For the next norm: the new hidden state
+// times the norm's weight, and the sum of squares of these rows.
 
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read> norm: array<vec4<f32>>;
@@ -19,7 +19,10 @@ fn main(
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let first = workgroup.x * {{ tile }}u + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ input }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
+    let second = first + {{ rows // 2 }}u;
+    let own_sums =
+        products({{ input }}u, first, second, lane{% if in_quads %}, member{% endif %});
+    share(lane, own, own + {{ rows // 2 }}u, own_sums);
 
     for (var quad = thread; quad < {{ tile // 4 }}u; quad += THREADS) {
         let row = 4u * quad;

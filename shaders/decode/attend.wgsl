@@ -1,6 +1,7 @@
-// Attention of one token over {{ split }} slots of one KV head, for all the query heads that share it: what they attend to,
-// before it is divided, the largest logit and the sum of exponentials, by which the splits are put together again (Dao et
-// al., arXiv 2205.14135, §3.1), the first slot that is empty and, for selection too, the logits.
+// Attention of one token over {{ split }} slots of one KV head, for all the query heads that share
+// it: what they attend to, before it is divided, the largest logit and the sum of exponentials, by
+// which the splits are put together again (Dao et al., arXiv 2205.14135, §3.1), the first slot that
+// is empty and, for selection too, the logits.
 
 @group(0) @binding(_) var<storage, read> keys: array<{{ eight_type }}>;
 @group(0) @binding(_) var<storage, read> values: array<{{ eight_type }}>;
@@ -14,7 +15,8 @@
 const THREADS: u32 = {{ attending }}u;
 const SPLIT: u32 = {{ split }}u;
 const HIDDEN: f32 = -1.0e30;
-// Vectors of eight elements a head; how many of them a thread weighs values of, and how many slots are weighed side by side.
+// Vectors of eight elements per head; how many of them a thread weighs values of, and how many
+// slots are weighed side by side.
 const OCTS: u32 = {{ dim // 8 }}u;
 {%- set quads = slots // 4 %}
 const STRIPES: u32 = {{ attending * share // (dim // 8) }}u;
@@ -58,7 +60,7 @@ fn main(
 {%- for g in range(group) %}
     var most{{ g }} = HIDDEN;
 {%- endfor %}
-    // {{ slots }} slots a thread at a time: what is read of the queries serves all of them.
+    // {{ slots }} slots per thread at a time: what is read of the queries serves all of them.
     for (var tile = 0u; tile < count; tile += {{ slots }}u * THREADS) {
         let last = count - 1u;
 {%- for s in range(slots) %}
@@ -89,7 +91,9 @@ fn main(
 {%- for g in range(group) %}
 {%- for p in range(quads) %}
             l{{ g }}_{{ p }} += vec4<f32>(
-                {% for s in range(4 * p, 4 * p + 4) %}dot(fma(a{{ s }}, q{{ g }}, b{{ s }} * r{{ g }}), vec4<f32>(1.0)), {% endfor %}
+                {% for s in range(4 * p, 4 * p + 4) -%}
+                dot(fma(a{{ s }}, q{{ g }}, b{{ s }} * r{{ g }}), vec4<f32>(1.0)),
+                {% endfor %}
             );
 {%- endfor %}
 {%- endfor %}
@@ -112,7 +116,8 @@ fn main(
 {%- endfor %}
             }
 {%- for g in range(group) %}
-            logits[(kv * {{ group }}u + {{ g }}u) * capacity + first + slot{{ s }}] = l{{ g }}_{{ s // 4 }}[{{ s % 4 }}];
+            logits[(kv * {{ group }}u + {{ g }}u) * capacity + first + slot{{ s }}] =
+                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}];
 {%- endfor %}
         }
 {%- endfor %}
@@ -159,7 +164,8 @@ fn main(
         let slot = four + member % 4u;
 {%- for g in range(group) %}
         let logit{{ g }} = logits[row{{ g }} + min(slot, count - 1u)];
-        let own{{ g }} = of_quad(select(0.0, exp(logit{{ g }} - top{{ g }}), slot < count && logit{{ g }} > HIDDEN));
+        let held{{ g }} = slot < count && logit{{ g }} > HIDDEN;
+        let own{{ g }} = of_quad(select(0.0, exp(logit{{ g }} - top{{ g }}), held{{ g }}));
         sum{{ g }} += (own{{ g }}.x + own{{ g }}.y) + (own{{ g }}.z + own{{ g }}.w);
 {%- endfor %}
 {%- for i in range(4) %}
@@ -174,7 +180,8 @@ fn main(
         for (var slot = stripe; slot < count; slot += STRIPES) {
 {%- for g in range(group) %}
             let logit{{ g }} = logits[row{{ g }} + slot];
-            // Where nothing is held in the whole split, the largest logit is that of the empty slots.
+            // Where nothing is held in the whole split, the largest logit is that of the empty
+            // slots.
             let own{{ g }} = select(0.0, exp(logit{{ g }} - top{{ g }}), logit{{ g }} > HIDDEN);
             sum{{ g }} += own{{ g }};
 {%- endfor %}

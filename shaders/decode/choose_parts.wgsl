@@ -1,5 +1,5 @@
-// Per part of the logits: the largest (the first of equal ones), the sum of exponentials relative to
-// it, the number of invalid logits.
+// Per part of the logits: the largest (the first of equal ones), the sum of exponentials relative
+// to it, the number of invalid logits.
 
 @group(0) @binding(_) var<storage, read> logits: array<f32>;
 // Largest, its token, sum, and how many are NaN or +infinity.

@@ -1,9 +1,9 @@
-// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in this
-// order; then the first token, in the order of ids, at which the cumulative probability passes a random
-// part. One workgroup, each of whose threads has consecutive tokens.
+// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in
+// this order; then the first token, in the order of ids, at which the cumulative probability passes
+// a random part. One workgroup, each of whose threads has consecutive tokens.
 //
-// Cuts are found bit by bit: the k-th largest number has the largest bit pattern that k numbers reach,
-// and the nucleus ends at the largest weight such that those that reach it sum to p.
+// Cuts are found bit by bit: the k-th largest number has the largest bit pattern that k numbers
+// reach, and the nucleus ends at the largest weight such that those that reach it sum to p.
 
 struct Settings {
     temperature: f32,
@@ -22,7 +22,8 @@ struct Settings {
 @group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
 @group(0) @binding(_) var<storage, read> occurred: array<u32>;
 @group(0) @binding(_) var<uniform> settings: Settings;
-// Logits with their penalty, then weights: probabilities times a factor. The likeliest token's is 1.
+// Logits with their penalty, then weights: probabilities times a factor. The likeliest token's is
+// 1.
 @group(0) @binding(_) var<storage, read_write> numbers: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> token: array<u32>;
 @group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
@@ -89,7 +90,8 @@ fn penalise(id: u32) {
     if id < {{ vocabulary }}u {
         let logit = numbers[id / 4u][id % 4u];
         if logit > NEVER {
-            numbers[id / 4u][id % 4u] = select(logit * settings.penalty, logit / settings.penalty, logit > 0.0);
+            numbers[id / 4u][id % 4u] =
+                select(logit * settings.penalty, logit / settings.penalty, logit > 0.0);
         }
     }
 }
@@ -153,8 +155,8 @@ fn amounts(four: vec4<f32>, weighed: bool) -> vec4<f32> {
     return select(vec4(1.0), max(four, vec4(0.0)), vec4(weighed));
 }
 
-// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of tokens
-// with smaller ids, and replaces the others by `gone`.
+// Keeps the fewest of the largest numbers whose amounts come to `enough`, of equal ones those of
+// tokens with smaller ids, and replaces the others by `gone`.
 fn keep(first: u32, end: u32, thread: u32, enough: f32, weighed: bool, gone: f32) {
     // The largest pattern such that the numbers that reach it are enough.
     var reached = 0u;

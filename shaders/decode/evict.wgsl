@@ -54,7 +54,8 @@ fn main(
     for (var slot = thread; slot < reach; slot += THREADS) {
         var score = 0.0;
 {%- for g in range(group) %}
-        score += exp(logits[(kv * {{ group }}u + {{ g }}u) * capacity + slot] - stat{{ g }}.x) / stat{{ g }}.y;
+        score += exp(logits[(kv * {{ group }}u + {{ g }}u) * capacity + slot] - stat{{ g }}.x)
+            / stat{{ g }}.y;
 {%- endfor %}
         score /= {{ group }}.0;
         let own = positions[first + slot];

@@ -19,14 +19,19 @@ fn main(
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * OWN;
     let first = workgroup.x * HALF + own;
-    share(lane, own, HALF + own, products({{ at.weighted }}u, first, {{ feed_forward }}u + first, lane{% if in_quads %}, member{% endif %}));
+    let second = {{ feed_forward }}u + first;
+    let own_sums =
+        products({{ at.weighted }}u, first, second, lane{% if in_quads %}, member{% endif %});
+    share(lane, own, HALF + own, own_sums);
 
     let scale = rms_scale();
     for (var quad = thread; quad < HALF / 4u; quad += THREADS) {
         let row = 4u * quad;
         let gate = scale * vec4<f32>(whole(row), whole(row + 1u), whole(row + 2u), whole(row + 3u));
-        let second = HALF + row;
-        let up = scale * vec4<f32>(whole(second), whole(second + 1u), whole(second + 2u), whole(second + 3u));
-        activations[{{ at.feed_forward }}u + workgroup.x * {{ tile // 8 }}u + quad] = gate / (1.0 + exp(-gate)) * up;
+        let other = HALF + row;
+        let up = scale
+            * vec4<f32>(whole(other), whole(other + 1u), whole(other + 2u), whole(other + 3u));
+        activations[{{ at.feed_forward }}u + workgroup.x * {{ tile // 8 }}u + quad] =
+            gate / (1.0 + exp(-gate)) * up;
     }
 }

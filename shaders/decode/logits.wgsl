@@ -18,7 +18,10 @@ fn main(
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let start = (workgroup.y * grid.x + workgroup.x) * {{ tile }}u;
     let first = start + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
+    let second = first + {{ rows // 2 }}u;
+    let own_sums =
+        products({{ at.weighted }}u, first, second, lane{% if in_quads %}, member{% endif %});
+    share(lane, own, own + {{ rows // 2 }}u, own_sums);
 
     let scale = rms_scale();
     for (var row = thread; row < {{ tile }}u; row += THREADS) {

@@ -1,6 +1,6 @@
-// Products of {{ rows }} rows per lane with the input: half of them from row `first` on, half from row
-// `second` on. {{ lanes }} lanes share those rows, and each takes every {{ lanes }}th group of 32
-// elements. Each load of the input serves all rows of a lane.
+// Products of {{ rows }} rows per lane with the input: half of them from row `first` on, half from
+// row `second` on. {{ lanes }} lanes share those rows, and each takes every {{ lanes }}th group of
+// 32 elements. Each load of the input serves all rows of a lane.
 {%- if in_quads %}
 // Quads load each element of the input once: each lane one of four, for all of them. `member` is a
 // lane's number in its subgroup.
@@ -13,16 +13,26 @@ struct Sums {
 {%- endfor %}
 }
 
-fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, member: u32{% endif %}) -> Sums {
+fn products(
+    input: u32,
+    first: u32,
+    second: u32,
+    lane: u32,
+{%- if in_quads %}
+    member: u32,
+{%- endif %}
+) -> Sums {
 {%- for r in range(rows) %}
-    let row{{ r }} = min({{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u, {{ height - 1 }}u) * {{ groups }}u;
+    let place{{ r }} = {{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u;
+    let row{{ r }} = min(place{{ r }}, {{ height - 1 }}u) * {{ groups }}u;
     var s{{ r }} = 0.0;
 {%- endfor %}
 {%- if own_first %}
     let places = places_of(member);
 {%- endif %}
 {%- if lanes == 1 %}
-    // Left at its end: adapters on a CPU run a loop that is left at its head once more, to no effect.
+    // Left at its end: adapters on a CPU run a loop that is left at its head once more, to no
+    // effect.
     var k = 0u;
     loop {
 {%- else %}
@@ -31,7 +41,8 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
         let at = input + 8u * k;
 {%- for i in range(8) %}
 {%- if in_quads %}
-        let x{{ i }} = {{ "from_quad" if own_first else "of_quad" }}(activations[at + {{ i }}u][member % 4u]);
+        let x{{ i }} =
+            {{ "from_quad" if own_first else "of_quad" }}(activations[at + {{ i }}u][member % 4u]);
 {%- else %}
         let x{{ i }} = activations[at + {{ i }}u];
 {%- endif %}
@@ -50,7 +61,8 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
 {%- endif %}
 {%- for r in range(rows) %}
 {%- if own_first %}
-        s{{ r }} += quad_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total, topmost, places);
+        s{{ r }} +=
+            quad_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total, topmost, places);
 {%- else %}
         s{{ r }} += group_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total);
 {%- endif %}
@@ -66,13 +78,14 @@ fn products(input: u32, first: u32, second: u32, lane: u32{% if in_quads %}, mem
     return Sums({% for r in range(rows) %}s{{ r }}, {% endfor %});
 }
 
-// Sums of the workgroup's {{ tile }} rows per lane{% if joined > 1 %}, or per {{ joined }} joined lanes{% endif %}.
+// Sums of the workgroup's {{ tile }} rows per lane{% if joined > 1 %}, or per {{ joined }} joined
+// lanes{% endif %}.
 var<workgroup> sums: array<f32, {{ tile * lanes // joined }}>;
 
 fn share(lane: u32, first: u32, second: u32, own: Sums) {
 {%- if joined > 1 %}
-    // Assumes that neighbouring lanes are neighbours in a subgroup. WGSL does not promise it: measuring
-    // the tunings finds devices on which they are not.
+    // Assumes that neighbouring lanes are neighbours in a subgroup. WGSL does not promise it:
+    // measuring the tunings finds devices on which they are not.
 {%- for r in range(rows) %}
     var s{{ r }} = own.s{{ r }};
 {%- for distance in [1, 2, 4, 8, 16, 32, 64] if distance < joined %}
@@ -81,12 +94,14 @@ fn share(lane: u32, first: u32, second: u32, own: Sums) {
 {%- endfor %}
     if lane % {{ joined }}u == 0u {
 {%- for r in range(rows) %}
-        sums[lane / {{ joined }}u * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u] = s{{ r }};
+        sums[lane / {{ joined }}u * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }}
+            + {{ r % (rows // 2) }}u] = s{{ r }};
 {%- endfor %}
     }
 {%- else %}
 {%- for r in range(rows) %}
-    sums[lane * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }} + {{ r % (rows // 2) }}u] = own.s{{ r }};
+    sums[lane * {{ tile }}u + {{ "first" if r < rows // 2 else "second" }}
+        + {{ r % (rows // 2) }}u] = own.s{{ r }};
 {%- endfor %}
 {%- endif %}
     workgroupBarrier();

@@ -1,5 +1,6 @@
-// Norm, then the rows of one head of queries, keys or values a workgroup; bias, the head's own norm and RoPE where there
-// are any. A query goes to the activations, a key and a value go into the slot that is next for their head.
+// Norm, then one head's rows of queries, keys or values per workgroup; bias, the head's own norm
+// and RoPE where there are any. A query goes to the activations, a key and a value go into the slot
+// that is next for their head.
 
 @group(0) @binding(_) var<storage, read_write> activations: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> keys: array<{{ pair_type }}>;
@@ -27,7 +28,10 @@ fn main(
     let lane = thread % {{ lanes }}u;
     let own = thread / {{ lanes }}u * {{ rows }}u;
     let first = workgroup.x * {{ dim }}u + own;
-    share(lane, own, own + {{ rows // 2 }}u, products({{ at.weighted }}u, first, first + {{ rows // 2 }}u, lane{% if in_quads %}, member{% endif %}));
+    let second = first + {{ rows // 2 }}u;
+    let own_sums =
+        products({{ at.weighted }}u, first, second, lane{% if in_quads %}, member{% endif %});
+    share(lane, own, own + {{ rows // 2 }}u, own_sums);
 
     let index = {{ first_head }}u + workgroup.x;
     let scale = rms_scale();
@@ -108,7 +112,8 @@ fn turned(quad: u32, normed: f32, weight: u32) -> vec4<f32> {
 {%- else %}
             let second = row >= {{ rotated // 2 }}u;
             let pair = select(row, row - {{ rotated // 2 }}u, second);
-            let other = normed_row(select(row + {{ rotated // 2 }}u, row - {{ rotated // 2 }}u, second), normed, weight);
+            let partner = select(row + {{ rotated // 2 }}u, row - {{ rotated // 2 }}u, second);
+            let other = normed_row(partner, normed, weight);
 {%- endif %}
             // Two pairs' cosine and sine a word.
             let both = bitcast<vec4<f32>>(step[{{ angles }}u + pair / 2u]);

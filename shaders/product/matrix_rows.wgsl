@@ -30,7 +30,11 @@ fn main(
     if at >= shape.tokens * shape.groups {
         return;
     }
-    let row = {% if all %}at / shape.groups{% else %}min(tokens[at / shape.groups], shape.rows - 1u){% endif %};
+{%- if all %}
+    let row = at / shape.groups;
+{%- else %}
+    let row = min(tokens[at / shape.groups], shape.rows - 1u);
+{%- endif %}
     let w = group_weights(shape.first + row * shape.groups + at % shape.groups);
 {%- for part in range(8) %}
     output[8u * at + {{ part }}u] = w[{{ part }}];

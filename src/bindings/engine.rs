@@ -127,8 +127,8 @@ impl WasmEngine {
         report.into_ts().map_err(conversion)
     }
 
-    /// Slots that `layer` of the last generation's cache holds, read back from the GPU; no head
-    /// where there is no cache.
+    /// Slots that `layer` of the last generation's cache holds, read back from the GPU. No head
+    /// without a cache.
     pub async fn retained(&self, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
         self.engine.device().check().map_err(to_js)?;

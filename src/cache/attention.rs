@@ -1,7 +1,7 @@
 //! Grouped attention that returns its probabilities, so that selection does not compute them again.
 //!
 //! One stored KV head serves its whole query group. The published code stores a copy per query
-//! head, which for Llama 3's groups of four is four times the memory.
+//! head: for Llama 3's groups of four, four times the memory.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor};

@@ -10,7 +10,7 @@ use super::error::CacheError;
 /// Makes tensors from `input` in buffers of exactly their size.
 ///
 /// Other buffers come from a pool, where a small tensor may get a large buffer that happens to be
-/// free; then more is allocated than is counted.
+/// free. Then more is allocated than is counted.
 pub(super) fn unpooled<I: Send, O: Send>(
     device: &Device,
     input: I,
@@ -21,8 +21,8 @@ pub(super) fn unpooled<I: Send, O: Send>(
 
 /// A copy of the entries `range` of dimension `dim`.
 ///
-/// A narrowed tensor may be a view that keeps the whole alive, and arithmetic on it may work in
-/// place and keep it too; a selection by index never does.
+/// A narrowed tensor may be a view that keeps the whole alive. Arithmetic on it may work in place
+/// and keep it too. A selection by index never does.
 pub(super) fn copied_part<const D: usize, K: Basic>(
     tensor: Tensor<D, K>,
     dim: usize,

@@ -2,7 +2,8 @@
 
 pub use crate::policy::ConfigError;
 
-/// Any error of the cache. No input makes it panic; after an error the cache is as it was before the call.
+/// Any error of the cache. No input makes it panic; after an error the cache is as it was before
+/// the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {
@@ -12,7 +13,7 @@ pub enum CacheError {
     /// A tensor does not have the shape that the configuration asks for.
     #[error("{tensor} has shape {found:?}, expected {expected}")]
     Shape {
-        /// Which of the tensors.
+        /// The tensor's name among the arguments.
         tensor: &'static str,
         /// Its shape.
         found: Vec<usize>,
@@ -22,7 +23,7 @@ pub enum CacheError {
     /// A tensor's elements are not plain floats.
     #[error("{tensor} has elements of type {found}, expected floats that are not quantised")]
     Type {
-        /// Which of the tensors.
+        /// The tensor's name among the arguments.
         tensor: &'static str,
         /// Its elements' type.
         found: String,
@@ -30,11 +31,11 @@ pub enum CacheError {
     /// A tensor lives on another device than the cache.
     #[error("{tensor} is on {found}, the cache is on {expected}")]
     Device {
-        /// Which of the tensors.
+        /// The tensor's name among the arguments.
         tensor: &'static str,
-        /// Where it is.
+        /// The device that it is on.
         found: String,
-        /// Where it should be.
+        /// The cache's device.
         expected: String,
     },
     /// There is no such layer.
@@ -42,7 +43,7 @@ pub enum CacheError {
     Layer {
         /// The layer asked for, counted from 0.
         layer: usize,
-        /// How many there are.
+        /// Number of layers of the cache.
         layers: usize,
     },
     /// A decode step, or saving, while the layer's prompt has been appended but not finished.
@@ -82,7 +83,7 @@ pub enum CacheError {
     /// The device did not give tensors back.
     #[error("reading the cache back from the device failed: {detail}")]
     Read {
-        /// What the device or burn's runtime said.
+        /// Message of the device, or of burn's runtime.
         detail: String,
     },
 }

@@ -25,8 +25,8 @@ impl ScopeCache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`] with the first field that is not valid or would have to be as in this
-    /// cache, [`CacheError::NoPrompt`] for a layer that has none.
+    /// [`CacheError::Config`] with the first field that is not valid or must be as in this cache.
+    /// [`CacheError::NoPrompt`] for a layer that has none.
     pub fn fork(&self, config: ScopeCacheConfig) -> Result<Self, CacheError> {
         config.validate()?;
         let mut fixed = self.fixed(&config);

@@ -1,5 +1,5 @@
-//! All layers behind one gate. A layer's memory is reached for writing by [`Layers::change`] alone,
-//! which counts its bytes and marks it as reallocated; no other file has to remember either.
+//! All layers behind one gate. A layer's memory is reached for writing by [`Layers::change`] alone.
+//! It counts the bytes and marks the layer as reallocated, so no other file has to remember either.
 
 use std::ops::Index;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,19 +1,22 @@
-//! The key-value cache of SCOPE (Wu et al., ACL 2025, arXiv 2412.13649). The prompt's slots and the slots that decoding adds
-//! are kept apart, and each part is compressed by its own rule. Rules that treat both alike are here for comparison.
+//! The key-value cache of SCOPE (Wu et al., ACL 2025, arXiv 2412.13649). The prompt's slots and
+//! those that decoding adds are kept apart, and each part is compressed by its own rule. Rules that
+//! treat both alike are here for comparison.
 //!
-//! [`ScopeCache`] holds every layer's keys and values, on any burn device. It knows nothing of models, files or browsers.
-//! `examples/scope_attention.rs` is an attention layer on it.
+//! [`ScopeCache`] holds every layer's keys and values, on any burn device. It knows nothing of
+//! models, files or browsers. `examples/scope_attention.rs` is an attention layer on it.
 //!
-//! [`PrefillMethod`] chooses the prompt positions that stay, once, within [`ScopeCacheConfig::prefill_budget`].
-//! [`DecodeStrategy`] evicts after the attention of each step, within [`ScopeCacheConfig::decode_budget`].
-//! [`ScopeCache::memory`] counts the bytes. `docs/rules.md`, included here, has every rule in full.
+//! [`PrefillMethod`] chooses the prompt positions that stay, once, within
+//! [`Policy::prefill_budget`](crate::policy::Policy::prefill_budget). [`DecodeStrategy`] evicts
+//! after the attention of each step, within
+//! [`Policy::decode_budget`](crate::policy::Policy::decode_budget). [`ScopeCache::memory`] counts
+//! the bytes. `docs/rules.md`, included here, has every rule in full.
 //!
 #![doc = include_str!("../../docs/rules.md")]
 //!
 //! # Adding a method
 //!
-//! The rules are in [`policy`](crate::policy): a prefill method or a decode strategy is one file and
-//! one line there. TOVA, which is not among the paper's, is such a file.
+//! The rules are in [`policy`](crate::policy): a prefill method or a decode strategy is one file
+//! and one line there. TOVA, which is not among the paper's, is such a file.
 
 mod attention;
 mod buffers;

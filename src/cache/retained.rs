@@ -10,8 +10,8 @@ use super::scope_cache::ScopeCache;
 pub struct RetainedHead {
     /// The positions held.
     pub positions: Vec<u32>,
-    /// Their scores at the last selection or, in decoding, at the last step: attention averaged
-    /// over the query group. 0 if the method does not score.
+    /// Their scores: attention averaged over the query group, at the last selection or, in
+    /// decoding, the last step. All 0 if the method does not score.
     pub scores: Vec<f32>,
 }
 

@@ -12,8 +12,8 @@ impl ScopeCache {
     /// device, to learn how many slots each head has left: they may differ from then on.
     ///
     /// Inside the current turn's decoding, the turn goes on at step `length` − prompt length.
-    /// Inside the prompt, or in the middle of a prefill, everything left becomes the prompt, and
-    /// the turn begins anew at step 0.
+    /// Inside the prompt, or in the middle of a prefill, everything left becomes the prompt. The
+    /// turn then begins anew at step 0.
     ///
     /// # Errors
     ///

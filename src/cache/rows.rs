@@ -319,7 +319,8 @@ mod tests {
     }
 
     /// Every type's rows in words, packed and unpacked by kernels and by the host. A float type's
-    /// are the same to the bit; of others an element may be off by a step, as WGSL's division is.
+    /// rows are the same to the bit. Other types' elements may be off by a step, as WGSL's division
+    /// is.
     #[test]
     fn kernels_store_as_the_host_does() {
         let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();

@@ -111,8 +111,8 @@ impl ScopeCache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Version`] for a format that this release does not read,
-    /// [`CacheError::Corrupt`] for bytes that are no whole, unchanged save, [`CacheError::Config`]
+    /// [`CacheError::Version`] for a format that this release does not read.
+    /// [`CacheError::Corrupt`] for bytes that are no whole, unchanged save. [`CacheError::Config`]
     /// if `device` can't hold the saved type.
     pub fn load(bytes: &[u8], device: &Device) -> Result<Self, CacheError> {
         let (header, payload) = open(bytes)?;

@@ -1,7 +1,7 @@
 //! Selection on the device: ranks slots without sorting and without reading anything back.
 //!
 //! burn sorts GPU tensors on the host. Comparing all pairs is more arithmetic but stays on the
-//! device; one eviction per step, the usual case, needs a minimum only.
+//! device. One eviction per step, the usual case, needs a minimum only.
 
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
@@ -58,8 +58,8 @@ pub(super) fn rank(
     before
 }
 
-/// Empties every head's lowest slot of those not `barred`: that of the lowest score and, of equal
-/// ones, of the latest position; without scores, of the latest position. A head with all slots
+/// Empties every head's lowest slot of those not `barred`: the one with the lowest score. Among
+/// equal scores, and without scores, it is the one with the latest position. A head with all slots
 /// barred keeps them.
 pub(super) fn evict_lowest(
     positions: Tensor<2, Int>,

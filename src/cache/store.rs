@@ -212,9 +212,8 @@ impl SlotStore {
         }
     }
 
-    /// Moves every slot whose entry of `places`, `[kv_heads, capacity]`, is below `capacity` to
-    /// that place among `capacity` slots, and drops the others. No two slots of a head may go to
-    /// one place below `capacity`.
+    /// Moves every slot to its entry of `places`, `[kv_heads, capacity]`, and drops those whose
+    /// entry is not below `capacity`. No two slots of a head may go to one place below `capacity`.
     pub fn arrange(self, places: Tensor<2, Int>, capacity: usize) -> Self {
         unpooled(&self.device(), (self, places), |(store, places)| {
             store.arranged(places, capacity)

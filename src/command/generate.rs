@@ -13,7 +13,7 @@ use super::open::open;
 use super::output::Output;
 use super::{interrupt, progress, summary};
 
-/// How a generation that did not fail ended.
+/// End of a generation that did not fail.
 pub enum Ended {
     /// By itself, or because nobody reads any more.
     Whole,
@@ -37,7 +37,8 @@ pub fn run(arguments: &GenerateArguments) -> Result<Ended, Failure> {
     write(&mut generation, arguments.json)
 }
 
-/// Runs the generation to its end and writes what comes. Whatever ends it, what there is has been written.
+/// Runs the generation to its end and writes what comes. Whatever ends it, what there is has been
+/// written.
 fn write<M: LanguageModel, S: Spelling>(
     generation: &mut Generation<'_, M, S>,
     json: bool,

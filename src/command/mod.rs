@@ -1,5 +1,5 @@
-//! The commands: `kvscope generate` for a model's text and its cache's memory, `kvscope eval` for a
-//! cache's cost in quality, `kvscope policies` for the methods, strategies and options.
+//! The commands. `kvscope generate` gives a model's text and its cache's memory, `kvscope eval` a
+//! cache's cost in quality. `kvscope policies` lists methods, strategies and options.
 
 mod arguments;
 mod catalogue;

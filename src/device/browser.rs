@@ -1,8 +1,8 @@
 //! The browser's side of a device: what wgpu neither asks of it nor passes on.
 //!
 //! web-sys has all of WebGPU among its unstable APIs only, which ask every build of the crate for
-//! `--cfg web_sys_unstable_apis`. So `navigator` is web-sys', `GPUDevice` and what it leads to are
-//! wgpu's own bindings, and the two names between them are declared here.
+//! `--cfg web_sys_unstable_apis`. So `navigator` is web-sys', and `GPUDevice` with all that it
+//! leads to is wgpu's own binding. The two names between them are declared here.
 
 use js_sys::WebAssembly::Table;
 use wasm_bindgen::prelude::*;

@@ -18,7 +18,9 @@ export function watchBuffers(device) {
   };
 }
 
-/** Destroys buffers of `device` that are not in `table`. Commands that use them must be submitted. */
+/**
+ * Destroys buffers of `device` that are not in `table`. Commands that use them must be submitted.
+ */
 export function destroyDropped(device, table) {
   const held = new Set();
   for (let index = 0; index < table.length; index += 1) {

@@ -1,9 +1,9 @@
 //! Static constructors, run exactly once.
 //!
 //! burn and cubecl register devices, kernels and types in static constructors. When nothing in a
-//! module names `__wasm_call_ctors`, the linker takes the module for a command and wraps every
-//! export, wasm-bindgen's helpers too: all constructors then run again at each call from
-//! JavaScript. Naming it here stops that, and leaves running them to us.
+//! module names `__wasm_call_ctors`, the linker takes the module for a command. It then wraps every
+//! export, wasm-bindgen's helpers too, and all constructors run again at each call from JavaScript.
+//! Naming it here stops that, and leaves running them to us.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,9 +1,9 @@
 //! A thread's end, held up until the software adapters that it used are idle.
 //!
-//! At the process's end, what such an adapter's threads use is taken down around them: a program
-//! whose work is done would end in a segmentation fault. A handler of `atexit` comes too late,
-//! since drivers register destructors at first use and the last registered run first. A thread's
-//! own values are dropped before all of that, the main thread's too, and whoever joins a thread
+//! At the process's end, memory that such an adapter's threads use is taken down around them. A
+//! program whose work is done would then end in a segmentation fault. A handler of `atexit` comes
+//! too late, since drivers register destructors at first use and the last registered run first. A
+//! thread's own values are dropped before all of that, the main thread's too. Joining a thread
 //! waits for them. So each thread waits at its end for the devices that it used.
 
 use std::cell::RefCell;

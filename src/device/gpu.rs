@@ -46,7 +46,7 @@ impl fmt::Debug for Gpu {
 impl Gpu {
     /// Requests an adapter and a device, and registers them with burn.
     ///
-    /// The device has all limits of its adapter, and the features of [`GpuFeature`] that the
+    /// The device has all limits of its adapter. It has the features of [`GpuFeature`] that the
     /// adapter offers and `options` does not withhold. Each call opens another device; after a
     /// loss, call it again.
     ///

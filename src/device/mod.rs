@@ -1,7 +1,7 @@
 //! The device that models and caches are on: this machine's CPU or a GPU.
 //!
-//! [`Gpu::open`] requests adapter and device itself, so that it chooses limits and features, and
-//! hears of every error and of the device's loss; then it registers the device with burn.
+//! [`Gpu::open`] requests adapter and device itself, and then registers the device with burn. So it
+//! chooses limits and features, and hears of every error and of the device's loss.
 //! [`ComputeDevice`] is what engine, generation and evaluation are given.
 
 #[cfg(target_family = "wasm")]

@@ -14,8 +14,8 @@ use super::{GpuError, GpuFeature, GpuReport};
 /// The kind of processor that runs an adapter's kernels.
 ///
 /// burn's handle of a device does not tell, and a tensor leads to nothing else. So
-/// [`Gpu::open`](super::Gpu::open) adds it to what burn itself keeps for the device: it is there as
-/// long as the device is, and goes with it.
+/// [`Gpu::open`](super::Gpu::open) adds it to burn's own state of the device, and it lives as long
+/// as that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Processor {
     /// A GPU; also any adapter that [`Gpu::open`](super::Gpu::open) did not open.

@@ -19,8 +19,8 @@ use crate::text::{Detokenizer, Message, Tokenizer};
 /// A loaded model, ready to generate.
 ///
 /// Generations borrow it, so that several may take turns, each with a cache of its own.
-/// [`occupy`](Self::occupy) gives exclusive use. The JavaScript engine takes it, so that a second
-/// request is refused instead of silently halving the speed of the first.
+/// [`occupy`](Self::occupy) gives exclusive use. The JavaScript engine takes it: a second request
+/// is then refused, instead of silently halving the speed of the first.
 pub struct Engine {
     model: Llama,
     tokenizer: Tokenizer,
@@ -54,8 +54,8 @@ impl Engine {
         }
     }
 
-    /// Opens a model that `loader` has read all files of, on `device`, as [`open`](Self::open)
-    /// does: the way in for files that come as a stream. `loader` must be for GGUF files, whose
+    /// Opens a model whose files `loader` has read, on `device`, as [`open`](Self::open) does.
+    /// Files that come as a stream are opened this way. `loader` must be for GGUF files, whose
     /// metadata has the tokenizer, and onto the same device.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Picks the fastest tuning for this model on its GPU: from `known`, else by a short
-    /// measurement, which is noted there. Affects speed only. See [`FusedDecoder::tune`].
+    /// measurement, noted there. Affects speed only. See [`FusedDecoder::tune`].
     ///
     /// # Errors
     ///

@@ -78,8 +78,8 @@ impl Engine {
     /// Opens a model from disk: loads it onto the device, waits for the device, and picks its
     /// tuning.
     ///
-    /// `path` is a GGUF file, any one of a split model's files, or a folder as Hugging Face has
-    /// them: see [`load_model`].
+    /// `path` is a GGUF file, one of a split model's files, or a folder in Hugging Face's layout:
+    /// see [`load_model`].
     ///
     /// ```no_run
     /// # async fn open() -> Result<(), kvscope::Error> {
@@ -93,7 +93,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`GpuError`](crate::device::GpuError) where the GPU can't be opened, and those of
-    /// [`load_model`]. A failed or cancelled open leaves nothing behind: it destroys the GPU that
+    /// [`load_model`]. A failed or cancelled open leaves nothing behind. It destroys the GPU that
     /// it opened, and frees its memory on a device that it was given.
     pub async fn open(path: impl AsRef<Path>, options: OpenOptions<'_>) -> Result<Self, Error> {
         let OpenOptions {

@@ -22,8 +22,8 @@ pub struct Example {
 
 /// Compares policies with a full cache.
 ///
-/// The prompt is computed once, and [forked](ScopeCache::fork) to what each policy keeps of it:
-/// until a prompt is finished, no policy changes what it attends to. The answer's tokens go through
+/// The prompt is computed once, and [forked](ScopeCache::fork) to the slots that each policy keeps.
+/// Until a prompt is finished, no policy changes what it attends to. The answer's tokens go through
 /// the matrices once for all policies.
 pub struct Fidelity<'a> {
     model: &'a Llama,
@@ -52,7 +52,7 @@ impl<'a> Fidelity<'a> {
     }
 
     /// Feeds `example` under each of `policies` and compares. After each chunk and each token,
-    /// `progress` is told how many tokens have been taken; where it breaks, the result is `None`.
+    /// `progress` is told how many tokens have been taken. If it breaks, the result is `None`.
     ///
     /// The answer's first token is not compared: it follows from the prompt alone, before any
     /// policy acts. So an answer of T tokens has T − 1 positions.
@@ -172,7 +172,7 @@ fn full(policy: &ScopeCacheConfig) -> ScopeCacheConfig {
 }
 
 /// A cache for each of `policies`, of an open prompt. Compressing a prompt takes longer than
-/// copying the result, so it is done once for all policies that keep the same.
+/// copying the result. So it is done once for all policies that keep the same.
 fn fork(prompt: &ScopeCache, policies: &[ScopeCacheConfig]) -> Result<Vec<ScopeCache>, Error> {
     let mut caches: Vec<ScopeCache> = Vec::with_capacity(policies.len());
     for policy in policies {

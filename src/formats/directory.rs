@@ -116,8 +116,8 @@ impl Directory {
         self.tensors.iter_mut()
     }
 
-    /// Orders the tensors by place, and checks that each is alone in its place and inside a file of
-    /// `file_bytes` (if that is known).
+    /// Orders the tensors by place. Checks that each is alone in its place and inside a file of
+    /// `file_bytes`, if that is known.
     pub(super) fn complete(mut self, file_bytes: Option<u64>) -> Result<Self, WeightsError> {
         let mut by_offset: Vec<usize> = (0..self.tensors.len()).collect();
         by_offset.sort_by_key(|&index| self.get(index).map(|tensor| tensor.offset));

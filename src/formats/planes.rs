@@ -1,6 +1,6 @@
-//! Layout of a quantised tensor on the GPU: the bytes of its blocks, rearranged into two planes, so
-//! that shaders load whole vectors. `shaders/blocks` has the other side of this, a format's
-//! `Planes` the ranges of bytes. Nothing is lost, and nothing is dequantised.
+//! Layout of a quantised tensor on the GPU: its blocks' bytes, rearranged into two planes. Shaders
+//! then load whole vectors. `shaders/blocks` has the other side of this, a format's `Planes` the
+//! ranges of bytes. Nothing is lost, and nothing is dequantised.
 
 use std::ops::Range;
 
@@ -126,8 +126,8 @@ impl PlaneSplitter {
     }
 }
 
-/// Appends to `plane` the bytes in `range` of each of the unit's blocks of `block` bytes, and zeros
-/// up to a whole word.
+/// Appends to `plane` the bytes in `range` of each of the unit's blocks, and zeros up to a whole
+/// word. A block has `block` bytes.
 fn gather(unit: &[u8], block: usize, range: &Range<usize>, plane: &mut Vec<u32>) {
     let parts = unit.chunks_exact(block).map(|block| &block[range.clone()]);
     if range.len() == block && unit.len().is_multiple_of(4) {

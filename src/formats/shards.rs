@@ -1,7 +1,7 @@
 //! Names of the files of a model that comes in several: `name-00001-of-00003` and so on.
 
-/// Names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't
-/// named as one of files that end in `extension`.
+/// Names of all files of the set that `name` belongs to, itself included. `None` if it isn't named
+/// as one of a set that ends in `extension`.
 pub(super) fn names(name: &str, extension: &str) -> Option<Vec<String>> {
     let stem = name.strip_suffix(extension)?;
     let (front, count) = stem.rsplit_once("-of-")?;

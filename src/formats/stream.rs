@@ -1,7 +1,7 @@
 //! A file as a stream: bytes in, in chunks of any size; its header, then its tensors' bytes out.
 //!
-//! Both formats of files share this. [`FileHeader`] is a format's own part: its header, the reader
-//! of that, and the rule for bytes after the last tensor.
+//! Both formats of files share this. [`FileHeader`] is a format's own part: its header, the
+//! header's reader, and the rule for bytes after the last tensor.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub trait HeaderReader: Debug + Default {
     /// The header that is read.
     type Header;
 
-    /// Takes bytes off the front of `input`, the first of which is byte `position` of a file of
-    /// `file_bytes` (if that is known), and moves `position` past them. The header, once complete.
+    /// Takes bytes off the front of `input`, which is at byte `position` of the file, and moves
+    /// `position` past them. `file_bytes` is the file's size, if known. The header, once complete.
     fn read(
         &mut self,
         input: &mut &[u8],

@@ -44,8 +44,8 @@ impl<'a, H: FileHeader> FileSlice<'a, H> {
     }
 }
 
-/// Reads a file of `file_bytes` (if that is known) from `source`, handing on each event: to the end
-/// of its last tensor where more may follow, or else to the end of `source`.
+/// Reads a file from `source`, handing on each event. It ends with the last tensor where more may
+/// follow, or else with `source`. `file_bytes` is the file's size, if known.
 ///
 /// # Errors
 ///

@@ -12,8 +12,8 @@ impl FusedDecoder {
     /// Runs only the products with the model's matrices, and attention over the slots that `cache`
     /// has. What a step takes beyond this is the cost of selection, bookkeeping and waiting.
     ///
-    /// The result is nonsense, and so is the cache afterwards. [`counts`](Self::counts) stay as they
-    /// were.
+    /// The result is nonsense, and so is the cache afterwards. [`counts`](Self::counts) stay as
+    /// they were.
     ///
     /// # Errors
     ///

@@ -71,7 +71,8 @@ pub(super) struct AttentionScratch {
 }
 
 impl AttentionScratch {
-    /// Room for every layer of `cache`, with spare: new scratch means that every layer is bound anew.
+    /// Room for every layer of `cache`, with spare: new scratch means that every layer is bound
+    /// anew.
     pub fn new(device: &wgpu::Device, sizes: &DecodeSizes, cache: &ScopeCache) -> Self {
         let slots = cache.most_capacity().next_power_of_two();
         let partials = sizes.kv_heads * slots.div_ceil(SPLIT) * sizes.partial();

@@ -19,9 +19,9 @@ impl FusedDecoder {
     /// Picks the fastest tuning for `gpu` and notes it in `pipelines` and `known`. Free if `known`
     /// already has it, else well under a second; without it, decoders go by the kind of adapter.
     ///
-    /// Nothing is measured on an adapter on a CPU: compiling the candidates would take longer than
-    /// the fastest of them can save. `cargo xtask bench --only products` found [`Tuning::SERIAL`],
-    /// or [`Tuning::LIGHT`] for a small model, to be the fastest there; with quad loads, if shaders
+    /// Nothing is measured on an adapter on a CPU. Compiling the candidates would take longer than
+    /// the fastest of them can save. `cargo xtask bench --only products` found [`Tuning::SERIAL`]
+    /// the fastest there, or [`Tuning::LIGHT`] for a small model. They get quad loads if shaders
     /// with quads compile quickly.
     ///
     /// # Errors

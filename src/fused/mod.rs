@@ -1,11 +1,11 @@
-//! A decode step as a few fused kernels per layer, recorded without burn: one submission and one
-//! small readback per token. Kernels are compiled, bound and given their buffers once; a step only
-//! records dispatches. Their WGSL is in `shaders/decode`, their list in `kernels.rs`.
+//! A decode step as a few fused kernels per layer, recorded without burn. A token takes one
+//! submission and one small readback. Kernels are compiled, bound and given their buffers once; a
+//! step only records dispatches. Their WGSL is in `shaders/decode`, their list in `kernels.rs`.
 //!
 //! | kernel | computes |
 //! | --- | --- |
 //! | `embed` | the token's row of the embedding |
-//! | `project_heads` | norm, queries, keys and values, RoPE; the new key and value into their slots |
+//! | `project_heads` | norm, queries, keys and values, RoPE; new key and value into their slots |
 //! | `attend`, `combine` | attention over the cache, split along its slots |
 //! | `evict` | scores, and the slots that are evicted; only at steps that score or evict |
 //! | `add_product` | output matrix and residual; down matrix and residual |

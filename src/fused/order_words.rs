@@ -1,5 +1,5 @@
-//! The words of a step, as the shaders read them from one uniform: the position, the angles of
-//! RoPE, and every layer's order.
+//! The words of a step, which shaders read from one uniform: position, RoPE's angles, and every
+//! layer's order.
 
 use super::sizes::DecodeSizes;
 use crate::policy::{Order, RankedBy, Recent};
@@ -16,12 +16,12 @@ pub struct LayerStep {
 /// Vectors before the angles.
 const HEADER: usize = 1;
 
-/// Where a layer's words begin, in vectors of four.
+/// Offset of the layers' words, in vectors of four.
 pub fn first_layer(sizes: &DecodeSizes) -> usize {
     HEADER + sizes.rotated.div_ceil(4)
 }
 
-/// Where the angles begin, in vectors of four.
+/// Offset of the angles, in vectors of four.
 pub fn first_angle() -> usize {
     HEADER
 }
@@ -85,8 +85,8 @@ pub fn words(
     words
 }
 
-/// One head's words: slots that it loses, and one more than the positions before its recent ones, 0
-/// if a position says where those begin.
+/// One head's two words. The first is the number of slots that it loses. The second is one more
+/// than the positions before its recent ones. It is 0 if a position says where those begin.
 fn head_words(order: &Order, head: usize) -> [u32; 2] {
     let of = |numbers: &[usize]| numbers.get(head).copied().unwrap_or(0) as u32;
     let rank = match &order.recent {

@@ -17,8 +17,8 @@ pub(super) struct StepPlan {
 }
 
 impl FusedDecoder {
-    /// Prepares `cache` for the token `input`, and decides what every layer does; `None` if the step
-    /// needs tensor operations.
+    /// Prepares `cache` for the token `input`, and decides what every layer does; `None` if the
+    /// step needs tensor operations.
     pub(super) fn plan(
         &mut self,
         input: InputToken,

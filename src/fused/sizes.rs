@@ -111,8 +111,8 @@ impl DecodeSizes {
         }
     }
 
-    /// f32 that attention leaves per KV head and split: largest logit and sum of exponentials per
-    /// query head, the first empty slot, the weighted sum of values per query head.
+    /// f32 that attention leaves per KV head and split. One is the first empty slot. Per query head
+    /// there are the largest logit, the sum of exponentials and the weighted sum of values.
     pub fn partial(&self) -> usize {
         self.group() * (2 + self.dim) + 1
     }

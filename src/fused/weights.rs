@@ -81,8 +81,8 @@ impl ModelWeights {
     }
 }
 
-/// Sizes of `model`, with a cache of `cache_type`; `None` where the kernels are not written for
-/// them, or for the model's layers.
+/// Sizes of `model`, with a cache of `cache_type`; `None` if the kernels do not support them, or
+/// the model's layers.
 pub(super) fn sizes(model: &Llama, cache_type: CacheType) -> Option<DecodeSizes> {
     let config = model.config();
     let layer = config.layer(0);

@@ -57,12 +57,13 @@ enum Path<'a> {
 }
 
 impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
-    /// Prepares to continue `prompt` with a model on `device`, after what `cache` has seen. Nothing is
-    /// computed yet.
+    /// Prepares to continue `prompt` with a model on `device`, after what `cache` has seen. Nothing
+    /// is computed yet.
     ///
     /// # Errors
     ///
-    /// [`GenerateError::Config`], [`GenerateError::EmptyPrompt`] or [`GenerateError::PromptTooLong`].
+    /// [`GenerateError::Config`], [`GenerateError::EmptyPrompt`] or
+    /// [`GenerateError::PromptTooLong`].
     pub fn new(
         model: &'a M,
         device: &'a ComputeDevice,
@@ -109,8 +110,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         })
     }
 
-    /// Has every slot scored at every step, for those who read the [cache](Self::cache) as it goes; otherwise the device may
-    /// score only where it selects.
+    /// Has every slot scored at every step, for readers of the [cache](Self::cache) as it goes.
+    /// Otherwise the device may score only where it selects.
     #[must_use]
     pub fn with_scores(mut self, scores: bool) -> Self {
         self.scores = scores;
@@ -124,21 +125,21 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         self
     }
 
-    /// Runs decode steps by the decoder that `factory` makes, if it makes one. The first step asks for
-    /// it, so a generation of one token needs none.
+    /// Runs decode steps by the decoder that `factory` makes, if it makes one. The first step asks
+    /// for it, so a generation of one token needs none.
     #[must_use]
     pub fn with_decoders(mut self, factory: &'a dyn DecoderFactory) -> Self {
         self.path = Path::Undecided(factory);
         self
     }
 
-    /// The next token, or `None` when the generation has ended. Processes the prompt first if that has
-    /// not been done.
+    /// The next token, or `None` when the generation has ended. Processes the prompt first if that
+    /// has not been done.
     ///
     /// # Errors
     ///
-    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation has
-    /// then ended. After a model's error the cache is truncated to its length before the step.
+    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation
+    /// has then ended. After a model's error the cache is truncated to its length before the step.
     pub async fn next(&mut self) -> Result<Option<Step>, Error> {
         self.prefill(|_, _| ControlFlow::Continue(())).await?;
         if self.ended() {
@@ -188,8 +189,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         &self.text
     }
 
-    /// Ends the text, and returns the part that no step reported because it was not certain yet. Only
-    /// a cancelled or failed generation has any.
+    /// Ends the text, and returns the part that no step reported because it was not certain yet.
+    /// Only a cancelled or failed generation has any.
     pub fn rest(&mut self) -> String {
         let left = self.spelling.finish();
         let rest = self.stop.push(&left) + &self.stop.finish();

@@ -10,19 +10,19 @@
 //! is waited for before the next. The device then never has more than one chunk queued. Progress
 //! counts completed work, and a generation can be cancelled between chunks. Attention needs chunk ×
 //! n scores at a time instead of n × n. Only the last chunk's last token gives logits. Then the
-//! prefill method compresses every layer's cache, once, by its [`Score`](crate::policy::Score), gathered chunk after
-//! chunk:
+//! prefill method compresses every layer's cache, once, by its [`Score`](crate::policy::Score),
+//! gathered chunk after chunk:
 //!
 //! - By position: nothing is gathered.
-//! - By the attention of [every query](crate::policy::Queries::Every), under the causal mask: each
+//! - By the attention of [every query](crate::policy::Queries::Every), under the causal mask. Each
 //!   chunk's queries see the slots up to themselves, and add to the slots' scores.
-//! - By the attention of [the window's queries](crate::policy::Queries::Window): the last α2 queries
-//!   are kept from chunk to chunk, and attend once, after the last.
+//! - By the attention of [the window's queries](crate::policy::Queries::Window). The last α2
+//!   queries are kept from chunk to chunk, and attend once, after the last.
 //!
 //! A query sees the same slots in whatever chunk it comes, so the probabilities are the same. Only
-//! the order of additions in h2o's sums differs. `tests/native/generate/chunks.rs` tests for every method
-//! that retained sets and logits are those of the whole prompt at once. The cache's own tests
-//! compare with recorded and plain implementations.
+//! the order of additions in h2o's sums differs. `tests/native/generate/chunks.rs` tests for every
+//! method that retained sets and logits are those of the whole prompt at once. The cache's own
+//! tests compare with recorded and plain implementations.
 //!
 //! # Steps
 //!

@@ -14,9 +14,9 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
     /// Takes the prompt in, unless that has been done, and compresses the cache.
     ///
     /// After each chunk, `progress` is told how many of the prompt's tokens the device is done
-    /// with, and how many there are; where it breaks, the generation is cancelled. Cancelled or
-    /// failed, the cache is [truncated](crate::cache::ScopeCache::truncate) to the position that it
-    /// had: it holds what it held, but all of that counts as prompt.
+    /// with, and their total. If it breaks, the generation is cancelled. Cancelled or failed, the
+    /// cache is [truncated](crate::cache::ScopeCache::truncate) to its earlier position. It holds
+    /// the same slots, but all of them count as prompt.
     ///
     /// # Errors
     ///

@@ -11,8 +11,8 @@ const MOST_PENALTY: f32 = 100.0;
 /// Options of a [`Sampler`](super::Sampler). The default is greedy: always the likeliest token.
 ///
 /// The fields apply in the order of Hugging Face's transformers: repetition penalty, temperature,
-/// top-k, top-p, min-p. (llama.cpp's temperature comes last, so its top-p and min-p cut an
-/// untempered distribution.)
+/// top-k, top-p, min-p. In llama.cpp temperature comes last, so its top-p and min-p cut an
+/// untempered distribution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -33,7 +33,7 @@ pub struct SamplingConfig {
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub min_p: f32,
     /// Divisor of a positive logit, factor of any other, for tokens that have occurred (Keskar et
-    /// al., arXiv 1909.05858). 1 changes nothing. It applies to greedy choices too.
+    /// al., arXiv 1909.05858). A penalty of 1 changes nothing. It applies to greedy choices too.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub repetition_penalty: f32,
     /// Latest tokens, the prompt's included, that count as having occurred; 0 for all.

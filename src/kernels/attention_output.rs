@@ -1,4 +1,5 @@
-//! Attention output: probabilities times a cache's values, `shaders/attention/attention_output.wgsl`.
+//! Attention output: probabilities times a cache's values,
+//! `shaders/attention/attention_output.wgsl`.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
@@ -14,8 +15,8 @@ const NAME: &str = "attention_output";
 /// The operation as burn's extension point takes it; call [`attention_output`] instead.
 #[backend_extension(Cube)]
 pub trait AttentionOutputExtension: burn::backend::Backend {
-    /// `probabilities` `[kv_heads, group, queries, slots]` and `values` `[kv_heads, slots, dim]` give
-    /// `[query_heads, queries, dim]`.
+    /// `probabilities` `[kv_heads, group, queries, slots]` and `values` `[kv_heads, slots, dim]`
+    /// give `[query_heads, queries, dim]`.
     fn attention_output(
         probabilities: FloatTensor<Self>,
         values: FloatTensor<Self>,
@@ -32,7 +33,8 @@ pub trait AttentionOutputExtension: burn::backend::Backend {
 ///
 /// # Errors
 ///
-/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs no WGSL.
+/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs
+/// no WGSL.
 pub fn attention_output(
     probabilities: Tensor<4>,
     values: Tensor<3>,

@@ -19,8 +19,8 @@ pub(super) const ROWS: usize = 4;
 /// The operation as burn's extension point takes it; call [`attention_probabilities`] instead.
 #[backend_extension(Cube)]
 pub trait AttentionProbabilitiesExtension: burn::backend::Backend {
-    /// `queries` `[query_heads, queries, dim]`, `keys` `[kv_heads, slots, dim]`, `positions` `[kv_heads, slots]` give
-    /// `[kv_heads, group, queries, slots]`.
+    /// `queries` `[query_heads, queries, dim]`, `keys` `[kv_heads, slots, dim]`, `positions`
+    /// `[kv_heads, slots]` give `[kv_heads, group, queries, slots]`.
     fn attention_probabilities(
         queries: FloatTensor<Self>,
         keys: FloatTensor<Self>,
@@ -34,14 +34,14 @@ pub fn attention_takes(dim: usize) -> bool {
     dim.is_multiple_of(4) && (4..=MOST_DIM).contains(&dim)
 }
 
-/// Factor of query · key that the kernels apply to heads of `dim` elements, 1/√dim (Vaswani et al.,
-/// arXiv 1706.03762, section 3.2.1).
+/// Factor of query · key that the kernels apply to heads of `dim` elements. It is 1/√dim (Vaswani
+/// et al., arXiv 1706.03762, section 3.2.1).
 pub(crate) fn attention_scale(dim: usize) -> f32 {
     1.0 / (dim as f32).sqrt()
 }
 
-/// Softmax of `queries · keysᵀ / √dim` over the slots that are in use and hold no later position than the query's own;
-/// query i of each head is at position `first` + i.
+/// Softmax of `queries · keysᵀ / √dim` over the slots that a query sees. They are in use and hold
+/// no later position than its own. Query i of each head is at position `first` + i.
 ///
 /// # Shapes
 ///
@@ -52,7 +52,8 @@ pub(crate) fn attention_scale(dim: usize) -> f32 {
 ///
 /// # Errors
 ///
-/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs no WGSL.
+/// [`KernelError`] for shapes that don't fit, other number types, or tensors on a device that runs
+/// no WGSL.
 pub fn attention_probabilities(
     queries: Tensor<3>,
     keys: Tensor<3>,

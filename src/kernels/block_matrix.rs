@@ -111,8 +111,8 @@ impl BlockMatrix {
     }
 
     /// Joins `matrices` into one pair of planes, one below the other, for one kernel to go over all
-    /// of them. They stay apart if they differ in format or width, if their blocks don't fill whole
-    /// words, or if a plane would have more than `binding_bytes`.
+    /// of them. They stay apart if formats or widths differ, blocks don't fill whole words, or a
+    /// plane would exceed `binding_bytes`.
     #[must_use]
     pub fn joined(matrices: Vec<Self>, binding_bytes: u64) -> Vec<Self> {
         let Some(first) = matrices.first() else {

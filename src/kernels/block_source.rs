@@ -1,5 +1,5 @@
-//! Shaders that work on quantised matrices: an operation's text, then that of the matrix's format,
-//! which dequantises a group of 32 elements.
+//! Shaders that work on quantised matrices: an operation's text, then the format's text, which
+//! dequantises a group of 32 elements.
 
 use burn::cubecl::prelude::KernelId;
 use burn_wgpu::{KernelSource, SourceTemplate};

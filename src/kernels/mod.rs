@@ -1,4 +1,5 @@
-//! The fused path: WGSL from `shaders/`, one launcher a shader, each tested against the same operation in plain tensors.
+//! Kernels: WGSL from `shaders/`, one launcher per shader, each tested against the same operation
+//! in plain tensors.
 
 mod attention_output;
 mod attention_probabilities;

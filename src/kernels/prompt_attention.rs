@@ -57,7 +57,7 @@ pub fn prompt_attention_takes(dim: usize) -> bool {
 }
 
 /// Causal attention of neighbouring queries over the first `slots` slots of a cache. Query i of a
-/// head is at position `first` + i and sees the slots in use that hold no later position. Nothing
+/// head is at position `first` + i. It sees the slots in use that hold no later position. Nothing
 /// of the size queries × slots is stored.
 ///
 /// # Shapes
@@ -98,7 +98,7 @@ pub fn prompt_attention(
     Ok((Tensor::from_dispatch(output), Tensor::from_dispatch(stats)))
 }
 
-/// `before` plus the attention that the queries of [`prompt_attention`] give to every slot,
+/// `before` plus the attention that every slot gets from the queries of [`prompt_attention`]. It is
 /// averaged over the query group and summed over the queries.
 ///
 /// # Shapes

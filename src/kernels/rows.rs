@@ -1,5 +1,5 @@
-//! Rows of keys and values as kernels see them: what a storage type tells shaders, and rows packed
-//! and unpacked by `shaders/pack_rows.wgsl` and `shaders/unpack_rows.wgsl`.
+//! Rows of keys and values as kernels see them: a storage type's format for shaders.
+//! `shaders/pack_rows.wgsl` and `shaders/unpack_rows.wgsl` pack and unpack rows.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

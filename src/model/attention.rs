@@ -16,8 +16,8 @@ use crate::kernels::{KernelError, attention_scale};
 /// y = W_o · concat(softmax(s · q_h · Kᵀ) · V over query heads h)
 ///
 /// Where:
-/// - q_h = RoPE(norm(W_q · x + b_q)), and K has the keys RoPE(norm(W_k · x + b_k)), one KV head for
-///   a group of query heads; b and norm where the architecture has them
+/// - q_h = RoPE(norm(W_q · x + b_q)), with b and norm where the architecture has them
+/// - K has the keys RoPE(norm(W_k · x + b_k)), one KV head per group of query heads
 /// - V has the values W_v · x + b_v
 /// - s is the layer's scale, 1/√head_dim in most models
 /// - K and V are what the cache holds: keys, values and the softmax over them are its part
@@ -182,7 +182,7 @@ mod tests {
     }
 
     /// Tokens are unit vectors of elements that are not rotated. The second one's query is the
-    /// first one's key: its logits are s and 0, and its weights e^s to 1.
+    /// first one's key. Its logits are s and 0, and its weights e^s to 1.
     #[test]
     fn the_scale_is_the_layers() {
         let device = Device::flex();

@@ -75,7 +75,7 @@ impl Llama {
         all.map(Matrix::bytes).sum()
     }
 
-    /// Takes a chunk of a prompt: puts `tokens` into `cache` after what it has seen, and computes
+    /// Takes a chunk of a prompt: puts `tokens` into `cache` after its last position, and computes
     /// the logits of `rows`.
     ///
     /// Chunks of any size give the same as the whole prompt at once.
@@ -122,10 +122,9 @@ impl Llama {
         Ok(self.logits(hidden)?.squeeze_dim::<1>(0))
     }
 
-    /// Takes one decoded token into every cache, all of them at one position, and computes the
-    /// logits of the next under each. The matrices are gone through once for all caches, which
-    /// differ in their rules and so in what they hold: a comparison of policies costs little more
-    /// than their attention.
+    /// Takes one decoded token into every cache, all at one position. Computes the next token's
+    /// logits under each. The matrices are read once for all caches, which differ in their rules
+    /// and so in their slots. A comparison of policies costs little more than their attention.
     ///
     /// # Shapes
     ///

@@ -1,8 +1,8 @@
-//! Description of a layer, made once per architecture and read by both paths: the modules of
+//! Description of a layer, made once per architecture. Both paths read it: the modules of
 //! [`crate::model`] and the kernels of [`crate::fused`].
 //!
 //! It has room for more than they compute. Each path takes the description apart field by field,
-//! and refuses a feature that it has no code for: nothing is left out in silence.
+//! and refuses a feature that it has no code for. Nothing is left out in silence.
 
 use super::rope::RopeConfig;
 use crate::kernels::attention_scale;
@@ -65,8 +65,9 @@ pub struct Biases {
 }
 
 impl LayerSpec {
-    /// Llama's layer, with heads of `head_dim` elements that `rope` rotates: norms before attention
-    /// and feed-forward, SiLU, attention to all positions scaled by 1/√head_dim, no biases.
+    /// Llama's layer, with heads of `head_dim` elements that `rope` rotates. Norms are before
+    /// attention and feed-forward, the activation is SiLU, and there are no biases. Attention is to
+    /// all positions, scaled by 1/√head_dim.
     pub fn llama(head_dim: usize, rope: RopeConfig) -> Self {
         Self {
             norms: NormPlaces::Before,

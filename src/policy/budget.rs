@@ -11,7 +11,7 @@ pub enum Budget {
     /// A number of slots.
     Slots(usize),
     /// A fraction of the prompt. In a later turn of a chat the prompt is everything seen so far,
-    /// evicted or not: fractions of the slots held would shrink a conversation with every turn.
+    /// evicted or not. Fractions of the slots held would shrink a conversation with every turn.
     OfPrompt(f32),
     /// A fraction of [`Policy::max_new_tokens`]; for the decode budget only.
     OfExpected(f32),
@@ -19,8 +19,8 @@ pub enum Budget {
 
 impl Budget {
     /// The number of slots, rounded down, for a prompt of `prompt` tokens before `expected` new
-    /// ones. A fraction gives at least `least`: a small one of a short prompt leaves room for the
-    /// positions that are always kept.
+    /// ones. A fraction gives at least `least`. So a small one of a short prompt leaves room for
+    /// the positions always kept.
     pub fn slots(self, prompt: usize, expected: usize, least: usize) -> usize {
         let fraction = |share: f32, of: usize| (f64::from(share) * of as f64) as usize;
         match self {

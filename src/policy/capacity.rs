@@ -26,8 +26,8 @@ pub(super) fn capacity(
     }
 }
 
-/// Slots to allocate for an open prompt that needs `needed` of them, `before` of which were in use
-/// when it began.
+/// Slots to allocate for an open prompt that needs `needed`, of which `before` were in use when it
+/// began.
 ///
 /// Exactly what the `reserved` tokens need, if that is enough; in blocks otherwise.
 pub(crate) fn prompt_capacity(

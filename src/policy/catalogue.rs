@@ -1,5 +1,5 @@
-//! The catalogue: methods, strategies, options and presets as one value, for programs that show
-//! them, and as the tables of the documentation.
+//! The catalogue: methods, strategies, options and presets. It is one value for programs that show
+//! them, and the tables of the documentation.
 
 use std::fmt::Write;
 

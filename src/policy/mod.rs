@@ -2,15 +2,15 @@
 //!
 //! The room knows no device, no tensors and no files. Its results are values that others carry out:
 //!
-//! - After a prompt, [`PrefillMethod`] decides how many positions stay, and the [`Score`] that ranks
-//!   them.
-//! - At a decode step, [`DecodeStrategy`] decides an [`Order`] per layer: how many slots each head
-//!   loses, from which position on, except which recent ones, ranked by what.
+//! - After a prompt, [`PrefillMethod`] decides how many positions stay, and the [`Score`] that
+//!   ranks them.
+//! - At a decode step, [`DecodeStrategy`] decides an [`Order`] per layer. It says how many slots
+//!   each head loses, from which position on, except which recent ones, and their ranking.
 //!
 //! Both depend on numbers of tokens only, never on attention. The host therefore knows how many
 //! slots a head holds without asking the device, and [`Policy::planned_slots`] knows it beforehand.
 //!
-//! `docs/policies.md` lists methods, strategies and options with their defaults. The same facts are
+//! `docs/rules.md` lists methods, strategies and options with their defaults. The same facts are
 //! a value: [`Catalogue`].
 //!
 //! # Adding a rule

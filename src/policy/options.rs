@@ -174,7 +174,7 @@ impl BudgetOption {
 /// Implements reading and writing of an options struct: the fields named here, and `parameters`.
 ///
 /// A struct of its own for serde would need a field per parameter. JavaScript objects are asked for
-/// the listed names only; a name that is not listed is refused where the format tells of it.
+/// the listed names only. A name that is not listed is refused where the format tells of it.
 macro_rules! options {
     ($name:ident of $rules:ident { $($field:ident: $json:literal,)* }) => {
         impl $name {

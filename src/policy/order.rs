@@ -173,8 +173,8 @@ pub(super) fn replayed_skips(state: &LayerState, policy: &Policy, layer: usize) 
     again.skipped
 }
 
-/// Ends the open prompt of `layer` of `layers`, and decides what is kept of it; `None` if no prompt
-/// is open.
+/// Ends the open prompt of `layer` of `layers`, and decides which positions stay; `None` if no
+/// prompt is open.
 pub(crate) fn finish_prompt(
     state: &mut LayerState,
     policy: &Policy,

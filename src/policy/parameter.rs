@@ -1,8 +1,8 @@
 //! Parameters: the numbers, switches and choices that users set, each declared once.
 //!
-//! A declaration is a [`Parameter`] constant: name, default, range, and a sentence for people. The
-//! options' JSON and TypeScript types, the command's flags and help, validation, saved caches and
-//! the tables in `docs` are made of it.
+//! A declaration is a [`Parameter`] constant: name, default, range, and a sentence for people. It
+//! gives the options' JSON and TypeScript types, the command's flags and help, validation, saved
+//! caches and tables in `docs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -98,44 +98,25 @@ pub trait Setting: Copy + Default {
     fn from_value(value: Value) -> Option<Self>;
 }
 
-impl Setting for usize {
-    fn into_value(self) -> Value {
-        Value::Count(self)
-    }
+/// Implements [`Setting`] for types that a variant of [`Value`] holds as they are.
+macro_rules! plain_settings {
+    ($($type:ty => $variant:ident),*) => {$(
+        impl Setting for $type {
+            fn into_value(self) -> Value {
+                Value::$variant(self)
+            }
 
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Count(value) => Some(value),
-            _ => None,
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    Value::$variant(value) => Some(value),
+                    _ => None,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl Setting for f32 {
-    fn into_value(self) -> Value {
-        Value::Share(self)
-    }
-
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Share(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
-impl Setting for bool {
-    fn into_value(self) -> Value {
-        Value::Switch(self)
-    }
-
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Switch(value) => Some(value),
-            _ => None,
-        }
-    }
-}
+plain_settings!(usize => Count, f32 => Share, bool => Switch);
 
 /// An enum whose variants users choose by name. The first is the default.
 pub trait Choice: Copy + Default + PartialEq + 'static {

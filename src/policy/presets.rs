@@ -34,8 +34,8 @@ pub fn paper() -> Vec<Pair> {
 
 /// A prefill method and a decode strategy.
 ///
-/// Its short name is `PREFILL+DECODE`. A strategy of SCOPE alone, or `full`, is on a full prefill;
-/// any other name alone is both method and strategy.
+/// Its short name is `PREFILL+DECODE`. A strategy of SCOPE alone, or `full`, has a full prefill.
+/// Any other name alone is both method and strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// The method.
@@ -108,7 +108,7 @@ impl Pair {
         self.prefill != PrefillMethod::Full
     }
 
-    /// Its name with everything that tells it from others of one run; `recent` is β2 as a share of
+    /// Its name with everything that tells it from others of one run. `recent` is β2 as a share of
     /// the decode budget, where that differs.
     pub fn title(self, shares: Shares, recent: Option<f32>) -> String {
         let mut title = self.to_string();

@@ -1,5 +1,5 @@
-//! Layer budgets of the pyramids (PyramidKV, Cai et al., arXiv 2406.02069): a fixed total that
-//! falls evenly from the first layer to the last.
+//! Layer budgets of the pyramids (PyramidKV, Cai et al., arXiv 2406.02069). A fixed total is
+//! divided so that it falls evenly from the first layer to the last.
 
 /// The budget of layer `layer` of `layers`: `largest` less its share of the fall to `smallest`.
 fn fall(largest: usize, smallest: usize, layer: usize, layers: usize) -> usize {

@@ -1,4 +1,4 @@
-//! The numbers that describe one layer's slots. All of them follow from the rules and the number of
+//! The numbers that describe one layer's slots. They follow from the rules and the number of
 //! tokens, so the host knows them without asking the device.
 
 use std::ops::Range;
@@ -122,8 +122,8 @@ impl LayerState {
 
     /// Forgets every position from `length` on.
     ///
-    /// `held` are the slots that each head has left, `recent_run` the newest positions that all of
-    /// them hold without a gap. Inside the prompt, everything left becomes a finished prompt.
+    /// `held` are the slots that each head has left. `recent_run` are the newest positions that all
+    /// of them hold without a gap. Inside the prompt, everything left becomes a finished prompt.
     pub fn truncate(
         &mut self,
         length: usize,
@@ -162,8 +162,8 @@ impl LayerState {
         capacity(needed, stagger, self.prompt_slots, policy.block, max_slots)
     }
 
-    /// Slots that a full cache's `layer` would have allocated for the same tokens, of which
-    /// `reserved` were announced for the open prompt.
+    /// Slots that a full cache's `layer` would have allocated for the same tokens. The open prompt
+    /// announced `reserved` of them.
     pub fn full_capacity(&self, policy: &Policy, layer: usize, reserved: usize) -> usize {
         match self.turn {
             _ if self.seen == 0 => 0,
@@ -181,7 +181,7 @@ impl LayerState {
     }
 }
 
-/// The number of newest positions before `length` that a head holds without a gap; `slots` are the
+/// The number of newest positions before `length` that a head holds without a gap. `slots` are the
 /// positions in its slots, below 0 where they are empty.
 pub(crate) fn recent_run(slots: &[i32], length: usize) -> usize {
     let mut held = vec![false; length];

@@ -8,8 +8,8 @@ pub const MAX_MERGES: usize = 1 << 20;
 /// allow 16 characters unless told otherwise.
 pub const MAX_PIECE_BYTES: usize = 256;
 /// Most bytes of text to tokenize at once, a chat's template included: a quarter of a million
-/// tokens. On the way a text takes 50 times its bytes for words of five bytes, 150 times for words
-/// of two, on 64-bit machines.
+/// tokens. On 64-bit machines a text takes 50 times its bytes for words of five bytes, 150 for
+/// words of two.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Most bytes in a chat template; the longest known have about 30,000.
 pub const MAX_TEMPLATE_BYTES: usize = 256 << 10;

@@ -15,8 +15,7 @@
 //!   rendering, these marks alone become control tokens. A template may therefore trim, cut and
 //!   join messages as it likes.
 //!
-//! Tokens that were added as text (such as `<think>`, where a model declares it so) are text, and
-//! found in user text.
+//! Tokens that a model declares as added text, such as `<think>`, are text, and found in user text.
 
 mod added;
 mod chat;

@@ -7,7 +7,7 @@
 //! `tokenizer.json`.
 //!
 //! The two differ for `smollm`. `transformers`, and so kvscope and its recorded reference, cut a
-//! text as GPT-2 does; SmolLM2's own file and llama.cpp cut off every digit first. No merge of
+//! text as GPT-2 does. SmolLM2's own file and llama.cpp cut off every digit first. No merge of
 //! SmolLM2's has a digit. Only two or more white space characters before a digit, and numerals
 //! other than 0 to 9, give other tokens.
 

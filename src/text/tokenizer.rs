@@ -137,7 +137,7 @@ impl Tokenizer {
     /// # Errors
     ///
     /// [`TextError::ChatTemplate`] if there is no template, or it is unusable, refuses the messages
-    /// or works too long; otherwise those of [`encode`](Self::encode).
+    /// or works too long. Otherwise those of [`encode`](Self::encode).
     pub fn encode_chat(
         &self,
         messages: &[Message],
@@ -192,8 +192,8 @@ impl Tokenizer {
         self.marks.add_bos
     }
 
-    /// All tokens that end a turn, in order. They are those that the file names (EOS, end of turn,
-    /// end of message) and known ones of the vocabulary, such as `<|im_end|>`.
+    /// All tokens that end a turn, in order. The file names some (EOS, end of turn, end of
+    /// message). Others are known ones of the vocabulary, such as `<|im_end|>`.
     pub fn stop_tokens(&self) -> Vec<u32> {
         self.marks.stops(&self.added)
     }

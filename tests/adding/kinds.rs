@@ -1,5 +1,5 @@
-//! The kinds that `docs/adding.md` adds, against what is known of them otherwise. `cargo xtask
-//! adding` adds them to a copy of the checkout, and runs these tests there.
+//! The kinds that `docs/adding.md` adds, against what is known of them otherwise.
+//! `cargo xtask adding` adds them to a copy of the checkout, and runs these tests there.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(dead_code, unused_imports, reason = "the support is that of all tests")]
@@ -26,7 +26,7 @@ use support::kernels::numbers;
 use support::tiny_model::sizes::{LLAMA_TIED, Sizes};
 use support::tiny_model::{TinyModel, run};
 
-/// What the command prints, with its lines joined.
+/// The command's output, with its lines joined.
 fn printed(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kvscope-adding"));
     let output = command.args(arguments).output().unwrap();

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 
-/** What was asked of WebGPU since the page was opened. */
+/** Requests made of WebGPU since the page was opened. */
 export interface Counts {
   dispatches: number;
   submissions: number;
@@ -32,7 +32,10 @@ declare global {
   var counting: Counting;
 }
 
-/** Counts at WebGPU's own objects, whoever uses them. Reading a mapped buffer counts when it is mapped. */
+/**
+ * Counts at WebGPU's own objects, whoever uses them. Reading a mapped buffer counts when it is
+ * mapped.
+ */
 export async function countWebGpu(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const counts: Counts = {
@@ -48,10 +51,18 @@ export async function countWebGpu(page: Page): Promise<void> {
     globalThis.counting = { counts, kernels: {}, liveBytes: 0, peakBytes: 0 };
     const alive = new WeakSet<GPUBuffer>();
     const boundBytes = new WeakMap<GPUBindGroup, number>();
-    const encoding = new WeakMap<GPUComputePassEncoder, { label: string; groups: Map<number, GPUBindGroup> }>();
+    const encoding = new WeakMap<
+      GPUComputePassEncoder,
+      { label: string; groups: Map<number, GPUBindGroup> }
+    >();
 
-    const { createBuffer, createBindGroup, createShaderModule, createComputePipeline, createComputePipelineAsync } =
-      GPUDevice.prototype;
+    const {
+      createBuffer,
+      createBindGroup,
+      createShaderModule,
+      createComputePipeline,
+      createComputePipelineAsync,
+    } = GPUDevice.prototype;
     GPUDevice.prototype.createBuffer = function counted(descriptor) {
       const buffer = createBuffer.call(this, descriptor);
       counts.buffers += 1;
@@ -70,7 +81,9 @@ export async function countWebGpu(page: Page): Promise<void> {
         if (resource instanceof GPUBuffer) {
           return resource.size;
         }
-        return "buffer" in resource ? (resource.size ?? resource.buffer.size - (resource.offset ?? 0)) : 0;
+        return "buffer" in resource
+          ? (resource.size ?? resource.buffer.size - (resource.offset ?? 0))
+          : 0;
       });
       boundBytes.set(
         group,
@@ -99,7 +112,8 @@ export async function countWebGpu(page: Page): Promise<void> {
     GPUQueue.prototype.writeBuffer = function counted(buffer, offset, data, dataOffset, size) {
       // Of a typed array, offset and size count elements.
       const unit = "BYTES_PER_ELEMENT" in data ? Number(data.BYTES_PER_ELEMENT) : 1;
-      counts.bytesUploaded += size === undefined ? data.byteLength - (dataOffset ?? 0) * unit : size * unit;
+      counts.bytesUploaded +=
+        size === undefined ? data.byteLength - (dataOffset ?? 0) * unit : size * unit;
       return writeBuffer.call(this, buffer, offset, data, dataOffset, size);
     };
 

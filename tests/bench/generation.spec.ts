@@ -21,7 +21,12 @@ const say = (text: string): boolean => process.stderr.write(`browser: ${text}\n`
 /** All rounds at a spot. */
 function together(spot: Spot, rounds: readonly kvscope.Round[]): object {
   const [first] = rounds;
-  return { ...spot, ...first, ms: rounds.map(({ ms }) => ms), bareMs: rounds.map(({ bareMs }) => bareMs) };
+  return {
+    ...spot,
+    ...first,
+    ms: rounds.map(({ ms }) => ms),
+    bareMs: rounds.map(({ bareMs }) => bareMs),
+  };
 }
 
 /** All rounds of llama.cpp at a context. The first one has taken the prompt in. */

@@ -39,7 +39,7 @@ export async function open(page: Page, model: string): Promise<GpuReport> {
   }, model);
 }
 
-/** What taking in a prompt took, and held at most. */
+/** Cost of taking in a prompt: time, and the most memory held. */
 export interface Taken {
   readonly ms: number;
   readonly peakGpuBytes: number;
@@ -49,7 +49,8 @@ export interface Taken {
 export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
   page.evaluate(async ({ context, cache }) => {
     const { engine, gpu, memory } = opened;
-    // As many words as tokens: each is one with its space, but what a prompt begins with may be one more.
+    // As many words as tokens: each is one with its space, but what a prompt begins with may be one
+    // more.
     const more = engine.tokens(" lighthouse").tokens.length - 1;
     const prompt = " lighthouse".repeat(context - more);
     if (engine.tokens(prompt).tokens.length !== context) {
@@ -70,7 +71,9 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
     return { ms: summary.prefillMs, peakGpuBytes: peakBytes, wasmBytes: memory.buffer.byteLength };
   }, wanted);
 
-/** What one round at a spot gave. Counts and milliseconds are those of each step that counts. */
+/**
+ * Measurements of one round at a spot. Counts and milliseconds are those of each step that counts.
+ */
 export interface Round {
   readonly cacheBytes: number;
   readonly gpuBytes: number;
@@ -100,12 +103,16 @@ export const round = (page: Page, at: Spot): Promise<Round> =>
     const counts = after.slice(1).map((step, index) => {
       const before = after[index]?.counts ?? step.counts;
       const names = Object.keys(before) as (keyof Counts)[];
-      return Object.fromEntries(names.map((name) => [name, step.counts[name] - before[name]])) as unknown as Counts;
+      return Object.fromEntries(
+        names.map((name) => [name, step.counts[name] - before[name]]),
+      ) as unknown as Counts;
     });
 
     const bareMs: number[] = [];
     if (kind === "decode") {
-      await engine.measure(cache, warm + steps, true, (_position: number, ms: number) => bareMs.push(ms));
+      await engine.measure(cache, warm + steps, true, (_position: number, ms: number) =>
+        bareMs.push(ms),
+      );
     }
     cache.free();
     await gpu.release_unused();

@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The folder by which `cargo xtask bench` and this tell each other what is to be measured and what was. */
+/**
+ * The folder by which `cargo xtask bench` and this tell each other what is to be measured and what
+ * was.
+ */
 export function benchFolder(): string {
   const folder = process.env["KVSCOPE_BENCH"];
   if (folder === undefined) {
@@ -20,7 +23,7 @@ export interface Prefill {
   readonly repeats: number;
 }
 
-/** What `xtask/src/bench/plan.rs` writes, as far as the browser needs it. */
+/** The plan of `xtask/src/bench/plan.rs`, as far as the browser needs it. */
 export interface Plan {
   readonly model: string;
   readonly prefill: readonly Prefill[];
@@ -30,7 +33,10 @@ export interface Plan {
   readonly wllama: boolean;
 }
 
-/** Where steps are measured: what `benches/generation/spots.rs` writes. Its cache is `caches/{id}.bin`. */
+/**
+ * Spot at which steps are measured, written by `benches/generation/spots.rs`. Its cache is
+ * `caches/{id}.bin`.
+ */
 export interface Spot {
   readonly id: number;
   readonly kind: "decode" | "selection" | "curve";
@@ -41,7 +47,8 @@ export interface Spot {
   readonly rounds: number;
 }
 
-const read = async <T>(name: string): Promise<T> => JSON.parse(await readFile(join(benchFolder(), name), "utf8")) as T;
+const read = async <T>(name: string): Promise<T> =>
+  JSON.parse(await readFile(join(benchFolder(), name), "utf8")) as T;
 
 export const readPlan = (): Promise<Plan> => read("plan.json");
 

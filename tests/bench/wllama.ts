@@ -10,7 +10,10 @@ declare global {
 /** Positions that it has memory for, the model's own. */
 const POSITIONS = 8192;
 
-/** Loads the same file into llama.cpp, on the CPU. Returns how many threads it has, which are one without isolation. */
+/**
+ * Loads the same file into llama.cpp, on the CPU. Returns how many threads it has, which are one
+ * without isolation.
+ */
 export async function open(page: Page, model: string): Promise<number> {
   await page.goto("/blank");
   return page.evaluate(
@@ -44,8 +47,8 @@ export interface Generated {
 }
 
 /**
- * A prompt of `context` tokens and `steps` tokens after it. It keeps its last prompt: only the first call with a context
- * takes the prompt in.
+ * A prompt of `context` tokens and `steps` tokens after it. It keeps its last prompt: only the
+ * first call with a context takes the prompt in.
  */
 export const generate = (page: Page, context: number, steps: number): Promise<Generated> =>
   page.evaluate(

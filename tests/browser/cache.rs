@@ -1,18 +1,15 @@
 //! The core of the cache's suite in a real browser, on its WebGPU device.
 
-use kvscope::device::{Gpu, GpuOptions};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use crate::gpu;
 use crate::support::plain_cache::suite;
 
 macro_rules! in_the_browser {
     ($($name:ident),* $(,)?) => {
         $(#[wasm_bindgen_test]
         async fn $name() {
-            let gpu = Gpu::open(GpuOptions::default())
-                .await
-                .expect("WebGPU in this browser");
-            suite::$name(gpu.device()).await;
+            suite::$name(gpu::shared().await.device()).await;
         })*
     };
 }

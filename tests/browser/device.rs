@@ -8,62 +8,57 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use crate::gpu;
 use crate::support::kernels;
-
-async fn gpu() -> Gpu {
-    Gpu::open(GpuOptions::default())
-        .await
-        .expect("WebGPU in this browser")
-}
 
 #[wasm_bindgen_test]
 async fn rms_norm_equals_plain_tensors() {
-    kernels::rms_norm_equals_plain_tensors(&gpu().await).await;
+    kernels::rms_norm_equals_plain_tensors(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn rms_norm_takes_views() {
-    kernels::rms_norm_takes_views(&gpu().await).await;
+    kernels::rms_norm_takes_views(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn rms_norm_refuses_what_does_not_fit() {
-    kernels::rms_norm_refuses_what_does_not_fit(&gpu().await);
+    kernels::rms_norm_refuses_what_does_not_fit(&gpu::shared().await);
 }
 
 #[wasm_bindgen_test]
 async fn packed_f16_equals_half() {
-    kernels::packed_f16_equals_half(&gpu().await).await;
+    kernels::packed_f16_equals_half(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn block_matrix_equals_dequantised() {
-    kernels::block_matrix_equals_dequantised(&gpu().await).await;
+    kernels::block_matrix_equals_dequantised(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn joined_matrices_stay_themselves() {
-    kernels::joined_matrices_stay_themselves(&gpu().await).await;
+    kernels::joined_matrices_stay_themselves(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn rope_turns_pairs() {
-    kernels::rope_turns_pairs(&gpu().await).await;
+    kernels::rope_turns_pairs(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn attention_equals_its_definition() {
-    kernels::attention_equals_its_definition(&gpu().await).await;
+    kernels::attention_equals_its_definition(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn prompt_attention_equals_its_definition() {
-    kernels::prompt_attention_equals_its_definition(&gpu().await).await;
+    kernels::prompt_attention_equals_its_definition(&gpu::shared().await).await;
 }
 
 #[wasm_bindgen_test]
 async fn static_constructors_run_once() {
-    let gpu = gpu().await;
+    let gpu = gpu::shared().await;
     for _ in 0..10 {
         let sum = Tensor::<1>::ones([8], gpu.device()).sum();
         gpu.read(sum).await.unwrap();
@@ -71,10 +66,11 @@ async fn static_constructors_run_once() {
     assert_eq!(constructor_runs(), 1);
 }
 
-/// wgpu alone asks for no subgroups in the browser; burn's own kernels must go on working beside them.
+/// wgpu alone asks for no subgroups in the browser; burn's own kernels must go on working beside
+/// them.
 #[wasm_bindgen_test]
 async fn gets_every_feature_that_the_adapter_has() {
-    let gpu = gpu().await;
+    let gpu = gpu::shared().await;
     let adapter = adapter_features().await;
     for (feature, name) in [
         (GpuFeature::ShaderF16, "shader-f16"),
@@ -130,7 +126,7 @@ async fn a_limit_no_adapter_has_is_named() {
 
 #[wasm_bindgen_test]
 async fn a_lost_device_says_so_and_a_new_one_works() {
-    let lost = gpu().await;
+    let lost = gpu::own().await;
     let tensor = Tensor::<1>::ones([4], lost.device());
     lost.destroy();
     assert_eq!(lost.lost().await.reason, LossReason::Destroyed);
@@ -139,7 +135,7 @@ async fn a_lost_device_says_so_and_a_new_one_works() {
         Err(GpuError::DeviceLost(_))
     ));
 
-    let next = gpu().await;
+    let next = gpu::own().await;
     let sum = next
         .read(Tensor::<1>::ones([4], next.device()).sum())
         .await
@@ -149,7 +145,7 @@ async fn a_lost_device_says_so_and_a_new_one_works() {
 
 #[wasm_bindgen_test]
 async fn a_loss_during_a_read_ends_the_read() {
-    let gpu = gpu().await;
+    let gpu = gpu::own().await;
     let tensor = Tensor::<2>::ones([256, 256], gpu.device());
     let product = tensor.clone().matmul(tensor);
     let read = gpu.read(product);

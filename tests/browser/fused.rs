@@ -1,10 +1,10 @@
 //! Retained sets and attention outputs of the published implementation against the fused kernels'
-//! in a real browser: a record of each strategy that evicts.
+//! in a real browser. There is a record of each strategy that evicts.
 
-use kvscope::device::{Gpu, GpuOptions};
 use kvscope::fused::Tuning;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use crate::gpu;
 use crate::support::recorded::Record;
 use crate::support::recorded_model;
 
@@ -20,9 +20,7 @@ macro_rules! record {
 
 #[wasm_bindgen_test]
 async fn records_are_reproduced() {
-    let gpu = Gpu::open(GpuOptions::default())
-        .await
-        .expect("WebGPU in this browser");
+    let gpu = gpu::shared().await;
     let records = [
         record!("13-h2o-h2o.safetensors"),
         record!("19-pyramidkv-slide.safetensors"),

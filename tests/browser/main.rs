@@ -5,6 +5,7 @@
 mod cache;
 mod device;
 mod fused;
+mod gpu;
 mod model;
 #[allow(
     dead_code,

@@ -2,23 +2,18 @@
 
 use burn::tensor::Tensor;
 use kvscope::cache::CacheType;
-use kvscope::device::{Gpu, GpuOptions};
+use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
 use kvscope::generate::InputToken;
 use kvscope::model::{Llama, LogitRows};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use crate::gpu;
 use crate::support::tiny_model::sizes::{LLAMA, QWEN2, QWEN3, Sizes};
 use crate::support::tiny_model::{TinyModel, run};
 
 const TOKENS: [u32; 7] = [258, 3, 77, 77, 0, 101, 200];
-
-async fn gpu() -> Gpu {
-    Gpu::open(GpuOptions::default())
-        .await
-        .expect("WebGPU in this browser")
-}
 
 async fn read<const D: usize>(gpu: &Gpu, tensor: Tensor<D>) -> Vec<f32> {
     gpu.read(tensor).await.unwrap().try_to_vec().unwrap()
@@ -52,7 +47,7 @@ async fn equals_the_plain_computation(gpu: &Gpu, sizes: Sizes, format: BlockForm
 
 #[wasm_bindgen_test]
 async fn every_architecture_and_format_is_right() {
-    let gpu = gpu().await;
+    let gpu = gpu::shared().await;
     for format in BlockFormat::ALL {
         equals_the_plain_computation(&gpu, LLAMA, format).await;
     }
@@ -63,7 +58,7 @@ async fn every_architecture_and_format_is_right() {
 /// Two models on two devices of one page, turn by turn.
 #[wasm_bindgen_test]
 async fn two_models_do_not_mix() {
-    let gpus = [gpu().await, gpu().await];
+    let gpus = [gpu::own().await, gpu::own().await];
     let tiny = [LLAMA, QWEN3].map(|sizes| TinyModel::new(sizes, BlockFormat::Q4_1));
     let models = [0, 1].map(|i| {
         let file = tiny[i].gguf().bytes();
@@ -82,10 +77,11 @@ async fn two_models_do_not_mix() {
     assert_eq!(logits(&gpus[1], &models[1]).await, alone[1]);
 }
 
-/// Loaded, used and freed twenty times on one device: neither the device's memory nor the module's grows.
+/// Loaded, used and freed twenty times on one device: neither the device's memory nor the module's
+/// grows.
 #[wasm_bindgen_test]
 async fn loading_again_and_again_leaves_nothing() {
-    let gpu = gpu().await;
+    let gpu = gpu::own().await;
     let file = TinyModel::new(LLAMA, BlockFormat::Q4_1).gguf().bytes();
     let mut after = Vec::new();
     for _ in 0..20 {
@@ -108,7 +104,7 @@ async fn loading_again_and_again_leaves_nothing() {
 /// The browser's compiler takes subgroups and products of packed integers as the shaders have them.
 #[wasm_bindgen_test]
 async fn decoding_by_what_not_every_gpu_has_is_right() {
-    let gpu = gpu().await;
+    let gpu = gpu::shared().await;
     let abilities = gpu.shader_abilities();
     // What Chromium's software adapter has, so that nothing is left out unseen.
     assert!(abilities.subgroup > 1 || !gpu.report().software);

@@ -8,10 +8,13 @@ const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** The rules that axe-core finds broken, each with the elements that break it. */
 async function violations(page: Page): Promise<string[]> {
-  // Evaluated, not added as a script element: the page's content security policy permits no inline script.
+  // Evaluated, not added as a script element: the page's content security policy permits no inline
+  // script.
   await page.evaluate(await readFile(axeSource, "utf8"));
   const results = await page.evaluate<AxeResults>("axe.run()");
-  return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  return results.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+  );
 }
 
 test.describe("for whom motion is too much", () => {
@@ -25,8 +28,10 @@ test.describe("for whom motion is too much", () => {
       () =>
         [...document.querySelectorAll("*")]
           .map((element) => getComputedStyle(element))
-          .filter(({ transitionDuration, animationName }) => transitionDuration !== "0s" || animationName !== "none")
-          .length,
+          .filter(
+            ({ transitionDuration, animationName }) =>
+              transitionDuration !== "0s" || animationName !== "none",
+          ).length,
     );
     expect(moving).toBe(0);
   });
@@ -39,11 +44,15 @@ for (const colorScheme of ["light", "dark"] as const) {
 
       async function check(page: Page, picture: string): Promise<void> {
         expect(await violations(page)).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+          width,
+        );
         await page.screenshot({ fullPage: true, path: picture });
       }
 
-      test("the page is accessible and fits: asking for a model, ready, after its runs", async ({ page }, info) => {
+      test("the page is accessible and fits: asking for a model, ready, after its runs", async ({
+        page,
+      }, info) => {
         await offer(page, null);
         await page.goto("/");
         await reach(page, "empty");
@@ -62,7 +71,9 @@ for (const colorScheme of ["light", "dark"] as const) {
 
       // Half of the four will do: what differs between them is the same for all of the page.
       if ((colorScheme === "light") === (width === 360)) {
-        test("the views that measure are accessible and fit, before and after a run", async ({ page }, info) => {
+        test("the views that measure are accessible and fit, before and after a run", async ({
+          page,
+        }, info) => {
           await offerTiny(page);
           await page.goto(`/${shortRun({ tokens: "8" })}`);
           await reach(page, "ready");
@@ -81,7 +92,9 @@ for (const colorScheme of ["light", "dark"] as const) {
         });
       }
 
-      test("the page is accessible and fits when something is in the way", async ({ page }, info) => {
+      test("the page is accessible and fits when something is in the way", async ({
+        page,
+      }, info) => {
         await offerTiny(page, Buffer.from("no model at all"));
         await page.goto("/");
         await reach(page, "failed");

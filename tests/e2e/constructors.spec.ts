@@ -1,8 +1,9 @@
 import { expect, test } from "./test.ts";
 
 /**
- * The trap: burn registers its parts through static constructors, and a linker left alone wraps every export of the
- * module so that all of them run again at every call from JavaScript. The module counts the runs of one of its own.
+ * The trap: burn registers its parts through static constructors. A linker left alone wraps every
+ * export of the module. All constructors then run again at every call from JavaScript. The module
+ * counts the runs of one of its own.
  */
 test("the module's static constructors run once, however often it is called", async ({ page }) => {
   await page.goto("/blank");

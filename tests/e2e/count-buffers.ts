@@ -1,9 +1,12 @@
 declare global {
-  /** What exists of buffers: of the page, or of the worker that this was run in. */
+  /** Buffers that exist: of the page, or of the worker that this was run in. */
   var live: { bytes: number; buffers: number };
 }
 
-/** Counts the buffers that exist, by what is asked of WebGPU: `createBuffer` and `destroy`. Runs where the device is. */
+/**
+ * Counts the buffers that exist, by what is asked of WebGPU: `createBuffer` and `destroy`. Runs
+ * where the device is.
+ */
 export function countBuffers(): void {
   const alive = new WeakSet();
   globalThis.live = { bytes: 0, buffers: 0 };

@@ -18,7 +18,10 @@ const test = base.extend<{ demo: URL }>({
   },
 });
 
-/** The head of the answer to a request for `path` as it is, which `fetch` would tidy up, on a connection that stays open. */
+/**
+ * The head of the answer to a request for `path`, on a connection that stays open. `fetch` would
+ * tidy the path up.
+ */
 async function head(socket: Socket, path: string): Promise<string> {
   socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   let answer = "";
@@ -48,7 +51,9 @@ test("the demo's server answers connections that come together, and that stay op
   }
 });
 
-test("the demo's server says what a file is and how long, and has no other files than the page's", async ({ demo }) => {
+test("the demo's server says what a file is and how long, and has no other files than the page's", async ({
+  demo,
+}) => {
   const ask = async (path: string): Promise<string> => {
     const socket = connect(Number(demo.port), demo.hostname);
     try {

@@ -20,12 +20,21 @@ const QUESTION = [
   { role: "user", content: "Tell me of the sea, the ships on it and the towns at its shores." },
 ] as const;
 
-test("a chat is answered in OpenAI's shape, and its stream's pieces are the same answer", async ({ page }) => {
+test("a chat is answered in OpenAI's shape, and its stream's pieces are the same answer", async ({
+  page,
+}) => {
   await loadTiny(page);
   const before = Date.now() / 1000 - 1;
   const { whole, chunks } = await page.evaluate(
     async ({ messages, cache }) => {
-      const params = { messages, cache, max_tokens: 20, temperature: 0, ignore_eos: true, user: "somebody" };
+      const params = {
+        messages,
+        cache,
+        max_tokens: 20,
+        temperature: 0,
+        ignore_eos: true,
+        user: "somebody",
+      };
       const answer = await tiny.chat.completions.create(params);
       const stream = await tiny.chat.completions.create({
         ...params,
@@ -45,7 +54,12 @@ test("a chat is answered in OpenAI's shape, and its stream's pieces are the same
   expect(whole).toMatchObject({ object: "chat.completion", model: "tiny.gguf" });
   expect(whole.id).toMatch(/^chatcmpl-[0-9a-f-]{36}$/);
   expect(Number.isInteger(whole.created) && whole.created >= Math.floor(before)).toBe(true);
-  expect(choice).toMatchObject({ index: 0, message: { role: "assistant" }, finish_reason: "length", logprobs: null });
+  expect(choice).toMatchObject({
+    index: 0,
+    message: { role: "assistant" },
+    finish_reason: "length",
+    logprobs: null,
+  });
   const { prompt_tokens, completion_tokens, total_tokens, extra } = whole.usage;
   // A token a byte: the template's controls are one each.
   const template = `?user\n${QUESTION[0].content}?\n?assistant\n`;
@@ -54,15 +68,20 @@ test("a chat is answered in OpenAI's shape, and its stream's pieces are the same
     completion_tokens: 20,
     total_tokens: template.length + 20,
   });
-  expect(Math.min(extra.prefill_tokens_per_s, extra.decode_tokens_per_s, extra.time_to_first_token_s)).toBeGreaterThan(
-    0,
-  );
+  expect(
+    Math.min(extra.prefill_tokens_per_s, extra.decode_tokens_per_s, extra.time_to_first_token_s),
+  ).toBeGreaterThan(0);
   expect(extra.e2e_latency_s).toBeGreaterThanOrEqual(extra.time_to_first_token_s);
 
   const steps = chunks.filter(({ step }) => step !== undefined);
-  expect(steps.map(({ step }) => step?.index)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  expect(steps.map(({ step }) => step?.index)).toEqual(
+    Array.from({ length: 20 }, (_, index) => index),
+  );
   expect(new Set(chunks.map(({ id, object, model }) => `${id} ${object} ${model}`)).size).toBe(1);
-  expect(chunks[0]).toMatchObject({ object: "chat.completion.chunk", choices: [{ delta: { role: "assistant" } }] });
+  expect(chunks[0]).toMatchObject({
+    object: "chat.completion.chunk",
+    choices: [{ delta: { role: "assistant" } }],
+  });
   const content = chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
   expect(content).toBe(choice?.message.content);
   expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([
@@ -103,7 +122,11 @@ test("layers tell which positions they retain, also at each step, and memory and
         }
       }
       const { texts } = await tiny.tokens([...messages]);
-      const [retained, memory, stats] = [await tiny.retained(1), await tiny.memory(), await tiny.stats()];
+      const [retained, memory, stats] = [
+        await tiny.retained(1),
+        await tiny.memory(),
+        await tiny.stats(),
+      ];
       const wrong = await codeOf(tiny.retained(2));
       await tiny.forget();
       return { observed, kv, retained, memory, stats, texts, wrong, after: await tiny.memory() };
@@ -118,16 +141,28 @@ test("layers tell which positions they retain, also at each step, and memory and
   expect(positions).toEqual(positions.toSorted((a, b) => a - b));
   expect(prefill).toBe(16);
   expect(positions.slice(0, prefill).every((position) => position < prompt)).toBe(true);
-  // SnapKV keeps the observation window, slide the newest ones; the last token is never put into the cache.
-  expect(positions.slice(8, prefill)).toEqual(Array.from({ length: 8 }, (_, index) => prompt - 8 + index));
+  // SnapKV keeps the observation window, slide the newest ones; the last token is never put into
+  // the cache.
+  expect(positions.slice(8, prefill)).toEqual(
+    Array.from({ length: 8 }, (_, index) => prompt - 8 + index),
+  );
   const newest = prompt + 12 - 2;
   expect(positions.slice(-4)).toEqual([newest - 3, newest - 2, newest - 1, newest]);
   expect(outcome.observed.map(([index]) => index)).toEqual([0, 5, 10]);
   expect(outcome.observed[0]?.[1]).toMatchObject([{ layer: 1, heads: [{ prefill: 16 }] }]);
   expect(outcome.texts.join("")).toContain(QUESTION[0].content);
-  expect(outcome.memory).toMatchObject({ savedBytes: outcome.memory.fullBytes - outcome.memory.heldBytes });
-  expect(outcome.kv).toMatchObject({ heldBytes: outcome.memory.heldBytes, fullBytes: outcome.memory.fullBytes });
-  expect(outcome.stats).toMatchObject({ requests: 1, newTokens: 12, last: { newTokens: 12, finish: "length" } });
+  expect(outcome.memory).toMatchObject({
+    savedBytes: outcome.memory.fullBytes - outcome.memory.heldBytes,
+  });
+  expect(outcome.kv).toMatchObject({
+    heldBytes: outcome.memory.heldBytes,
+    fullBytes: outcome.memory.fullBytes,
+  });
+  expect(outcome.stats).toMatchObject({
+    requests: 1,
+    newTokens: 12,
+    last: { newTokens: 12, finish: "length" },
+  });
   expect(outcome.stats.moduleBytes).toBeGreaterThan(0);
   expect(outcome.stats.gpuMemory.bytesInUse).toBeGreaterThan(outcome.memory.heldBytes);
   expect(outcome.wrong).toBe("cache-layer");
@@ -139,7 +174,8 @@ test("a text is gone on with, stops at a stop string, and draws by its seed", as
   const outcome = await page.evaluate(async () => {
     const { completions } = tiny;
     const params = { prompt: "abc", max_tokens: 24, ignore_eos: true };
-    const text = async (more: object = {}) => (await completions.create({ ...params, ...more })).choices[0]?.text ?? "";
+    const text = async (more: object = {}) =>
+      (await completions.create({ ...params, ...more })).choices[0]?.text ?? "";
     const greedy = await completions.create(params);
     const stop = (await text()).slice(6, 8);
     const stopped = await completions.create({ ...params, stop });
@@ -179,7 +215,9 @@ test("a text goes on when the cache has grown by block after block, and its old 
   expect(outcome.completion).toBe(150);
 });
 
-test("what can't be asked for is refused by name, and what changes nothing is not", async ({ page }) => {
+test("what can't be asked for is refused by name, and what changes nothing is not", async ({
+  page,
+}) => {
   await loadTiny(page);
   const outcome = await page.evaluate(async () => {
     const messages = [{ role: "user", content: "a" }];
@@ -213,7 +251,9 @@ test("what can't be asked for is refused by name, and what changes nothing is no
       await ask({ cache: { prefill: { method: "magic" } } }),
       await ask({ cache: { decode: { strategy: "slide", budget: "none" } } }),
       await ask({ messages: [{ role: "user", content: "a".repeat(600) }] }),
-      await tiny.completions.create({ prompt: "" }).catch((error: unknown) => [(error as { code: string }).code]),
+      await tiny.completions
+        .create({ prompt: "" })
+        .catch((error: unknown) => [(error as { code: string }).code]),
       await codeOf(tiny.completions.create({ prompt: "", stream: true })),
     ];
     const harmless = await ask({
@@ -253,7 +293,9 @@ test("what can't be asked for is refused by name, and what changes nothing is no
       "messages[0].content[0]",
     ].map((field) => ["invalid-argument", field]),
   );
-  expect(outcome.rust.map((answer) => (Array.isArray(answer) ? (answer[0] as string) : answer))).toEqual([
+  expect(
+    outcome.rust.map((answer) => (Array.isArray(answer) ? (answer[0] as string) : answer)),
+  ).toEqual([
     "invalid-config",
     "invalid-argument",
     "invalid-config",
@@ -273,7 +315,9 @@ test("an aborted answer keeps its text, a loop that is left ends it, and a reque
     const controller = new AbortController();
     const running = await tiny.completions.create(params, { signal: controller.signal });
     const waits = new AbortController();
-    const waiting = codeOf(tiny.completions.create({ ...params, stream: false }, { signal: waits.signal }));
+    const waiting = codeOf(
+      tiny.completions.create({ ...params, stream: false }, { signal: waits.signal }),
+    );
     waits.abort();
     const chunks: import("kvscope").CompletionChunk[] = [];
     const dropped = await waiting;
@@ -310,7 +354,8 @@ test("an aborted answer keeps its text, a loop that is left ends it, and a reque
   const [short = ""] = outcome.texts;
   expect(text.startsWith(short.slice(0, 2)) && text.length > 0).toBe(true);
   expect(outcome.order).toEqual(["first", "second"]);
-  // The one that waited and the one that was aborted from the start never ran; the one whose loop was left did not go on.
+  // The one that waited and the one that was aborted from the start never ran; the one whose loop
+  // was left did not go on.
   expect(outcome.stats.requests).toBe(4);
   expect(outcome.stats.newTokens).toBeLessThan(600);
 });
@@ -337,13 +382,26 @@ test("a lost device ends what runs with device-lost, and another engine loads wi
     const later = await codeOf(tiny.memory());
     const again = await kvscope.Engine.load("/tiny.gguf");
     const answer = await again.completions.create({ ...params, max_tokens: 3 });
-    return { running, reason, later, fromStore: again.model.fromStore, tokens: answer.usage.completion_tokens };
+    return {
+      running,
+      reason,
+      later,
+      fromStore: again.model.fromStore,
+      tokens: answer.usage.completion_tokens,
+    };
   });
-  expect(outcome).toMatchObject({ running: "device-lost", later: "device-lost", fromStore: true, tokens: 3 });
+  expect(outcome).toMatchObject({
+    running: "device-lost",
+    later: "device-lost",
+    fromStore: true,
+    tokens: 3,
+  });
   expect(site.requests).toHaveLength(1);
 });
 
-test("two engines run side by side, and disposing of one ends its worker and leaves the other", async ({ page }) => {
+test("two engines run side by side, and disposing of one ends its worker and leaves the other", async ({
+  page,
+}) => {
   await loadTiny(page);
   const outcome = await page.evaluate(async () => {
     const other = await kvscope.Engine.load("/tiny.gguf");
@@ -358,13 +416,20 @@ test("two engines run side by side, and disposing of one ends its worker and lea
     tiny.dispose();
     const after = await other.completions.create({ ...params, max_tokens: 5 });
     return {
-      same: one.choices[0]?.text === two.choices[0]?.text && one.choices[0]?.text === after.choices[0]?.text,
+      same:
+        one.choices[0]?.text === two.choices[0]?.text &&
+        one.choices[0]?.text === after.choices[0]?.text,
       running: await running,
       later: await codeOf(tiny.stats()),
       lost: (await tiny.lost).reason,
     };
   });
-  expect(outcome).toEqual({ same: true, running: "engine-disposed", later: "engine-disposed", lost: "destroyed" });
+  expect(outcome).toEqual({
+    same: true,
+    running: "engine-disposed",
+    later: "engine-disposed",
+    lost: "destroyed",
+  });
   await expect.poll(() => page.workers().length).toBe(1);
 });
 
@@ -431,10 +496,22 @@ test("a program written for wllama runs with the import changed", async ({ page,
     const before = await codeOf(wllama.createCompletion({ prompt: "a" }));
     const progress: { loaded: number; total: number }[] = [];
     const progressCallback = (at: { loaded: number; total: number }) => progress.push(at);
-    await wllama.loadModelFromUrl("/tiny.gguf", { n_ctx: 512, n_threads: 1, useCache: false, progressCallback });
+    await wllama.loadModelFromUrl("/tiny.gguf", {
+      n_ctx: 512,
+      n_threads: 1,
+      useCache: false,
+      progressCallback,
+    });
     const stored = await kvscope.Engine.models();
     const messages = [{ role: "user" as const, content: "Hello" }];
-    const params = { messages, max_tokens: 12, temperature: 0, top_k: 40, top_p: 0.9, ignore_eos: true };
+    const params = {
+      messages,
+      max_tokens: 12,
+      temperature: 0,
+      top_k: 40,
+      top_p: 0.9,
+      ignore_eos: true,
+    };
     const whole = await wllama.createChatCompletion(params);
     let streamed = "";
     for await (const chunk of await wllama.createChatCompletion({ ...params, stream: true })) {
@@ -463,7 +540,17 @@ test("a program written for wllama runs with the import changed", async ({ page,
     await wllama.exit();
     const after = [wllama.isModelLoaded(), await codeOf(wllama.createCompletion({ prompt: "a" }))];
     const text = whole.choices[0]?.message.content ?? "";
-    return { before, stored, last: progress.at(-1), text, streamed, told, finish: finishes.at(-1), loaded, after };
+    return {
+      before,
+      stored,
+      last: progress.at(-1),
+      text,
+      streamed,
+      told,
+      finish: finishes.at(-1),
+      loaded,
+      after,
+    };
   });
   expect(outcome.text.length).toBeGreaterThan(0);
   expect(outcome).toMatchObject({

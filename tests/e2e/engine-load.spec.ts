@@ -2,18 +2,28 @@ import { expect, openBlank, test } from "./engine-test.ts";
 import { sha256 } from "./engine-server.ts";
 import { tinyModel, tinyModelParts } from "./tiny-gguf.ts";
 
-/** What a model answers, which tells it from another one. */
+/** A request whose answer tells one model from another. */
 const PROMPT = { prompt: "Once upon a time", max_tokens: 8, ignore_eos: true };
 
-test("a model from an address is told of as it comes, and loaded again with no request", async ({ page, site }) => {
+test("a model from an address is told of as it comes, and loaded again with no request", async ({
+  page,
+  site,
+}) => {
   const load = () =>
     page.evaluate(async (params) => {
       const progress: import("kvscope").LoadProgress[] = [];
-      const engine = await kvscope.Engine.load("/tiny.gguf", { onProgress: (at) => progress.push(at) });
+      const engine = await kvscope.Engine.load("/tiny.gguf", {
+        onProgress: (at) => progress.push(at),
+      });
       const answer = await engine.completions.create(params);
       const { model } = engine;
       engine.dispose();
-      return { progress, model, text: answer.choices[0]?.text, stored: await kvscope.Engine.models() };
+      return {
+        progress,
+        model,
+        text: answer.choices[0]?.text,
+        stored: await kvscope.Engine.models(),
+      };
     }, PROMPT);
   const first = await load();
   const bytes = tinyModel().length;
@@ -25,13 +35,25 @@ test("a model from an address is told of as it comes, and loaded again with no r
     layers: 2,
     kvHeads: 1,
   });
-  expect(first.model).toMatchObject({ architecture: "llama", context: 512, vocabulary: 259, headDim: 16 });
+  expect(first.model).toMatchObject({
+    architecture: "llama",
+    context: 512,
+    vocabulary: 259,
+    headDim: 16,
+  });
   const phases = new Set(first.progress.map(({ phase }) => phase));
   expect([...phases]).toEqual(["module", "gpu", "download", "finish", "ready"]);
   const loaded = first.progress.map(({ loadedBytes }) => loadedBytes);
   expect(loaded).toEqual(loaded.toSorted((a, b) => a - b));
-  expect(first.progress.at(-1)).toEqual({ phase: "ready", loadedBytes: bytes, totalBytes: bytes, fromStore: false });
-  expect(first.stored).toMatchObject([{ name: "tiny.gguf", bytes, totalBytes: bytes, complete: true }]);
+  expect(first.progress.at(-1)).toEqual({
+    phase: "ready",
+    loadedBytes: bytes,
+    totalBytes: bytes,
+    fromStore: false,
+  });
+  expect(first.stored).toMatchObject([
+    { name: "tiny.gguf", bytes, totalBytes: bytes, complete: true },
+  ]);
   expect(site.requests).toHaveLength(1);
 
   await openBlank(page, site);
@@ -50,7 +72,10 @@ test("a model from an address is told of as it comes, and loaded again with no r
   expect(second.text).toBe(first.text);
 });
 
-test("a File, its Blobs, and the parts of a split set are the same model", async ({ page, site }) => {
+test("a File, its Blobs, and the parts of a split set are the same model", async ({
+  page,
+  site,
+}) => {
   const parts = tinyModelParts(3);
   const names = parts.map((_, index) => `/split-0000${index + 1}-of-00003.gguf`);
   parts.forEach((bytes, index) => site.files.set(names[index] ?? "", { bytes }));
@@ -58,7 +83,9 @@ test("a File, its Blobs, and the parts of a split set are the same model", async
     async ({ params, addresses }) => {
       const blob = await (await fetch("/tiny.gguf")).blob();
       const pieces = await Promise.all(
-        addresses.map(async (address) => new File([await (await fetch(address)).blob()], address.slice(1))),
+        addresses.map(
+          async (address) => new File([await (await fetch(address)).blob()], address.slice(1)),
+        ),
       );
       const sources = [
         "/tiny.gguf",
@@ -101,9 +128,17 @@ test("a download that breaks goes on by itself where it was", async ({ page, sit
   expect(second?.ifRange).toBe('"a"');
 });
 
-test("a download that was given up goes on at the next load, after a reload of the page", async ({ page, site }) => {
+test("a download that was given up goes on at the next load, after a reload of the page", async ({
+  page,
+  site,
+}) => {
   const bytes = tinyModel();
-  site.files.set("/slow.gguf", { bytes, etag: '"a"', pieceDelay: 40, headers: { "x-linked-etag": sha256(bytes) } });
+  site.files.set("/slow.gguf", {
+    bytes,
+    etag: '"a"',
+    pieceDelay: 40,
+    headers: { "x-linked-etag": sha256(bytes) },
+  });
   const given = await page.evaluate(async () => {
     const controller = new AbortController();
     const code = await codeOf(
@@ -115,7 +150,9 @@ test("a download that was given up goes on at the next load, after a reload of t
     return { code, stored: await kvscope.Engine.models() };
   });
   expect(given.code).toBe("aborted");
-  expect(given.stored).toMatchObject([{ name: "slow.gguf", totalBytes: bytes.length, complete: false }]);
+  expect(given.stored).toMatchObject([
+    { name: "slow.gguf", totalBytes: bytes.length, complete: false },
+  ]);
   const have = given.stored[0]?.bytes ?? 0;
   expect(have).toBeGreaterThan(40_000);
 
@@ -149,7 +186,10 @@ for (const [server, changed] of [
 }
 
 test("a file that is not what its SHA-256 says is refused and not kept", async ({ page, site }) => {
-  site.files.set("/wrong.gguf", { bytes: tinyModel(2), headers: { "x-linked-etag": sha256(tinyModel(1)) } });
+  site.files.set("/wrong.gguf", {
+    bytes: tinyModel(2),
+    headers: { "x-linked-etag": sha256(tinyModel(1)) },
+  });
   const outcome = await page.evaluate(async () => ({
     code: await codeOf(kvscope.Engine.load("/wrong.gguf")),
     stored: await kvscope.Engine.models(),
@@ -160,7 +200,9 @@ test("a file that is not what its SHA-256 says is refused and not kept", async (
 
 test("what can't be loaded says why, and is not kept", async ({ page, site }) => {
   site.files.set("/short.gguf", { bytes: tinyModel().subarray(0, 50_000) });
-  site.files.set("/page.gguf", { bytes: Buffer.from("<!doctype html><title>Not found</title>".repeat(100)) });
+  site.files.set("/page.gguf", {
+    bytes: Buffer.from("<!doctype html><title>Not found</title>".repeat(100)),
+  });
   site.files.set("/empty.gguf", { bytes: new Uint8Array() });
   const outcome = await page.evaluate(async () => {
     const { Engine } = kvscope;
@@ -172,10 +214,16 @@ test("what can't be loaded says why, and is not kept", async ({ page, site }) =>
     codes["no default"] = await codeOf(Engine.load("default"));
     codes["no address"] = await codeOf(Engine.load("http://"));
     codes["odd"] = await codeOf(Engine.load({ repo: "a" } as never));
-    codes["gpu"] = await codeOf(Engine.load("/tiny.gguf", { gpu: { powerPreference: "fast" as never } }));
+    codes["gpu"] = await codeOf(
+      Engine.load("/tiny.gguf", { gpu: { powerPreference: "fast" as never } }),
+    );
     codes["module"] = await codeOf(Engine.load("/tiny.gguf", { wasmUrl: "/missing.wasm" }));
     const engine = await Engine.load("default", { defaultModel: "/tiny.gguf" });
-    return { codes, name: engine.model.name, stored: (await Engine.models()).map(({ name }) => name) };
+    return {
+      codes,
+      name: engine.model.name,
+      stored: (await Engine.models()).map(({ name }) => name),
+    };
   });
   expect(outcome.codes).toEqual({
     "/missing.gguf": "download-failed",
@@ -207,10 +255,17 @@ test("a file of the hub is asked for by repository, revision and path, in parts,
     const headers = { "access-control-allow-origin": "*" };
     const index = pathname.includes("-00001-") ? 0 : 1;
     await (pathname.includes("/raw/")
-      ? route.fulfill({ headers, body: `version 1\noid sha256:${told[index]}\nsize ${parts[index]?.length}\n` })
+      ? route.fulfill({
+          headers,
+          body: `version 1\noid sha256:${told[index]}\nsize ${parts[index]?.length}\n`,
+        })
       : route.fulfill({ headers, body: Buffer.from(parts[index] ?? []) }));
   });
-  const source = { repo: "owner/some name", file: "folder/m-00001-of-00002.gguf", revision: "refs/pr/1" };
+  const source = {
+    repo: "owner/some name",
+    file: "folder/m-00001-of-00002.gguf",
+    revision: "refs/pr/1",
+  };
   const load = () =>
     page.evaluate(async (from) => {
       const engine = await kvscope.Engine.load(from);
@@ -263,7 +318,12 @@ test("whatever waits can be given up by a signal", async ({ page }) => {
     controller.abort();
     const { usage } = await running;
     const [stored] = await Engine.models({ signal: new AbortController().signal });
-    return { early, late: await Promise.all(late), tokens: usage.completion_tokens, stored: stored?.name };
+    return {
+      early,
+      late: await Promise.all(late),
+      tokens: usage.completion_tokens,
+      stored: stored?.name,
+    };
   });
   expect(new Set(Object.values(codes.early))).toEqual(new Set(["aborted"]));
   expect(codes).toMatchObject({ late: ["aborted", "aborted"], tokens: 30, stored: "tiny.gguf" });
@@ -275,9 +335,16 @@ for (const room of [1000, 60_000]) {
     await session.send("Storage.overrideQuotaForOrigin", { origin: site.origin, quotaSize: room });
     const outcome = await page.evaluate(async (params) => {
       const warnings: string[] = [];
-      const engine = await kvscope.Engine.load("/tiny.gguf", { onWarning: ({ code }) => warnings.push(code) });
+      const engine = await kvscope.Engine.load("/tiny.gguf", {
+        onWarning: ({ code }) => warnings.push(code),
+      });
       const answer = await engine.completions.create(params);
-      return { warnings, stored: engine.model.stored, models: await kvscope.Engine.models(), answer };
+      return {
+        warnings,
+        stored: engine.model.stored,
+        models: await kvscope.Engine.models(),
+        answer,
+      };
     }, PROMPT);
     expect(outcome).toMatchObject({ warnings: ["storage-full"], stored: false, models: [] });
     expect(outcome.answer.usage.completion_tokens).toBe(8);
@@ -287,7 +354,8 @@ for (const room of [1000, 60_000]) {
 const loadSlow = () =>
   kvscope.Engine.load("/slow.gguf").then(async (engine) => ({
     fromStore: engine.model.fromStore,
-    text: (await engine.completions.create({ prompt: "a", max_tokens: 4, ignore_eos: true })).choices[0]?.text,
+    text: (await engine.completions.create({ prompt: "a", max_tokens: 4, ignore_eos: true }))
+      .choices[0]?.text,
   }));
 
 test("two tabs that load one model at once download it once", async ({ page, site, context }) => {
@@ -295,7 +363,10 @@ test("two tabs that load one model at once download it once", async ({ page, sit
   const other = await context.newPage();
   await openBlank(other, site);
   const [one, two] = await Promise.all([page.evaluate(loadSlow), other.evaluate(loadSlow)]);
-  expect([one.fromStore, two.fromStore].toSorted((a, b) => Number(a) - Number(b))).toEqual([false, true]);
+  expect([one.fromStore, two.fromStore].toSorted((a, b) => Number(a) - Number(b))).toEqual([
+    false,
+    true,
+  ]);
   expect(one.text).toBe(two.text);
   expect(site.requests).toHaveLength(1);
 });
@@ -308,7 +379,9 @@ test("a stored model can be deleted, but not while it is being loaded", async ({
     const download = new Promise<void>((resolve) => {
       begun = resolve;
     });
-    const loading = Engine.load("/slow.gguf", { onProgress: ({ phase }) => phase === "download" && begun() });
+    const loading = Engine.load("/slow.gguf", {
+      onProgress: ({ phase }) => phase === "download" && begun(),
+    });
     await download;
     const busy = await codeOf(Engine.deleteModel("/slow.gguf"));
     await loading;
@@ -322,8 +395,12 @@ test("a stored model can be deleted, but not while it is being loaded", async ({
   expect(outcome).toEqual({ busy: "storage-busy", before: 1, after: [] });
 });
 
-test("without a file system of the origin's, a model loads and is not kept", async ({ page, site }) => {
-  // What a worker is given can't be changed from the page: the worker starts with a line of ours before its own.
+test("without a file system of the origin's, a model loads and is not kept", async ({
+  page,
+  site,
+}) => {
+  // What a worker is given can't be changed from the page: the worker starts with a line of ours
+  // before its own.
   const outcome = await page.evaluate(async () => {
     const script = `StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("", "SecurityError"));
       await import(${JSON.stringify(new URL("/pkg/dist/worker.js", location.href).href)});

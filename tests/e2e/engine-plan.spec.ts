@@ -1,6 +1,8 @@
 import { expect, test } from "./engine-test.ts";
 
-test("planned slots are those that the cache of a request comes to hold, layer by layer", async ({ page }) => {
+test("planned slots are those that the cache of a request comes to hold, layer by layer", async ({
+  page,
+}) => {
   const plans = await page.evaluate(async () => {
     const engine = await kvscope.Engine.load("/tiny.gguf");
     const { layers, kvHeads } = engine.model;
@@ -10,9 +12,18 @@ test("planned slots are those that the cache of a request comes to hold, layer b
     const decode = { budget: 6, recent: 2 } as const;
     const prefill = { budget: 12, observationWindow: 2 } as const;
     const caches = [
-      { prefill: { ...prefill, method: "pyramidkv", pyramidBeta: 2 }, decode: { ...decode, strategy: "adaptive" } },
-      { prefill: { ...prefill, method: "snapkv" }, decode: { ...decode, strategy: "discontinuous" } },
-      { prefill: { ...prefill, method: "pyramidinfer" }, decode: { ...decode, strategy: "pyramidinfer" } },
+      {
+        prefill: { ...prefill, method: "pyramidkv", pyramidBeta: 2 },
+        decode: { ...decode, strategy: "adaptive" },
+      },
+      {
+        prefill: { ...prefill, method: "snapkv" },
+        decode: { ...decode, strategy: "discontinuous" },
+      },
+      {
+        prefill: { ...prefill, method: "pyramidinfer" },
+        decode: { ...decode, strategy: "pyramidinfer" },
+      },
     ] as const;
     const made = [];
     for (const cache of caches) {
@@ -26,7 +37,10 @@ test("planned slots are those that the cache of a request comes to hold, layer b
       // The last token never enters the cache.
       const steps = maxNewTokens - 1;
       const planned = await engine.plannedSlots({ cache, promptTokens, maxNewTokens, steps });
-      made.push({ held, planned: planned.layers.map(({ heads }) => heads.map((head) => head.held)) });
+      made.push({
+        held,
+        planned: planned.layers.map(({ heads }) => heads.map((head) => head.held)),
+      });
     }
     const invalid = {
       cache: { decode: { strategy: "h2o", budget: 2, recent: 4 } },

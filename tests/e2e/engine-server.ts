@@ -12,7 +12,7 @@ const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "appl
 export interface ServedFile {
   bytes: Uint8Array;
   etag?: string;
-  /** Whether `Range` is honoured. */
+  /** True if `Range` is honoured. */
   ranges?: boolean;
   /** Answers break off after so many bytes of the file, so many times. */
   cutAt?: number;
@@ -22,7 +22,7 @@ export interface ServedFile {
   headers?: Record<string, string>;
 }
 
-/** What was asked for. */
+/** A request that the server has seen. */
 export interface SeenRequest {
   readonly path: string;
   readonly range: string | undefined;
@@ -63,7 +63,10 @@ export async function startEngineServer(): Promise<EngineServer> {
     } else {
       const found = join(PACKAGE, normalize(`/${path.replace(/^\/pkg\//, "")}`));
       readFile(found).then(
-        (body) => response.setHeader("content-type", TYPES[extname(found)] ?? "application/octet-stream").end(body),
+        (body) =>
+          response
+            .setHeader("content-type", TYPES[extname(found)] ?? "application/octet-stream")
+            .end(body),
         () => response.writeHead(404).end(),
       );
     }
@@ -84,7 +87,11 @@ export async function startEngineServer(): Promise<EngineServer> {
   };
 }
 
-async function send(file: ServedFile, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function send(
+  file: ServedFile,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { bytes, etag, ranges = true, headers = {} } = file;
   const { range, "if-range": ifRange } = request.headers;
   const asked = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
@@ -97,12 +104,16 @@ async function send(file: ServedFile, request: IncomingMessage, response: Server
   }
   response.setHeader("content-length", bytes.length - from);
   if (from > 0) {
-    response.writeHead(206, { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` });
+    response.writeHead(206, {
+      "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}`,
+    });
   }
   const cut = (file.cuts ?? 0) > 0 ? file.cutAt : undefined;
   if (cut !== undefined) {
     file.cuts = (file.cuts ?? 0) - 1;
-    response.write(bytes.subarray(from, Math.max(from, cut)), () => setTimeout(() => response.destroy(), 50));
+    response.write(bytes.subarray(from, Math.max(from, cut)), () =>
+      setTimeout(() => response.destroy(), 50),
+    );
     return;
   }
   const step = file.pieceDelay === undefined ? bytes.length : 4096;

@@ -9,7 +9,10 @@ declare global {
   var codeOf: (work: Promise<unknown>) => Promise<string>;
 }
 
-/** A page with the package as `kvscope`, straight from its files, and a server with a tiny model at `/tiny.gguf`. */
+/**
+ * A page with the package as `kvscope`, straight from its files, and a server with a tiny model at
+ * `/tiny.gguf`.
+ */
 export const test = base.extend<{ site: EngineServer }>({
   site: async ({}, use) => {
     const site = await startEngineServer();

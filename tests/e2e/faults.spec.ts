@@ -1,4 +1,12 @@
-import { beforeWorker, offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
+import {
+  beforeWorker,
+  offer,
+  offerTiny,
+  outputOf,
+  reach,
+  runToEnd,
+  shortRun,
+} from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
 import { tinyModel } from "./tiny-gguf.ts";
 
@@ -25,13 +33,19 @@ async function goesOn(page: Page): Promise<void> {
   if (!(await chooser.isVisible())) {
     await page.getByText("Use another model").click();
   }
-  await chooser.setInputFiles({ name: "good.gguf", mimeType: "", buffer: Buffer.from(tinyModel()) });
+  await chooser.setInputFiles({
+    name: "good.gguf",
+    mimeType: "",
+    buffer: Buffer.from(tinyModel()),
+  });
   await reach(page, "ready");
   await expect(problem(page)).toBeHidden();
   await runToEnd(page);
 }
 
-test("without WebGPU the page names the browsers that have it, and fetches no module", async ({ page }) => {
+test("without WebGPU the page names the browsers that have it, and fetches no module", async ({
+  page,
+}) => {
   const modules: string[] = [];
   page.on("request", (request) => {
     if (request.url().endsWith(".wasm")) {
@@ -55,7 +69,10 @@ test.describe("at an insecure address", () => {
   const insecure = "http://kvscope.example";
   test.use({ routedOrigin: insecure });
 
-  test("the page asks for a secure one, and does not blame the browser", async ({ page, server }) => {
+  test("the page asks for a secure one, and does not blame the browser", async ({
+    page,
+    server,
+  }) => {
     await page.route(`${insecure}/**`, async (route) => {
       const url = route.request().url().replace(insecure, server.origin);
       await route.fulfill({ response: await route.fetch({ url }) });
@@ -95,8 +112,16 @@ test.describe("a model that can't be had", () => {
 });
 
 for (const [fault, name, body] of [
-  ["a file that is cut short", "The model's file ends too early", Buffer.from(tinyModel()).subarray(0, -4000)],
-  ["a file that is no GGUF", "This is not a model that kvscope can read", Buffer.from("<!doctype html>".repeat(99))],
+  [
+    "a file that is cut short",
+    "The model's file ends too early",
+    Buffer.from(tinyModel()).subarray(0, -4000),
+  ],
+  [
+    "a file that is no GGUF",
+    "This is not a model that kvscope can read",
+    Buffer.from("<!doctype html>".repeat(99)),
+  ],
 ] as const) {
   test(`${fault} gets its own message, and the page goes on`, async ({ page }) => {
     await offerTiny(page, body);
@@ -109,7 +134,10 @@ for (const [fault, name, body] of [
 
 test("a full disk is said, and the model runs all the same", async ({ page, context, server }) => {
   const devtools = await context.newCDPSession(page);
-  await devtools.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 10_000 });
+  await devtools.send("Storage.overrideQuotaForOrigin", {
+    origin: server.origin,
+    quotaSize: 10_000,
+  });
   await offerTiny(page);
   await page.goto(`/${shortRun()}`);
   await reach(page, "ready");
@@ -150,7 +178,9 @@ test("a second tab waits while the first fetches the same model, says so, and ha
   await page.goto(`/${shortRun({ tokens: "8" })}`);
   await expect.poll(() => fetched).toBe(1);
   await second.goto(`/${shortRun({ tokens: "8" })}`);
-  await expect(second.locator("#status")).toHaveText("Another tab stores this model; waiting for it");
+  await expect(second.locator("#status")).toHaveText(
+    "Another tab stores this model; waiting for it",
+  );
   release();
   await reach(page, "ready");
   await reach(second, "ready");
@@ -179,7 +209,11 @@ test("loading can be cancelled, and begun again", async ({ page }) => {
 test("a device that goes away while it runs keeps the text, and loads again", async ({ page }) => {
   await offerTiny(page);
   await beforeWorker(page, rememberDevices);
-  const fragment = shortRun({ tokens: "4000", full: "false", prompt: "A seal slept on the landing." });
+  const fragment = shortRun({
+    tokens: "4000",
+    full: "false",
+    prompt: "A seal slept on the landing.",
+  });
   await page.goto(`/${fragment}`);
   await reach(page, "ready");
   await page.getByRole("button", { name: "Generate" }).click();
@@ -200,7 +234,10 @@ test.describe("when the module can't be had", () => {
 
   for (const [fault, answer] of [
     ["a server that answers 503", { status: 503 }],
-    ["a page in its place", { status: 200, contentType: "text/html", body: "<!doctype html>not found" }],
+    [
+      "a page in its place",
+      { status: 200, contentType: "text/html", body: "<!doctype html>not found" },
+    ],
     ["a file cut short", { status: 200, contentType: "application/wasm", body: "\0asm" }],
   ] as const) {
     test(`${fault} gets a message, and trying again loads it`, async ({ page }) => {

@@ -9,17 +9,21 @@ interface TraceEvent {
   readonly args?: { readonly name?: string };
 }
 
-const isMainThread = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
+const isMainThread = ({ name, args }: TraceEvent): boolean =>
+  name === "thread_name" && args?.name === "CrRendererMain";
 
 /**
- * Watches the page's main thread. The function that it resolves to ends that, and gives the milliseconds of processor time
- * that each task took. Not those on the clock: with a software adapter the GPU's threads have the processors too, and how
- * long a task waits for one is not the page's doing.
+ * Watches the page's main thread. The function that it resolves to ends that, and gives the
+ * milliseconds of processor time that each task took. Those on the clock would not do: with a
+ * software adapter the GPU's threads use the processors too. The page can't help a task's wait for
+ * one.
  */
 export async function watchMainThread(page: Page): Promise<() => Promise<number[]>> {
   const devtools = await page.context().newCDPSession(page);
   const events: TraceEvent[] = [];
-  devtools.on("Tracing.dataCollected", ({ value }) => events.push(...(value as unknown as TraceEvent[])));
+  devtools.on("Tracing.dataCollected", ({ value }) =>
+    events.push(...(value as unknown as TraceEvent[])),
+  );
   await devtools.send("Tracing.start", {
     transferMode: "ReportEvents",
     traceConfig: { includedCategories: ["toplevel"] },

@@ -15,7 +15,7 @@ interface Result {
   readonly fullBytes: number;
 }
 
-/** What the button gives as a file. */
+/** Text of the file that the button gives. */
 async function taken(page: Page, button: string): Promise<string> {
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: button }).click();
@@ -28,7 +28,9 @@ const run = (page: Page) => page.getByRole("button", { name: "Run", exact: true 
 const rows = (page: Page): Promise<string[][]> =>
   page
     .locator("tbody:visible tr")
-    .evaluateAll((all) => all.map((row) => [...row.children].map(({ textContent }) => textContent)));
+    .evaluateAll((all) =>
+      all.map((row) => [...row.children].map(({ textContent }) => textContent)),
+    );
 
 test("policies are compared with the numbers of the native command, which can be taken away", async ({
   page,
@@ -36,13 +38,21 @@ test("policies are compared with the numbers of the native command, which can be
   await offerTiny(page);
   await page.goto("/#view=compare&programs=1&families=h2o-slide&budgets=25%25");
   await reach(page, "ready");
-  await expect(page.locator("#compare-plan")).toContainText("2 policies, 1 program of 16 lines each: 2 runs.");
+  await expect(page.locator("#compare-plan")).toContainText(
+    "2 policies, 1 program of 16 lines each: 2 runs.",
+  );
   await expect(page.locator("#measure-note")).toContainText("not made for programs");
   await run(page);
   await expect(page.locator("#compare-status")).toHaveText(/^Done: 2 runs/);
-  await expect(page.getByRole("img", { name: /Lines right against bytes held.*The full cache has/ })).toBeVisible();
+  await expect(
+    page.getByRole("img", { name: /Lines right against bytes held.*The full cache has/ }),
+  ).toBeVisible();
 
-  const record = JSON.parse(await taken(page, "Numbers as JSON")) as { model: string; seed: number; results: Result[] };
+  const record = JSON.parse(await taken(page, "Numbers as JSON")) as {
+    model: string;
+    seed: number;
+    results: Result[];
+  };
   expect(record).toMatchObject({ model: "Tiny", seed: 0 });
   const program = process.env["KVSCOPE_COMMAND"];
   if (program === undefined) {
@@ -51,7 +61,19 @@ test("policies are compared with the numbers of the native command, which can be
   const [model, output] = [info.outputPath("tiny.gguf"), info.outputPath("trace.json")];
   await writeFile(model, tinyModel());
   const policies = record.results.flatMap(({ policy }) => ["--policy", policy]);
-  const args = ["eval", "trace", "--model", model, "--lines", "16", "--programs", "1", "--json", output, ...policies];
+  const args = [
+    "eval",
+    "trace",
+    "--model",
+    model,
+    "--lines",
+    "16",
+    "--programs",
+    "1",
+    "--json",
+    output,
+    ...policies,
+  ];
   await promisify(execFile)(program, args);
   const native = JSON.parse(await readFile(output, "utf8")) as { results: Result[] };
   expect(record.results).toMatchObject(native.results);
@@ -67,12 +89,16 @@ test("policies are compared with the numbers of the native command, which can be
   for (const [index, cells] of shown.entries()) {
     const { exact = 0, heldBytes = 0 } = record.results[index] ?? {};
     expect(cells[2]).toContain(`${Math.round(16 * exact)} of 16`);
-    expect(Math.abs(Number.parseInt(cells[3] ?? "", 10) - (100 * heldBytes) / (full?.heldBytes ?? 0))).toBeLessThan(1);
+    expect(
+      Math.abs(Number.parseInt(cells[3] ?? "", 10) - (100 * heldBytes) / (full?.heldBytes ?? 0)),
+    ).toBeLessThan(1);
   }
 
   const [head, ...lines] = (await taken(page, "Table as CSV")).trimEnd().split("\n");
   expect(head).toBe("policy,budget,programs,lines right,lines,exact,held bytes,full bytes");
-  expect(lines.map((line) => Number(line.split(",")[6]))).toEqual(record.results.map(({ heldBytes }) => heldBytes));
+  expect(lines.map((line) => Number(line.split(",")[6]))).toEqual(
+    record.results.map(({ heldBytes }) => heldBytes),
+  );
   const svg = await taken(page, "Chart as SVG");
   const marks = await page.evaluate((markup) => {
     const drawn = new DOMParser().parseFromString(markup, "image/svg+xml").documentElement;
@@ -92,7 +118,12 @@ test("a measurement that is stopped keeps what there is", async ({ page }) => {
   await expect(page.locator("#tight-status")).toHaveText(/^Stopped after \d+ of 6,500 runs\.$/);
   await expect(page.getByRole("button", { name: "Run", exact: true })).toBeFocused();
   const [full, tightened, , , last] = await rows(page);
-  expect([full?.[0], tightened?.[0], tightened?.[1], last?.[1]]).toEqual(["Full cache", "snapkv", "75 %", "12.5 %"]);
+  expect([full?.[0], tightened?.[0], tightened?.[1], last?.[1]]).toEqual([
+    "Full cache",
+    "snapkv",
+    "75 %",
+    "12.5 %",
+  ]);
   expect(tightened?.[2]).toMatch(/ of 16$/);
   const { results } = JSON.parse(await taken(page, "Numbers as JSON")) as { results: Result[] };
   expect(results.length).toBeGreaterThanOrEqual(2);
@@ -107,13 +138,17 @@ test("drift is told by step and layer, and its shares make a whole", async ({ pa
   await run(page);
   await expect(page.locator("#drift-status")).toHaveText("Looked at 39 steps.");
   await expect(page.getByRole("img", { name: /most attended.*chosen at prefill/ })).toBeVisible();
-  await expect(page.getByRole("img", { name: /^Map of layers.*layer 0 \d+ %, layer 1 \d+ %/ })).toBeVisible();
+  await expect(
+    page.getByRole("img", { name: /^Map of layers.*layer 0 \d+ %, layer 1 \d+ %/ }),
+  ).toBeVisible();
   const { steps, chosen, promptTokens } = JSON.parse(await taken(page, "Numbers as JSON")) as {
     steps: { step: number; mean: Record<string, number>; layers: Record<string, number>[] }[];
     chosen: number;
     promptTokens: number;
   };
-  expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 39 }, (_, index) => index + 1));
+  expect(steps.map(({ step }) => step)).toEqual(
+    Array.from({ length: 39 }, (_, index) => index + 1),
+  );
   expect(chosen).toBe(Math.floor(promptTokens / 4));
   for (const { mean, layers } of steps) {
     expect(layers).toHaveLength(2);
@@ -132,7 +167,9 @@ test("drift is told by step and layer, and its shares make a whole", async ({ pa
 
 test("views are tabs by keyboard, and a link brings view and setting", async ({ page }) => {
   await offerTiny(page);
-  await page.goto("/#view=compare&lines=32&programs=7&firstSeed=3&families=tova,nonsense&budgets=6.25%25&chosen=x");
+  await page.goto(
+    "/#view=compare&lines=32&programs=7&firstSeed=3&families=tova,nonsense&budgets=6.25%25&chosen=x",
+  );
   await reach(page, "ready");
   const tab = (name: string) => page.getByRole("tab", { name });
   await expect(tab("Compare policies")).toHaveAttribute("aria-selected", "true");
@@ -140,7 +177,9 @@ test("views are tabs by keyboard, and a link brings view and setting", async ({ 
   await expect(page.getByLabel("Programs", { exact: true })).toHaveValue("7");
   await expect(page.getByLabel("First seed")).toHaveValue("3");
   await expect(page.locator("#measure-families :checked")).toHaveCount(1);
-  await expect(page.locator("#compare-plan")).toContainText("2 policies, 7 programs of 32 lines each: 14 runs.");
+  await expect(page.locator("#compare-plan")).toContainText(
+    "2 policies, 7 programs of 32 lines each: 14 runs.",
+  );
 
   await tab("Compare policies").press("ArrowRight");
   await expect(tab("Prefill too tight")).toBeFocused();

@@ -2,12 +2,22 @@ import { chartSvg } from "../../www/src/views/prompt/memory-chart-svg.ts";
 import { compare } from "../../www/src/views/prompt/output-comparison.ts";
 import { bytes, count, duration, percent, rate, roughly } from "../../www/src/ui/format.ts";
 import { readModelSource } from "../../www/src/model/model-source.ts";
-import { FADE, observeEvery, presence, snapshotOf } from "../../www/src/views/prompt/retained-history.ts";
+import {
+  FADE,
+  observeEvery,
+  presence,
+  snapshotOf,
+} from "../../www/src/views/prompt/retained-history.ts";
 import { estimateMs, paceOf } from "../../www/src/views/prompt/pace.ts";
 import { planned, SlotPlans } from "../../www/src/settings/planned-slots.ts";
 import { Run } from "../../www/src/views/prompt/run.ts";
 import { fromFragment, toFragment } from "../../www/src/settings/setting-link.ts";
-import { DEFAULT_SETTING, PRESETS, presetOf, type Setting } from "../../www/src/settings/setting.ts";
+import {
+  DEFAULT_SETTING,
+  PRESETS,
+  presetOf,
+  type Setting,
+} from "../../www/src/settings/setting.ts";
 import { policiesOf, type Policy } from "../../www/src/settings/policy.ts";
 import { expect, test } from "./test.ts";
 
@@ -21,7 +31,13 @@ test("figures are written as people write them", () => {
     "2 GiB",
   ]);
   expect(count(65_535)).toBe("65,535");
-  expect([0, 0.001, 0.736, 0.9999, 1].map(percent)).toEqual(["0 %", "1 %", "74 %", "99 %", "100 %"]);
+  expect([0, 0.001, 0.736, 0.9999, 1].map(percent)).toEqual([
+    "0 %",
+    "1 %",
+    "74 %",
+    "99 %",
+    "100 %",
+  ]);
   expect([0.44, 9.96, 31.4].map(rate)).toEqual(["0.4", "10.0", "31"]);
   expect([940, 61_000].map(duration)).toEqual(["0.9 s", "1 min 1 s"]);
   expect([900, 31_000, 56_000, 170_000, 7_300_000].map(roughly)).toEqual([
@@ -41,9 +57,17 @@ test("a comparison counts what comes before the first difference, and nothing af
     agreement: 0.4,
     differs: true,
   });
-  expect(compare(["The", " boat"], reference)).toMatchObject({ sameTokens: 2, agreement: 1, differs: false });
+  expect(compare(["The", " boat"], reference)).toMatchObject({
+    sameTokens: 2,
+    agreement: 1,
+    differs: false,
+  });
   // The same text in other tokens is another output.
-  expect(compare(["The boat"], reference)).toMatchObject({ sameTokens: 0, agreement: 0, differs: true });
+  expect(compare(["The boat"], reference)).toMatchObject({
+    sameTokens: 0,
+    agreement: 0,
+    differs: true,
+  });
 });
 
 test("a link brings back every setting, and leaves out what is as it was", () => {
@@ -83,7 +107,12 @@ test("a preset is known by its values", () => {
 });
 
 test("runs are SCOPE, the full cache and a third, all in one cache type", () => {
-  const policies = policiesOf({ ...DEFAULT_SETTING, prefillBudget: "30%", cacheType: "f32", third: "h2o" });
+  const policies = policiesOf({
+    ...DEFAULT_SETTING,
+    prefillBudget: "30%",
+    cacheType: "f32",
+    third: "h2o",
+  });
   expect(policies.map(({ cache }) => cache)).toEqual([
     {
       cacheType: "f32",
@@ -111,7 +140,10 @@ test("a model is an address or a file of the hub, however it is written", () => 
   expect(read("owner/repo-GGUF@v1.0/folder/m.Q4_1.gguf")).toEqual({ ...file, revision: "v1.0" });
   const onHub = "https://huggingface.co/owner/repo-GGUF";
   expect(read(`${onHub}/blob/main/folder/m.Q4_1.gguf`)).toEqual({ ...file, revision: "main" });
-  expect(read(`${onHub}/resolve/main/folder/m.Q4_1.gguf?download=true`)).toEqual({ ...file, revision: "main" });
+  expect(read(`${onHub}/resolve/main/folder/m.Q4_1.gguf?download=true`)).toEqual({
+    ...file,
+    revision: "main",
+  });
   for (const neither of ["", "m.gguf", "javascript:alert(1)", "owner/repo", "http://"]) {
     expect(read(neither)).toBeUndefined();
   }
@@ -155,7 +187,11 @@ test("a long run is looked at no more often than a short one in all", () => {
 });
 
 test("what a run will hold is what its budgets say, and never more than there is", () => {
-  const [scope, full, third] = policiesOf({ ...DEFAULT_SETTING, decodeBudget: "25%", third: "prompt-only" });
+  const [scope, full, third] = policiesOf({
+    ...DEFAULT_SETTING,
+    decodeBudget: "25%",
+    third: "prompt-only",
+  });
   const ofEach = (prompt: number, tokens: number) =>
     [scope, full, third].map((policy) => policy && Object.values(planned(policy, prompt, tokens)));
   expect(ofEach(1000, 400)).toEqual([

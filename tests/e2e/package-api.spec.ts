@@ -23,11 +23,14 @@ test("ping resolves, again and again, once the GPU is idle", async ({ page }) =>
   expect(answers).toEqual([undefined, undefined, undefined]);
 });
 
-test("after destroy, running and later calls reject with device-lost, and another GPU opens", async ({ page }) => {
+test("after destroy, running and later calls reject with device-lost, and another GPU opens", async ({
+  page,
+}) => {
   const outcome = await page.evaluate(async () => {
     const { KvscopeError, openGpu } = kvscope;
     const code = (error: unknown) => (error instanceof KvscopeError ? error.code : String(error));
-    const answer = (gpu: Awaited<ReturnType<typeof openGpu>>) => gpu.ping().then(() => "resolved", code);
+    const answer = (gpu: Awaited<ReturnType<typeof openGpu>>) =>
+      gpu.ping().then(() => "resolved", code);
     const first = await openGpu();
     const running = answer(first);
     first.destroy();
@@ -37,7 +40,12 @@ test("after destroy, running and later calls reject with device-lost, and anothe
     const second = await openGpu();
     return { running: await running, later: await later, reason, second: await answer(second) };
   });
-  expect(outcome).toEqual({ running: "device-lost", later: "device-lost", reason: "destroyed", second: "resolved" });
+  expect(outcome).toEqual({
+    running: "device-lost",
+    later: "device-lost",
+    reason: "destroyed",
+    second: "resolved",
+  });
 });
 
 test("destroying one GPU leaves another open", async ({ page }) => {
@@ -57,7 +65,9 @@ test("options that are not what the types say are refused by name, and undefined
   page,
 }) => {
   const outcome = await page.evaluate(async () => {
-    const wrong = { powerPreference: "fast" } as unknown as NonNullable<Parameters<typeof kvscope.openGpu>[0]>;
+    const wrong = { powerPreference: "fast" } as unknown as NonNullable<
+      Parameters<typeof kvscope.openGpu>[0]
+    >;
     const code = await kvscope.openGpu(wrong).then(
       () => "opened",
       (error: unknown) => error instanceof kvscope.KvscopeError && error.code,
@@ -79,7 +89,8 @@ test("a withheld feature is not reported", async ({ page }) => {
   expect(withheld).not.toContain("timestamp-query");
 });
 
-// wgpu 30 doesn't ask a browser for subgroups by itself (gfx-rs/wgpu#10146); src/device/subgroups.js does.
+// wgpu 30 doesn't ask a browser for subgroups by itself (gfx-rs/wgpu#10146);
+// src/device/subgroups.js does.
 test("subgroups are asked for where the browser has them", async ({ page }) => {
   const [offered, given] = await page.evaluate(async () => {
     const adapter = await navigator.gpu.requestAdapter();

@@ -5,7 +5,7 @@ import { beforeWorker, offer, outputOf, reach, runToEnd, shortRun } from "./open
 import { expect, MODEL, test, type Page } from "./test.ts";
 
 declare global {
-  /** What existed of buffers, in the page's worker, as each generation had just ended. */
+  /** Buffers that existed in the page's worker as each generation had just ended. */
   var ended: { bytes: number; buffers: number }[];
   var forgotten: boolean;
 }
@@ -24,18 +24,21 @@ function noteEnds(): void {
   };
 }
 
-/** What exists once the worker's engine has forgotten its latest cache. */
+/** Buffers that exist once the worker's engine has forgotten its latest cache. */
 async function withoutCache(page: Page): Promise<{ bytes: number; buffers: number }> {
   const [worker] = page.workers();
   await worker?.evaluate(() => {
     dispatchEvent(new MessageEvent("message", { data: { id: -1, call: "forget" } }));
   });
   await expect.poll(() => worker?.evaluate(() => forgotten)).toBe(true);
-  return (await worker?.evaluate(() => ({ ...live }))) ?? { bytes: Number.NaN, buffers: Number.NaN };
+  return (
+    (await worker?.evaluate(() => ({ ...live }))) ?? { bytes: Number.NaN, buffers: Number.NaN }
+  );
 }
 
 const generate = (page: Page) => page.getByRole("button", { name: "Generate" }).click();
-const textOf = (page: Page, name: RegExp) => outputOf(page, name).evaluate(({ textContent }) => textContent ?? "");
+const textOf = (page: Page, name: RegExp) =>
+  outputOf(page, name).evaluate(({ textContent }) => textContent ?? "");
 
 test("the real model runs 64 tokens under snapkv and adaptive and under full, in memory that the page tells rightly", async ({
   page,
@@ -47,7 +50,9 @@ test("the real model runs 64 tokens under snapkv and adaptive and under full, in
   await beforeWorker(page, countBuffers, noteEnds);
   await offer(page, { name: "SmolLM2-135M-Instruct", url: `model/${basename(MODEL)}` });
   const prompt = "Write a short story about a seal who slept on the landing of a weather station.";
-  await page.goto(`/${shortRun({ prompt, prefillBudget: "32", decodeBudget: "16", recent: "8", tokens: "64" })}`);
+  await page.goto(
+    `/${shortRun({ prompt, prefillBudget: "32", decodeBudget: "16", recent: "8", tokens: "64" })}`,
+  );
   await reach(page, "ready");
   await expect(page.locator("#status")).toContainText("30 layers, 3 KV heads of 64");
   expect(fetched()).toBe(1);
@@ -58,9 +63,10 @@ test("the real model runs 64 tokens under snapkv and adaptive and under full, in
   await expect(outputOf(page, /SCOPE adaptive/)).toHaveText(/(\S+ ){12}/, { timeout: 600_000 });
   const took = await tasks();
   expect(took.length).toBeGreaterThan(100);
-  expect(Math.max(...took), "milliseconds of the page's longest task from the click to the twelfth word").toBeLessThan(
-    50,
-  );
+  expect(
+    Math.max(...took),
+    "milliseconds of the page's longest task from the click to the twelfth word",
+  ).toBeLessThan(50);
   await expect(page.locator("#run-status")).toContainText("Done", { timeout: 900_000 });
   await reach(page, "ready");
   for (const name of [/SCOPE adaptive/, /Full cache/]) {
@@ -73,9 +79,13 @@ test("the real model runs 64 tokens under snapkv and adaptive and under full, in
   const [scope, full, ...others] = (await page.workers()[0]?.evaluate(() => ended)) ?? [];
   expect(others).toEqual([]);
   const empty = await withoutCache(page);
-  // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256 bytes.
+  // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256
+  // bytes.
   const buffers = 4 * 30;
-  expect([scope, full].map((counted) => (counted?.buffers ?? 0) - empty.buffers)).toEqual([buffers, buffers]);
+  expect([scope, full].map((counted) => (counted?.buffers ?? 0) - empty.buffers)).toEqual([
+    buffers,
+    buffers,
+  ]);
   const said = Number(await page.locator("#saved-bytes").getAttribute("value"));
   expect(said).toBeGreaterThan(0);
   const counted = (full?.bytes ?? 0) - (scope?.bytes ?? 0);

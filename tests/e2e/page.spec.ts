@@ -29,11 +29,15 @@ for (const path of ["/", SUB_PATH]) {
     const saved = Number.parseInt(await page.locator("#saved").innerText(), 10);
     expect(Math.abs(saved - 100 * (1 - held / full))).toBeLessThan(1);
     await expect(page.locator("#saved-prefill")).toHaveText("24");
-    await expect(page.getByRole("img", { name: /Chart of cache size.*SCOPE adaptive.*Full cache/ })).toBeVisible();
+    await expect(
+      page.getByRole("img", { name: /Chart of cache size.*SCOPE adaptive.*Full cache/ }),
+    ).toBeVisible();
   });
 }
 
-test("the whole output is kept when it is stopped half-way, and other settings run after it", async ({ page }) => {
+test("the whole output is kept when it is stopped half-way, and other settings run after it", async ({
+  page,
+}) => {
   await offerTiny(page);
   await page.goto(`/${shortRun({ ...LONG, full: "false" })}`);
   await reach(page, "ready");
@@ -53,7 +57,9 @@ test("the whole output is kept when it is stopped half-way, and other settings r
   await expect(page.locator("#run-status")).toContainText("Done: 12 tokens");
 });
 
-test("a model that was loaded once is there after a reload with no request for it", async ({ page }) => {
+test("a model that was loaded once is there after a reload with no request for it", async ({
+  page,
+}) => {
   const tiny = await offerTiny(page);
   await page.goto(`/${shortRun()}`);
   await reach(page, "ready");
@@ -76,7 +82,9 @@ test("without a default the page asks for a model, and takes a file", async ({ p
   await reach(page, "empty");
   await expect(page.getByRole("button", { name: "Generate" })).toBeDisabled();
   const buffer = Buffer.from(tinyModel());
-  await page.getByLabel(/a file of yours/).setInputFiles({ name: "mine.gguf", mimeType: "", buffer });
+  await page
+    .getByLabel(/a file of yours/)
+    .setInputFiles({ name: "mine.gguf", mimeType: "", buffer });
   await reach(page, "ready");
   await expect(page.locator("#model-name")).toHaveText("mine.gguf");
   await runToEnd(page);
@@ -134,7 +142,9 @@ test("where the processor stands in for a GPU, what nobody has set is made short
   await expect(page.locator("#plan")).toContainText(/About \d+ seconds here/);
 });
 
-test("each preset sets its values and says what it is for, and each choice has its line", async ({ page }) => {
+test("each preset sets its values and says what it is for, and each choice has its line", async ({
+  page,
+}) => {
   await offer(page, null);
   await page.goto("/");
   await reach(page, "empty");
@@ -146,7 +156,9 @@ test("each preset sets its values and says what it is for, and each choice has i
     ["This page", "256", "96", "48"],
   ] as const) {
     await page.getByLabel(name).check({ force: true });
-    const fields = ["Budget A", "Budget B", "Recent β₂"].map((label) => page.getByLabel(label).inputValue());
+    const fields = ["Budget A", "Budget B", "Recent β₂"].map((label) =>
+      page.getByLabel(label).inputValue(),
+    );
     expect(await Promise.all(fields)).toEqual(values);
     hints.add(await page.locator("#preset-hint").innerText());
   }
@@ -209,11 +221,17 @@ test("the code that the page shows does the same with the package", async ({ pag
 test.describe("against what is injected", () => {
   test.use({ expectedConsoleErrors: /Content Security Policy/ });
 
-  test("the page's content security policy lets nothing in but the page's own files", async ({ page }) => {
+  test("the page's content security policy lets nothing in but the page's own files", async ({
+    page,
+  }) => {
     await offer(page, null);
     await page.goto("/");
-    const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
-    const directives = new Map(policy?.split("; ").map((line) => [line.split(" ")[0], line.split(" ").slice(1)]));
+    const policy = await page
+      .locator('meta[http-equiv="Content-Security-Policy"]')
+      .getAttribute("content");
+    const directives = new Map(
+      policy?.split("; ").map((line) => [line.split(" ")[0], line.split(" ").slice(1)]),
+    );
     expect(directives.get("default-src")).toEqual(["'none'"]);
     const sources = new Set([...directives.values()].flat());
     expect(sources).toEqual(new Set(["'none'", "'self'", "'wasm-unsafe-eval'"]));
@@ -229,7 +247,11 @@ test.describe("against what is injected", () => {
       style.textContent = "body { display: none }";
       document.head.append(style);
       await new Promise((resolve) => setTimeout(resolve, 100));
-      return { violated, ran: "injected" in globalThis, display: getComputedStyle(document.body).display };
+      return {
+        violated,
+        ran: "injected" in globalThis,
+        display: getComputedStyle(document.body).display,
+      };
     });
     expect(blocked.violated.toSorted()).toEqual(["script-src-elem", "style-src-elem"]);
     expect(blocked).toMatchObject({ ran: false, display: "block" });
@@ -242,7 +264,9 @@ test("a link brings its setting, and a model that it names is fetched only when 
 }) => {
   const tiny = await offerTiny(page);
   const model = encodeURIComponent(`${server.origin}/tiny.gguf`);
-  await page.goto(`/#model=${model}&prefill=h2o&decode=slide&decodeBudget=25%25&temperature=0.5&third=streamingllm`);
+  await page.goto(
+    `/#model=${model}&prefill=h2o&decode=slide&decodeBudget=25%25&temperature=0.5&third=streamingllm`,
+  );
   await reach(page, "empty");
   expect(tiny.fetched()).toBe(0);
   await expect(page.getByLabel("Method")).toHaveValue("h2o");
@@ -250,7 +274,9 @@ test("a link brings its setting, and a model that it names is fetched only when 
   await expect(page.getByLabel("Budget B")).toHaveValue("25%");
   await expect(page.getByLabel("Temperature")).toHaveValue("0.5");
   await expect(page.getByRole("article")).toHaveCount(3);
-  await expect(page.locator("#code")).toContainText('decode: { strategy: "slide", budget: "25%", recent: 48 }');
+  await expect(page.locator("#code")).toContainText(
+    'decode: { strategy: "slide", budget: "25%", recent: 48 }',
+  );
   await page.getByRole("button", { name: "Load", exact: true }).click();
   await reach(page, "ready");
   expect(tiny.fetched()).toBe(1);
@@ -267,7 +293,9 @@ test.describe("a model from another origin", () => {
   test("is fetched once the reader asks for it", async ({ page }) => {
     await offer(page, null);
     const headers = { "access-control-allow-origin": "*" };
-    await page.route(`${elsewhere}/**`, (route) => route.fulfill({ headers, body: Buffer.from(tinyModel()) }));
+    await page.route(`${elsewhere}/**`, (route) =>
+      route.fulfill({ headers, body: Buffer.from(tinyModel()) }),
+    );
     await page.goto(`/${shortRun()}`);
     await reach(page, "empty");
     await page.getByLabel(/^Address/).fill(`${elsewhere}/tiny.gguf`);
@@ -281,7 +309,9 @@ test.describe("a model of the hub", () => {
   const hub = "https://huggingface.co";
   test.use({ routedOrigin: hub });
 
-  test("is found by its repository, revision and file, as the code that the page shows has them", async ({ page }) => {
+  test("is found by its repository, revision and file, as the code that the page shows has them", async ({
+    page,
+  }) => {
     await offer(page, null);
     const asked: string[] = [];
     const headers = { "access-control-allow-origin": "*" };
@@ -320,7 +350,9 @@ test("what is retained can be hovered for token and score", async ({ page }) => 
   await picture.hover({ position: { x: 1, y: 0.25 * height } });
   await expect(readout).toContainText(/^Layer 0, position 0 · .*prompt · /);
   await picture.hover({ position: { x: width - 2, y: 0.75 * height } });
-  await expect(readout).toContainText(/^Layer 1, position \d+ · “.+” · output · held by \d of \d heads, score \d/);
+  await expect(readout).toContainText(
+    /^Layer 1, position \d+ · “.+” · output · held by \d of \d heads, score \d/,
+  );
 });
 
 test("a model without a chat template takes the prompt as it is", async ({ page }) => {
@@ -332,7 +364,9 @@ test("a model without a chat template takes the prompt as it is", async ({ page 
   const picture = page.getByRole("application");
   await picture.focus();
   await page.keyboard.press("ArrowLeft");
-  await expect(page.locator("#picture-readout")).toContainText("Layer 0, position 0 · “T” · prompt");
+  await expect(page.locator("#picture-readout")).toContainText(
+    "Layer 0, position 0 · “T” · prompt",
+  );
 });
 
 test("what is retained can be read by keyboard and scrubbed back", async ({ page }) => {
@@ -373,7 +407,9 @@ test("runs and chart can be taken away, and hold what the page shows", async ({ 
   };
   expect(saved).toMatchObject({ model: "Tiny", device: expect.stringMatching(/SwiftShader/i) });
   expect(saved.runs).toHaveLength(2);
-  expect(saved.runs[0]?.text).toBe(await outputOf(page, /SCOPE/).evaluate(({ textContent }) => textContent));
+  expect(saved.runs[0]?.text).toBe(
+    await outputOf(page, /SCOPE/).evaluate(({ textContent }) => textContent),
+  );
   const last = saved.runs[0]?.memory.at(-1);
   expect((last?.held ?? 0) / MIB).toBeCloseTo((await bytesIn(page, "#saved-held")) / MIB, 2);
 
@@ -408,7 +444,9 @@ test("settings that do not fit together are pointed out and not run", async ({ p
 });
 
 for (const width of [390, 1280]) {
-  test(`nothing moves while the page loads a model and runs it, ${width} px wide`, async ({ page }) => {
+  test(`nothing moves while the page loads a model and runs it, ${width} px wide`, async ({
+    page,
+  }) => {
     await page.setViewportSize({ width, height: 2400 });
     await offerTiny(page);
     await page.goto(`/${shortRun()}`);
@@ -423,7 +461,11 @@ for (const width of [390, 1280]) {
               sources: { node: Node | null }[];
             })[];
             const large = shifts.filter(({ value }) => value > 0.001);
-            resolve(large.flatMap(({ sources }) => sources.map(({ node }) => (node as Element | null)?.id ?? "?")));
+            resolve(
+              large.flatMap(({ sources }) =>
+                sources.map(({ node }) => (node as Element | null)?.id ?? "?"),
+              ),
+            );
           }).observe({ type: "layout-shift", buffered: true });
           setTimeout(() => resolve([]), 500); // an observer with nothing to report is never called
         }),

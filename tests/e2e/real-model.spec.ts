@@ -4,13 +4,25 @@ import { promisify } from "node:util";
 import { countBuffers } from "./count-buffers.ts";
 import { MODEL, expect, test, type Page } from "./test.ts";
 
-/** What a native run of the same prompt gives, by `kvscope generate`; `cargo xtask test` names the program. */
+/**
+ * Tokens of a native run of the same prompt, by `kvscope generate`; `cargo xtask test` names the
+ * program.
+ */
 async function nativeTokens(prompt: string, count: number): Promise<number[]> {
   const program = process.env["KVSCOPE_COMMAND"];
   if (program === undefined) {
     throw new Error("KVSCOPE_COMMAND names no kvscope command: run this by `cargo xtask test`");
   }
-  const args = ["generate", "--model", MODEL, "--raw", "--prompt", prompt, "--max-new-tokens", String(count)];
+  const args = [
+    "generate",
+    "--model",
+    MODEL,
+    "--raw",
+    "--prompt",
+    prompt,
+    "--max-new-tokens",
+    String(count),
+  ];
   const { stdout } = await promisify(execFile)(program, [...args, "--temperature", "0", "--json"], {
     maxBuffer: 1 << 24,
   });
@@ -43,7 +55,10 @@ declare global {
   var engine: WasmEngine;
 }
 
-/** Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's own memory at its most. */
+/**
+ * Opens the GPU and loads the real model from the server, as its bytes arrive. Returns the module's
+ * own memory at its most.
+ */
 async function loadModel(page: Page): Promise<number> {
   await page.goto("/blank");
   return page.evaluate(async () => {
@@ -82,7 +97,8 @@ test("the real model gives the native run's tokens, holds what it says it holds,
   const prompt = await recordedPrompt();
   await page.addInitScript(countBuffers);
   const moduleBytes = await loadModel(page);
-  // The model's largest tensor, the embedding in Q8_0, has 30,081,024 bytes; 96 MB are allowed beside it.
+  // The model's largest tensor, the embedding in Q8_0, has 30,081,024 bytes; 96 MB are allowed
+  // beside it.
   expect(moduleBytes).toBeLessThan(96e6 + 30_081_024);
 
   const config = { maxNewTokens: 48, sampling: { temperature: 0 } };
@@ -110,7 +126,8 @@ test("the real model gives the native run's tokens, holds what it says it holds,
       buffers: withCache.buffers - live.buffers,
     };
   });
-  // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256 bytes.
+  // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256
+  // bytes.
   expect(counted.buffers).toBe(4 * 30);
   expect(counted.bytes).toBeGreaterThanOrEqual(heldBytes);
   expect(counted.bytes - heldBytes).toBeLessThan(counted.buffers * 256);

@@ -18,8 +18,9 @@ export interface StaticServer {
 }
 
 /**
- * Serves folders under paths, as `{ "/": "www/dist", "/pkg/": "pkg" }`, on a free port, and an empty page at `/blank`.
- * The longest matching path wins; each path ends with a slash. Every answer has `headers`.
+ * Serves folders under paths, as `{ "/": "www/dist", "/pkg/": "pkg" }`, on a free port, and an
+ * empty page at `/blank`. The longest matching path wins; each path ends with a slash. Every answer
+ * has `headers`.
  */
 export async function serve(
   mounts: Readonly<Record<string, string>>,
@@ -40,7 +41,10 @@ export async function serve(
     const inside = mount === undefined ? "" : normalize(`/${path.slice(mount.length)}`);
     const file = join(folder ?? "", inside.endsWith("/") ? `${inside}index.html` : inside);
     readFile(file).then(
-      (body) => response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream").end(body),
+      (body) =>
+        response
+          .setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream")
+          .end(body),
       () => response.writeHead(404).end(),
     );
   });

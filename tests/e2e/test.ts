@@ -7,12 +7,15 @@ import { serve, type StaticServer } from "./static-server.ts";
 
 export { expect, type Page };
 
-/** A path unlike any the page was built for: deep, and with a character that addresses must escape. */
+/**
+ * A path unlike any the page was built for: deep, and with a character that addresses must escape.
+ */
 export const SUB_PATH = "/some where/deep/";
 
 /** The real model's file: `cargo xtask test` names it. */
 export const MODEL =
-  process.env["KVSCOPE_MODEL"] ?? join(homedir(), ".cache/kvscope/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+  process.env["KVSCOPE_MODEL"] ??
+  join(homedir(), ".cache/kvscope/models/SmolLM2-135M-Instruct.Q4_1.gguf");
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -24,7 +27,10 @@ interface Fixtures {
 }
 
 interface WorkerFixtures {
-  /** The built page at `/` and {@link SUB_PATH}, the package's folder at `/pkg/`, the model's at `/model/`, an empty page at `/blank`. */
+  /**
+   * The built page at `/` and {@link SUB_PATH}, the package's folder at `/pkg/`, the model's at
+   * `/model/`. An empty page is at `/blank`.
+   */
   server: StaticServer;
 }
 
@@ -37,15 +43,22 @@ async function requireBuilt(...files: readonly string[]): Promise<void> {
   }
 }
 
-/** What Playwright itself says where a test has no service worker. */
+/** Playwright's own message where a test has no service worker. */
 const NO_SERVICE_WORKER = "Service Worker registration blocked by Playwright";
 
-/** Playwright's `test`, with a server, and failing on console errors and on requests to another origin. */
+/**
+ * Playwright's `test`, with a server, and failing on console errors and on requests to another
+ * origin.
+ */
 export const test = base.extend<Fixtures, WorkerFixtures>({
   server: [
     async ({}, use) => {
       const site = folder("www/dist");
-      await requireBuilt(join(site, "index.html"), folder("pkg/dist/index.js"), folder("pkg/wasm/kvscope_bg.wasm"));
+      await requireBuilt(
+        join(site, "index.html"),
+        folder("pkg/dist/index.js"),
+        folder("pkg/wasm/kvscope_bg.wasm"),
+      );
       const server = await serve({
         "/": site,
         [SUB_PATH]: site,
@@ -66,7 +79,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     const errors: string[] = [];
     const foreign: string[] = [];
     page.on("console", (message) => {
-      const counts = ["error", "warning"].includes(message.type()) && message.text() !== NO_SERVICE_WORKER;
+      const counts =
+        ["error", "warning"].includes(message.type()) && message.text() !== NO_SERVICE_WORKER;
       if (counts) {
         errors.push(message.text());
       }

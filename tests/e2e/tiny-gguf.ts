@@ -1,6 +1,6 @@
 /**
- * A tiny Llama with random weights as GGUF files (the format's description: ggml-org/ggml, docs/gguf.md): two layers, 32
- * wide, a token for every byte and three control tokens.
+ * A tiny Llama with random weights as GGUF files (the format's description: ggml-org/ggml,
+ * docs/gguf.md). It has two layers, 32 wide, a token for every byte and three control tokens.
  */
 
 const LAYERS = 2;
@@ -44,7 +44,10 @@ export function tinyModelOfTexts(): Uint8Array {
   );
 }
 
-/** The same model as a split set of `count` files, as llama.cpp's gguf-split makes them: metadata in the first. */
+/**
+ * The same model as a split set of `count` files, as llama.cpp's gguf-split makes them: metadata in
+ * the first.
+ */
 export function tinyModelParts(count: number, seed = 1): Uint8Array[] {
   const all = tensors(seed);
   return Array.from({ length: count }, (_, part) => {
@@ -75,7 +78,10 @@ function metadata(): [string, Value][] {
     ["tokenizer.ggml.pre", { text: "smollm" }],
     ["tokenizer.ggml.tokens", { texts: [...byteTokens(), ...CONTROLS] }],
     // 1 is a normal token, 3 a control token.
-    ["tokenizer.ggml.token_type", { i32s: Array.from({ length: VOCABULARY }, (_, id) => (id < 256 ? 1 : 3)) }],
+    [
+      "tokenizer.ggml.token_type",
+      { i32s: Array.from({ length: VOCABULARY }, (_, id) => (id < 256 ? 1 : 3)) },
+    ],
     ["tokenizer.ggml.merges", { texts: [] }],
     ["tokenizer.ggml.bos_token_id", { u32: 256 }],
     ["tokenizer.ggml.eos_token_id", { u32: 258 }],
@@ -90,7 +96,11 @@ function tensors(seed: number): Tensor[] {
     dimensions: [columns, rows],
     numbers: Float32Array.from({ length: rows * columns }, () => (random() - 0.5) * 0.6),
   });
-  const ones = (name: string): Tensor => ({ name, dimensions: [WIDTH], numbers: new Float32Array(WIDTH).fill(1) });
+  const ones = (name: string): Tensor => ({
+    name,
+    dimensions: [WIDTH],
+    numbers: new Float32Array(WIDTH).fill(1),
+  });
   const blocks = Array.from({ length: LAYERS }, (_, layer) => [
     ones(`blk.${layer}.attn_norm.weight`),
     matrix(`blk.${layer}.attn_q.weight`, WIDTH, WIDTH),
@@ -102,7 +112,11 @@ function tensors(seed: number): Tensor[] {
     matrix(`blk.${layer}.ffn_up.weight`, FEED_FORWARD, WIDTH),
     matrix(`blk.${layer}.ffn_down.weight`, WIDTH, FEED_FORWARD),
   ]);
-  return [matrix("token_embd.weight", VOCABULARY, WIDTH), ...blocks.flat(), ones("output_norm.weight")];
+  return [
+    matrix("token_embd.weight", VOCABULARY, WIDTH),
+    ...blocks.flat(),
+    ones("output_norm.weight"),
+  ];
 }
 
 function gguf(pairs: readonly [string, Value][], all: readonly Tensor[]): Uint8Array {
@@ -120,7 +134,10 @@ function gguf(pairs: readonly [string, Value][], all: readonly Tensor[]): Uint8A
     ...pairs.flatMap(([key, value]) => [text(key), encoded(value)]),
     ...directory,
   ]);
-  const data = all.flatMap(({ numbers }) => [Buffer.from(numbers.buffer), padding(numbers.byteLength)]);
+  const data = all.flatMap(({ numbers }) => [
+    Buffer.from(numbers.buffer),
+    padding(numbers.byteLength),
+  ]);
   return Buffer.concat([head, padding(head.length), ...data]);
 }
 
@@ -147,7 +164,10 @@ function encoded(value: Value): Buffer {
     : Buffer.concat([u32(9), u32(5), u64(value.i32s.length), ...value.i32s.map(u32)]);
 }
 
-/** The characters that stand for bytes in GPT-2's vocabulary: themselves where they can be seen, else those from 256 on. */
+/**
+ * The characters that stand for bytes in GPT-2's vocabulary: themselves where they can be seen,
+ * else those from 256 on.
+ */
 function byteTokens(): string[] {
   let unseen = 256;
   return Array.from({ length: 256 }, (_, byte) => {

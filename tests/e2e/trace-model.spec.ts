@@ -19,8 +19,10 @@ test("the page's own model is there at the first visit, with programs as prompts
   await expect(example.locator("option:checked")).toHaveText("Program of 16 lines");
   const program = await prompt.inputValue();
 
-  // A link brings the program back, and the page knows it for one. The address follows the setting within half a second.
-  const inLink = (): string | null => new URLSearchParams(new URL(page.url()).hash.slice(1)).get("prompt");
+  // A link brings the program back, and the page knows it for one. The address follows the setting
+  // within half a second.
+  const inLink = (): string | null =>
+    new URLSearchParams(new URL(page.url()).hash.slice(1)).get("prompt");
   await expect.poll(inLink).toBe(program);
   await page.reload();
   await reach(page, "ready");
@@ -34,10 +36,14 @@ test("the page's own model is there at the first visit, with programs as prompts
   await page.getByRole("button", { name: "Generate" }).click();
   await expect(page.locator("#run-status")).toContainText("Done");
   await expect(outputOf(page, /Full cache/)).toHaveText(/^[A-Za-z]=\d;/);
-  await expect(page.getByRole("article", { name: /Full cache/ }).locator(".output-state")).toHaveText(linesRight);
+  await expect(
+    page.getByRole("article", { name: /Full cache/ }).locator(".output-state"),
+  ).toHaveText(linesRight);
 });
 
-test("the page's own model has more than nine of ten lines right with a full cache", async ({ page }) => {
+test("the page's own model has more than nine of ten lines right with a full cache", async ({
+  page,
+}) => {
   await page.goto("/blank");
   const right = await page.evaluate(async () => {
     const address = "/pkg/dist/index.js";

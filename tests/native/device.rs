@@ -36,7 +36,7 @@ fn withheld_features_are_not_there() {
 /// Set for the process that `work_may_be_left_unread` starts.
 const ALONE: &str = "KVSCOPE_TEST_ALONE";
 
-/// What is asserted is that a process ends well in which this test alone ran: software adapters crashed at its end while
+/// A process that ran this test alone ends well. Software adapters crashed at a process's end while
 /// work was on its way.
 #[test]
 fn work_may_be_left_unread() {

@@ -87,7 +87,8 @@ fn every_way_that_models_come_is_a_way_in() {
     }
 }
 
-/// What is tuned by trial is known afterwards; on an adapter that computes on a CPU nothing is tried.
+/// A tuning found by trial is known afterwards; on an adapter that computes on a CPU nothing is
+/// tried.
 #[test]
 fn the_default_is_a_gpu_that_is_tuned() {
     let tiny = tiny(BlockFormat::Q8_0);

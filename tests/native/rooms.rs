@@ -1,4 +1,4 @@
-//! Which file may use which: reads the `use` lines and paths of `src` and refuses circles, among
+//! Dependencies between files, from the `use` lines and paths of `src`. Circles are refused, among
 //! the rooms of a folder as among the folders of `src`. A room is a file, or a folder with
 //! everything in it.
 
@@ -62,7 +62,7 @@ fn refuse_circles(folder: &[&str]) {
     panic!("a circle in src/{}:{report}", folder.join("/"));
 }
 
-/// What every module mentions.
+/// The paths that every module mentions.
 struct Sources {
     mentions: BTreeMap<Module, Vec<Mention>>,
 }

@@ -33,7 +33,10 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** Someone else's project, in a folder far from this one, with the packed package installed from its tarball. */
+/**
+ * Someone else's project, in a folder far from this one, with the packed package installed from its
+ * tarball.
+ */
 export interface Consumer {
   readonly folder: string;
   /** The files in the tarball, sorted. */
@@ -45,12 +48,16 @@ export interface Consumer {
 export const READMES = { index: "pkg/README.md", repository: "README.md" } as const;
 export type Readme = keyof typeof READMES;
 
-/** All the TypeScript of a README: one block, or the test that runs it would run the first alone. */
+/**
+ * All the TypeScript of a README: one block, or the test that runs it would run the first alone.
+ */
 export async function readmeSnippet(readme: Readme): Promise<string> {
   const text = await readFile(join(root, READMES[readme]), "utf8");
   const [code, ...others] = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block);
   if (code === undefined || others.length > 0) {
-    throw new Error(`${READMES[readme]} has ${others.length === 0 ? "no" : "more than one"} block of TypeScript`);
+    throw new Error(
+      `${READMES[readme]} has ${others.length === 0 ? "no" : "more than one"} block of TypeScript`,
+    );
   }
   return code;
 }
@@ -58,12 +65,18 @@ export async function readmeSnippet(readme: Readme): Promise<string> {
 const pageOf = (script: string): string =>
   `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/${script}.ts"></script>`;
 
-/** Packs `pkg`, and installs it with Vite and TypeScript, at this workspace's versions, in an empty project. */
+/**
+ * Packs `pkg`, and installs it with Vite and TypeScript, at this workspace's versions, in an empty
+ * project.
+ */
 export async function createConsumer(): Promise<Consumer> {
   const folder = await mkdtemp(join(tmpdir(), "kvscope-consumer-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const answer = await npm(["pack", "--workspace", "pkg", "--json", "--pack-destination", folder], root);
+    const answer = await npm(
+      ["pack", "--workspace", "pkg", "--json", "--pack-destination", folder],
+      root,
+    );
     const [packed] = Object.values(JSON.parse(answer) as Record<string, Packed>);
     if (packed === undefined) {
       throw new Error(`npm pack answered ${answer}`);
@@ -96,7 +109,12 @@ export async function createConsumer(): Promise<Consumer> {
   }
 }
 
-async function writeProject(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+async function writeProject(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
   await mkdir(join(folder, "src"));
-  await Promise.all(Object.entries(files).map(([path, text]) => writeFile(join(folder, path), text)));
+  await Promise.all(
+    Object.entries(files).map(([path, text]) => writeFile(join(folder, path), text)),
+  );
 }

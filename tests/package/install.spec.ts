@@ -5,7 +5,14 @@ import { expect, test as base, type Page } from "@playwright/test";
 import { createServer } from "vite";
 import { serve } from "../e2e/static-server.ts";
 import { tinyModel } from "../e2e/tiny-gguf.ts";
-import { createConsumer, node, READMES, readmeSnippet, type Consumer, type Readme } from "./consumer.ts";
+import {
+  createConsumer,
+  node,
+  READMES,
+  readmeSnippet,
+  type Consumer,
+  type Readme,
+} from "./consumer.ts";
 import type { Program } from "./programs.ts";
 
 const test = base.extend<object, { consumer: Consumer }>({
@@ -20,7 +27,9 @@ const test = base.extend<object, { consumer: Consumer }>({
 });
 
 const NUMBER: unknown = expect.any(Number);
-/** What each README's snippet says of the cache, and other libraries' programs of tokens. */
+/**
+ * Output of each README's snippet, about the cache, and of other libraries' programs, about tokens.
+ */
 const SAID: Record<Readme | Program, unknown> = {
   index: expect.objectContaining({
     heldBytes: NUMBER,
@@ -32,19 +41,27 @@ const SAID: Record<Readme | Program, unknown> = {
 };
 
 /**
- * Runs the page at `url` with a README's snippet, or another program, and expects what it logs: an answer, and a figure. The
- * hub and the host of the model are played by this machine, with a tiny model.
+ * Runs the page at `url` with a README's snippet, or another program. Expects it to log an answer
+ * and a figure. The hub and the host of the model are played by this machine, with a tiny model.
  */
-async function expectSnippetRuns(page: Page, url: string, script: Readme | Program = "index"): Promise<void> {
+async function expectSnippetRuns(
+  page: Page,
+  url: string,
+  script: Readme | Program = "index",
+): Promise<void> {
   const model = tinyModel();
   const digest = createHash("sha256").update(model).digest("hex");
   await page.route("https://huggingface.co/**", (route) => {
     const headers = { "access-control-allow-origin": "*" };
-    const [, action] = /co\/owner\/name\/(resolve|raw)\/main\/model\.gguf$/.exec(route.request().url()) ?? [];
+    const [, action] =
+      /co\/owner\/name\/(resolve|raw)\/main\/model\.gguf$/.exec(route.request().url()) ?? [];
     return action === "resolve"
       ? route.fulfill({ headers, body: Buffer.from(model) })
       : action === "raw"
-        ? route.fulfill({ headers, body: `version 1\noid sha256:${digest}\nsize ${model.length}\n` })
+        ? route.fulfill({
+            headers,
+            body: `version 1\noid sha256:${digest}\nsize ${model.length}\n`,
+          })
         : route.abort();
   });
   await page.route("https://example.org/model.gguf", (route) =>
@@ -53,10 +70,14 @@ async function expectSnippetRuns(page: Page, url: string, script: Readme | Progr
   page.on("pageerror", (error) => {
     throw error;
   });
-  const logged = page.waitForEvent("console", (message) => ["log", "error"].includes(message.type()));
+  const logged = page.waitForEvent("console", (message) =>
+    ["log", "error"].includes(message.type()),
+  );
   const [message] = await Promise.all([logged, page.goto(url)]);
   expect(message.type(), message.text()).toBe("log");
-  const [text, kv] = await Promise.all(message.args().map((value) => value.jsonValue() as Promise<unknown>));
+  const [text, kv] = await Promise.all(
+    message.args().map((value) => value.jsonValue() as Promise<unknown>),
+  );
   expect(typeof text).toBe("string");
   expect(kv).toEqual(SAID[script]);
 }
@@ -67,7 +88,9 @@ test("the tarball holds the package and nothing else", async ({ consumer }) => {
   const sources = await readdir(new URL("../../pkg/src", import.meta.url));
   const modules = sources.map((name) => name.replace(/\.ts$/, ""));
   // wasm-bindgen names the folder of snippets by a hash of the crate.
-  const files = consumer.tarball.map((path) => path.replace(/kvscope-[0-9a-f]{16}/, "kvscope-HASH"));
+  const files = consumer.tarball.map((path) =>
+    path.replace(/kvscope-[0-9a-f]{16}/, "kvscope-HASH"),
+  );
   expect(files.toSorted()).toEqual(
     [
       "LICENSE-APACHE",
@@ -132,7 +155,10 @@ test("the READMEs' snippets, and other libraries' programs with their import cha
 });
 
 for (const readme of ["index", "repository"] as const) {
-  test(`the snippet of ${READMES[readme]} runs in a plain page, with no bundler`, async ({ consumer, page }) => {
+  test(`the snippet of ${READMES[readme]} runs in a plain page, with no bundler`, async ({
+    consumer,
+    page,
+  }) => {
     const folder = join(consumer.folder, `plain-${readme}`);
     await mkdir(folder);
     await writeFile(
@@ -141,7 +167,10 @@ for (const readme of ["index", "repository"] as const) {
       <script type="importmap">{ "imports": { "kvscope": "/package/dist/index.js" } }</script>
       <script type="module">${await readmeSnippet(readme)}</script>`,
     );
-    const server = await serve({ "/": folder, "/package/": join(consumer.folder, "node_modules/kvscope") });
+    const server = await serve({
+      "/": folder,
+      "/package/": join(consumer.folder, "node_modules/kvscope"),
+    });
     try {
       await expectSnippetRuns(page, server.origin, readme);
     } finally {
@@ -150,7 +179,9 @@ for (const readme of ["index", "repository"] as const) {
   });
 }
 
-test("importing the package outside a browser is harmless, and opening says what is missing", async ({ consumer }) => {
+test("importing the package outside a browser is harmless, and opening says what is missing", async ({
+  consumer,
+}) => {
   const script = `
     import { Engine, KvscopeError, openGpu } from "kvscope";
     for (const opening of [openGpu(), Engine.load("http://localhost/model.gguf")]) {
@@ -158,7 +189,9 @@ test("importing the package outside a browser is harmless, and opening says what
       console.log(String(error instanceof KvscopeError), error.code);
     }`;
   const expected = "true webgpu-unavailable\n";
-  expect(await node(["--input-type=module", "--eval", script], consumer.folder)).toBe(expected.repeat(2));
+  expect(await node(["--input-type=module", "--eval", script], consumer.folder)).toBe(
+    expected.repeat(2),
+  );
 });
 
 async function listedCodes({ folder }: Consumer): Promise<string[]> {

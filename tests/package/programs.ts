@@ -1,4 +1,7 @@
-/** Programs as their libraries' users write them: as they are, they compile with WebLLM 0.2.86 and wllama 3.13.0. */
+/**
+ * Programs as their libraries' users write them: as they are, they compile with WebLLM 0.2.86 and
+ * wllama 3.13.0.
+ */
 export const PROGRAMS = {
   webllm: {
     library: "@mlc-ai/web-llm",

@@ -19,7 +19,8 @@ fn count(bytes: isize) {
     });
 }
 
-// SAFETY: all requests go to the system's allocator unchanged. A moved block is counted as new beside the old one.
+// SAFETY: all requests go to the system's allocator unchanged. A moved block is counted as new
+// beside the old one.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);

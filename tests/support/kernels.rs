@@ -10,7 +10,8 @@ use kvscope::kernels::{
     pack_rows, prompt_attention, prompt_scores, rms_norm, rope, unpack_rows,
 };
 
-/// Numbers without structure but the same on every machine, between -1 and 1 (a 32-bit linear congruential generator).
+/// Numbers without structure but the same on every machine, between -1 and 1 (a 32-bit linear
+/// congruential generator).
 pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_769).wrapping_add(1);
     (0..count)
@@ -45,7 +46,8 @@ pub async fn rms_norm_equals_plain_tensors(gpu: &Gpu) {
     }
 }
 
-/// A transposed view has other strides than its shape tells: the launcher must not take it for rows.
+/// A transposed view has other strides than its shape tells: the launcher must not take it for
+/// rows.
 pub async fn rms_norm_takes_views(gpu: &Gpu) {
     let device = gpu.device();
     let tall = Tensor::<2>::from_data(TensorData::new(numbers(12, 3), [4, 3]), device);
@@ -78,7 +80,8 @@ pub fn rms_norm_refuses_what_does_not_fit(gpu: &Gpu) {
     );
 }
 
-/// Every f16 there is, as f32, must come back as itself, and what lies between two must round as `half` rounds.
+/// Every f16 there is, as f32, must come back as itself. Numbers between two must round as `half`
+/// rounds.
 pub async fn packed_f16_equals_half(gpu: &Gpu) {
     let mut values: Vec<f32> = (0..=u16::MAX)
         .map(|bits| half::f16::from_bits(bits).to_f32())
@@ -168,8 +171,8 @@ fn block_matrix(gpu: &Gpu, shape: MatrixShape, bytes: &[u8]) -> BlockMatrix {
     matrix
 }
 
-/// Matrices of one format that were put into one pair of planes give what they gave alone, for one token and for several;
-/// those of different formats stay apart.
+/// Matrices of one format, joined into one pair of planes, give the same as alone, for one token
+/// and several. Those of different formats stay apart.
 pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
     let width = 64;
     for format in [BlockFormat::F16, BlockFormat::Q4_1, BlockFormat::Q8_0] {
@@ -212,12 +215,14 @@ pub async fn joined_matrices_stay_themselves(gpu: &Gpu) {
     }
 }
 
-/// Every format, rows and tokens that do and don't fill tiles, against products in f64 of what plain Rust dequantises.
+/// Every format, rows and tokens that do and don't fill tiles, against products in f64 of what
+/// plain Rust dequantises.
 pub async fn block_matrix_equals_dequantised(gpu: &Gpu) {
     for format in BlockFormat::ALL {
         let block = format.block_elements().max(32);
-        // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix first; from 32 tokens on,
-        // where rows come in eights, there is a product of its own for those with quads, in steps of 96, 64 or 32 elements.
+        // From 2^16 elements and 16 tokens on, adapters that run on a CPU dequantise the matrix
+        // first; from 32 tokens on, where rows come in eights, there is a product of its own for
+        // those with quads, in steps of 96, 64 or 32 elements.
         let large = |across: usize| (1 << 16) / (across * block) + 5;
         for (across, rows, tokens) in [
             (3, 1, 1),
@@ -323,8 +328,8 @@ pub async fn rope_turns_pairs(gpu: &Gpu) {
     }
 }
 
-/// Grouped heads, head sizes up to the largest, more slots than lanes, empty slots and such as are not seen yet, against
-/// the definition in f64.
+/// Grouped heads, head sizes up to the largest, more slots than lanes, empty and unseen slots,
+/// against f64.
 pub async fn attention_equals_its_definition(gpu: &Gpu) {
     for (heads, group, count, slots, dim) in [
         (1, 1, 1, 1, 4),
@@ -338,7 +343,8 @@ pub async fn attention_equals_its_definition(gpu: &Gpu) {
         let queries = numbers(heads * rows * dim, 1);
         let keys = numbers(heads * slots * dim, 2);
         let values = numbers(heads * slots * dim, 3);
-        // Every fifth slot is empty, the others in no order; the queries stand in the last positions.
+        // Every fifth slot is empty, the others in no order; the queries stand in the last
+        // positions.
         let positions: Vec<i32> = (0..heads * slots)
             .map(|at| match at % slots * 7 % slots {
                 place if slots > 5 && place % 5 == 4 => -1,
@@ -409,9 +415,9 @@ struct PromptPiece {
     cache_type: CacheType,
 }
 
-/// Pieces at the start and in the middle of a prompt, of too few rows for the kernels that keep keys at hand, of just
-/// enough and of more than one block of them, odd lengths, grouped heads, empty slots, slots in no order and slots beyond
-/// those in use, in f32 and f16: against the definition in f64.
+/// Pieces at the start and in the middle of a prompt, against the definition in f64. Kernels that
+/// keep keys at hand get too few rows, just enough, and more than one block. There are odd lengths,
+/// grouped heads, empty slots, unordered slots and slots beyond those in use, in f32 and f16.
 pub async fn prompt_attention_equals_its_definition(gpu: &Gpu) {
     use CacheType::{F16, F32};
     for (heads, group, queries, slots, capacity, dim, cache_type) in [
@@ -456,7 +462,8 @@ async fn prompt_piece_equals_its_definition(gpu: &Gpu, piece: PromptPiece) {
         .collect();
     let keys = numbers(heads * capacity * dim, 2);
     let values = numbers(heads * capacity * dim, 3);
-    // The piece stands at the end; of what was there before it, one in five is missing and the rest is in no order.
+    // The piece stands at the end; of what was there before it, one in five is missing and the rest
+    // is in no order.
     let before = slots - count;
     let positions: Vec<i32> = (0..heads * capacity)
         .map(|at| match at % capacity {

@@ -1,4 +1,5 @@
-//! What tests share: plain implementations to compare with, small models, files of every format, recorded runs.
+//! Support shared by tests: plain implementations to compare with, small models, files of every
+//! format, recorded runs.
 
 #[cfg(not(target_family = "wasm"))]
 pub mod counting;
@@ -10,6 +11,7 @@ pub mod kernels;
 pub mod model_folder;
 pub mod plain_cache;
 pub mod plain_llama;
+pub mod reading;
 #[cfg(not(target_family = "wasm"))]
 pub mod real_model;
 pub mod recorded;

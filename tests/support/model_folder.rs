@@ -20,7 +20,8 @@ pub fn empty(name: &str) -> PathBuf {
     folder
 }
 
-/// The model as `count` GGUF files, cut as `gguf-split` does it: the metadata is in the first, tensors are in all.
+/// The model as `count` GGUF files, cut as by `gguf-split`: the metadata is in the first, tensors
+/// are in all.
 pub fn gguf_split(folder: &Path, model: &TinyModel, count: usize) -> Vec<PathBuf> {
     let whole = model.gguf();
     let tensors = whole.tensors.len();
@@ -90,7 +91,8 @@ fn write(folder: &Path, name: &str, json: &Json) {
     fs::write(folder.join(name), json.to_string()).unwrap();
 }
 
-/// `tokenizer.json` and `tokenizer_config.json` of the tokenizer in a file's metadata, as SmolLM2's are.
+/// `tokenizer.json` and `tokenizer_config.json` of the tokenizer in a file's metadata, as SmolLM2's
+/// are.
 fn tokenizer(file: &GgufFile) -> [Json; 2] {
     let value = |key: &str| {
         let mut pairs = file.pairs.iter();

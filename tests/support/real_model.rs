@@ -58,8 +58,8 @@ pub struct MeanLoss {
     pub mean_nll: f64,
 }
 
-/// Every `ref_*.json` of the folder that `KVSCOPE_REFERENCE` names, by default `../shared/reference`, with the logits
-/// beside it.
+/// Every `ref_*.json` of the folder that `KVSCOPE_REFERENCE` names, by default
+/// `../shared/reference`, with the logits beside it.
 pub fn references() -> Vec<Reference> {
     let folder = std::env::var_os("KVSCOPE_REFERENCE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),

@@ -1,7 +1,8 @@
 //! Recorded runs as a model, for what takes tokens and not queries, keys and values.
 //!
-//! A token's embedding has the queries, keys and values of all layers at one position of one run. The projections pick them
-//! out; what attention gives is added to elements that no projection reads, and those are the logits.
+//! A token's embedding has the queries, keys and values of all layers at one position of one run.
+//! The projections pick them out. Attention's output is added to elements that no projection reads:
+//! the logits.
 
 use kvscope::cache::{CacheType, ScopeCache};
 use kvscope::device::Gpu;
@@ -16,13 +17,15 @@ use crate::support::recorded::Record;
 use crate::support::tiny_model::sizes::{LLAMA, Sizes};
 use crate::support::tiny_model::{TinyModel, TinyTensor, run};
 
-/// What a hidden state is multiplied by. Beside an epsilon of ¼ its mean square is rounded away, so that a norm multiplies
-/// whatever it is given by two; a weight takes both back. All are powers of two and round nothing.
+/// Factor of a hidden state. Its mean square rounds away beside an epsilon of ¼, so a norm
+/// multiplies its input by two. A weight takes both factors back. All are powers of two and round
+/// nothing.
 const SMALL: f32 = 1.0 / 65_536.0;
 const EPSILON: f32 = 0.25;
 const NORM_WEIGHT: f32 = 0.5 / SMALL;
 
-/// Which part of a layer's elements of the hidden state attention is added to; before it are queries, keys and values.
+/// Index of the part of a layer's elements to which attention is added. Queries, keys and values
+/// are before it.
 const ATTENDED: usize = 3;
 
 /// Replays `records` on the fused kernels, with their work shared out as `tuning` says.

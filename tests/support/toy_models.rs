@@ -63,7 +63,7 @@ impl Scripted {
     }
 }
 
-/// What a failing [`Scripted`] fails with.
+/// The error of a failing [`Scripted`].
 pub fn failure() -> Error {
     CacheError::Read {
         detail: "as scripted".to_owned(),
@@ -144,7 +144,8 @@ impl Spelling for Table {
     }
 }
 
-/// Two layers of real attention over the cache, with weights from a formula: what it says depends on all it was given.
+/// Two layers of real attention over the cache, with weights from a formula. The output depends on
+/// all inputs.
 pub struct Toy {
     config: ScopeCacheConfig,
     device: Device,

@@ -29,7 +29,7 @@ const COPIED: [(&str, &str); 6] = [
     ("tests/adding/kinds.rs", "tests/adding/main.rs"),
 ];
 
-/// The manifest's lines that differ in the copy: cargo would take two builds of one package in one
+/// The manifest's lines that differ in the copy. Cargo would take two builds of one package in one
 /// folder for the same.
 const MANIFEST: [(&str, &str); 4] = [
     ("members = [\"xtask\"]", "members = []"),
@@ -49,7 +49,8 @@ const MANIFEST: [(&str, &str); 4] = [
 
 pub fn run(kit: &Kit) -> Result<()> {
     let root = &kit.workspace.root;
-    let copy = kit.workspace.target.join("adding");
+    let place = kit.workspace.target.join("adding");
+    let copy = place.with_extension("part");
     remove_folder(&copy)?;
     for (from, to) in COPIED {
         copy_all(&root.join(from), &copy.join(to))?;
@@ -69,12 +70,14 @@ pub fn run(kit: &Kit) -> Result<()> {
     for block in &blocks {
         block.apply(&copy).with_context(|| block.path.to_owned())?;
     }
+    update(&copy, &place)?;
+    remove_folder(&copy)?;
 
     // Not `--locked`: the lock file has xtask too.
     let mut cargo = kit.cargo();
     lint::add(&mut cargo);
     cargo
-        .current_dir(&copy)
+        .current_dir(&place)
         .args(["test", "--offline", "--test", "adding"])
         .args(BENCH);
     kit.vulkan()?.name_to(&mut cargo);
@@ -149,6 +152,35 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
     write(to, text)
 }
 
+/// Makes `to` the same as the folder `from`. Files that are equal are left alone, since cargo
+/// compiles anew what has been written since.
+fn update(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("{} can't be made", to.display()))?;
+    for entry in fs::read_dir(to)? {
+        let old = entry?.path();
+        let new = from.join(old.file_name().unwrap_or_default());
+        if old.is_dir() && !new.is_dir() {
+            remove_folder(&old)?;
+        } else if old.is_file() && !new.is_file() {
+            fs::remove_file(&old).with_context(|| format!("{} can't be removed", old.display()))?;
+        }
+    }
+    for entry in fs::read_dir(from)? {
+        let new = entry?.path();
+        let old = to.join(new.file_name().unwrap_or_default());
+        if new.is_dir() {
+            update(&new, &old)?;
+            continue;
+        }
+        let text = fs::read(&new).with_context(|| format!("{} can't be read", new.display()))?;
+        if fs::read(&old).is_ok_and(|old| old == text) {
+            continue;
+        }
+        write(&old, text)?;
+    }
+    Ok(())
+}
+
 fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))
 }
@@ -173,6 +205,31 @@ mod tests {
             lines: vec![" a", "+b"],
         };
         assert_eq!(blocks(page), [found]);
+    }
+
+    #[test]
+    fn only_what_differs_is_written() {
+        let folder = std::env::temp_dir().join(format!("kvscope-update-{}", std::process::id()));
+        let [from, to] = ["from", "to"].map(|name| folder.join(name));
+        for (file, text) in [("same", "1"), ("inner/changed", "2"), ("new", "3")] {
+            write(&from.join(file), text).expect("a file");
+        }
+        for (file, text) in [("same", "1"), ("inner/changed", "0"), ("gone/old", "4")] {
+            write(&to.join(file), text).expect("a file");
+        }
+        let written = || {
+            let metadata = fs::metadata(to.join("same")).expect("a file");
+            metadata.modified().expect("a time")
+        };
+        let before = written();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        update(&from, &to).expect("two folders");
+        assert_eq!(written(), before);
+        for (file, text) in [("inner/changed", "2"), ("new", "3")] {
+            assert_eq!(read(&to.join(file)).expect("a file"), text);
+        }
+        assert!(!to.join("gone").exists());
+        remove_folder(&folder).expect("the test's own folder");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=1024"];
 
 #[derive(Args)]
 pub struct Options {
-    /// How long to run, for each reader
+    /// Time to run, for each reader
     #[arg(long, default_value_t = 600)]
     seconds: u32,
     /// The reader to run; without it, one after the other

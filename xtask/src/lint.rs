@@ -7,7 +7,8 @@ use std::process::Command;
 const DENY_WARNINGS: &str = "-D__CLIPPY_HACKERY__warnings";
 
 /// Lets `cargo` compile the workspace's own packages with clippy, so that lints, programs and tests
-/// are one build: `cargo clippy` checks all dependencies, for a build to compile them once more.
+/// are one build. After `cargo clippy`, which checks all dependencies, a build would compile them
+/// once more.
 pub fn add(cargo: &mut Command) {
     cargo
         .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
@@ -23,7 +24,7 @@ mod tests {
     use super::*;
     use crate::child;
 
-    /// What clippy says of a comparison with `true`, which is its lint and not the compiler's.
+    /// Clippy's message about a comparison with `true`, which is its lint and not the compiler's.
     fn linted_comparison(arguments: &str) -> Result<String> {
         let name = format!("kvscope-lint-{}-{}.rs", std::process::id(), arguments.len());
         let source = std::env::temp_dir().join(name);

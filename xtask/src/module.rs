@@ -28,7 +28,7 @@ impl Profile {
         }
     }
 
-    /// What benches call is left out of what is published.
+    /// The published module leaves out the functions that benches call.
     fn features(self) -> &'static [&'static str] {
         match self {
             Self::Quick => &BENCH,
@@ -37,7 +37,8 @@ impl Profile {
     }
 }
 
-/// Adds to the crate what only benches use. Tests are built with it too, so that both are one build.
+/// Adds to the crate what only benches use. Tests are built with it too, so that both are one
+/// build.
 pub const BENCH: [&str; 2] = ["--features", "bench"];
 
 /// Builds `pkg/wasm`. `finish` receives the folder before it is moved into place.
@@ -90,8 +91,8 @@ fn build_by(
 /// Name of the module in `pkg/wasm`.
 pub const FILE: &str = "kvscope_bg.wasm";
 
-/// Checkouts share the target folder, where a module's name has no hash in it: another checkout's would be taken for this
-/// one's, because cargo looks only whether it has ever built this one.
+/// Checkouts share the target folder, where a module's name has no hash in it. Cargo only looks
+/// whether it has ever built this one, and would take another checkout's for it.
 pub fn drop_another_checkouts(kit: &Kit, profile: Profile) -> Result<()> {
     let owner = built(kit, profile).join("kvscope.checkout");
     let own = kit.workspace.root.display().to_string();

@@ -20,7 +20,7 @@ use crate::train;
 use crate::versions::{CARGO_DENY, WASM_BINDGEN};
 use crate::workspace::in_path;
 
-/// How long the tests in the browser may take, in seconds; its GPU may be a CPU.
+/// Time limit of the tests in the browser, in seconds; its GPU may be a CPU.
 const BROWSER_TIMEOUT: &str = "1800";
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stage {
-    /// What the other stages need
+    /// The tools that the other stages need
     Setup,
     /// Formatting
     Fmt,
@@ -267,7 +267,8 @@ fn browser(kit: &Kit) -> Result<()> {
     child::run(&mut cargo)
 }
 
-/// The page and the package; the browser's text is compared with the native command's on the same kind of adapter.
+/// The page and the package; the browser's text is compared with the native command's on the same
+/// kind of adapter.
 fn npm_test(kit: &Kit) -> Result<()> {
     let mut cargo = linted(kit, LIBRARY);
     cargo.args([

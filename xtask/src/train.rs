@@ -14,12 +14,12 @@ pub const MANIFEST: &str = "xtask/train/Cargo.toml";
 
 #[derive(Args)]
 pub struct Options {
-    /// Where checkpoints, the curve and the model go [default: `train` in kvscope's cache];
-    /// training goes on from the checkpoint that is there
+    /// Folder of checkpoints, curve and model [default: `train` in kvscope's cache]. Training goes
+    /// on from the checkpoint in it
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Lint the crate and run its tests instead: `cargo xtask test` does not, since burn has to be
-    /// built once more for it
+    /// Lint the crate and run its tests instead. `cargo xtask test` does not, since burn would be
+    /// built once more
     #[arg(long, conflicts_with = "folder")]
     check: bool,
     /// Further options: `cargo xtask train -- --help` has them

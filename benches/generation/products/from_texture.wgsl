@@ -28,7 +28,8 @@ fn main(
             let q = textureLoad(quants, vec2<u32>(k, first + {{ r }}u), 0);
             let r = q >> vec4<u32>(4u);
             let low = nibbles(q.x) * x0 + nibbles(q.y) * x1 + nibbles(q.z) * x2 + nibbles(q.w) * x3;
-            let high = nibbles(r.x) * x4 + nibbles(r.y) * x5 + nibbles(r.z) * x6 + nibbles(r.w) * x7;
+            let high = nibbles(r.x) * x4 + nibbles(r.y) * x5 + nibbles(r.z) * x6
+                + nibbles(r.w) * x7;
             let dm = unpack2x16float(scales[(first + {{ r }}u) * BLOCKS + k]);
             sum{{ r }} += dm.x * dot(low + high, ones) + dm.y * total;
         }

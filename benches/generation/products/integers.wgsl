@@ -29,12 +29,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let p = quants[first + k];
         let q = quants[first + BLOCKS + k];
         let a = nibbles(p.x) * x0 + nibbles(p.y) * x1 + nibbles(p.z) * x2 + nibbles(p.w) * x3
-            + nibbles(p.x >> 4u) * x4 + nibbles(p.y >> 4u) * x5 + nibbles(p.z >> 4u) * x6 + nibbles(p.w >> 4u) * x7;
+            + nibbles(p.x >> 4u) * x4 + nibbles(p.y >> 4u) * x5 + nibbles(p.z >> 4u) * x6
+            + nibbles(p.w >> 4u) * x7;
         let b = nibbles(q.x) * x0 + nibbles(q.y) * x1 + nibbles(q.z) * x2 + nibbles(q.w) * x3
-            + nibbles(q.x >> 4u) * x4 + nibbles(q.y >> 4u) * x5 + nibbles(q.z >> 4u) * x6 + nibbles(q.w >> 4u) * x7;
+            + nibbles(q.x >> 4u) * x4 + nibbles(q.y >> 4u) * x5 + nibbles(q.z >> 4u) * x6
+            + nibbles(q.w >> 4u) * x7;
         let c = unpack2x16float(scales[first + k]);
         let d = unpack2x16float(scales[first + BLOCKS + k]);
-        let products = blocks[k].x * vec2<f32>(f32(a.x + a.y + a.z + a.w), f32(b.x + b.y + b.z + b.w));
+        let products =
+            blocks[k].x * vec2<f32>(f32(a.x + a.y + a.z + a.w), f32(b.x + b.y + b.z + b.w));
         sums += vec2<f32>(c.x, d.x) * products + vec2<f32>(c.y, d.y) * blocks[k].y;
     }
     output[2u * id.x] = sums.x;

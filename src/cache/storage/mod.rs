@@ -1,8 +1,8 @@
 //! Storage types: how the rows of keys and values lie in memory.
 //!
-//! A type is a file here, which describes it as a [`RowStorage`], a file in `shaders/rows` with the
-//! macros by which kernels read and write its rows, and a line in the list below. Sizes are per
-//! row, so that a row may hold scales too.
+//! A type is a file here, a file in `shaders/rows` and a line in the list below. The file here
+//! describes it as a [`RowStorage`]. The one in `shaders/rows` has the macros by which kernels read
+//! and write rows. Sizes are per row, so that a row may hold scales too.
 
 mod row_storage;
 

@@ -28,7 +28,7 @@ pub struct TraceArguments {
     /// A GGUF file that has learnt the task, such as `cargo xtask train` makes
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Where the model runs
+    /// Device that runs the model
     #[arg(long, value_enum, default_value_t = Place::Gpu)]
     pub device: Place,
     /// Lines of the programs

@@ -15,20 +15,20 @@ use super::{Place, PoliciesArguments, ReadmeArguments};
 /// by the bootstrap over examples.
 ///
 /// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the
-/// running step; the examples that were done are kept, the one that was not is begun anew.
+/// running step. Finished examples are kept; the unfinished one is begun anew.
 #[derive(Args)]
 pub struct FidelityArguments {
     /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and
     /// safetensors
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Where the model runs. The CPU is the default as there the matrices are gone through once for
-    /// all policies; an emulated GPU is far slower
+    /// Device that runs the model. The CPU is the default: it reads the matrices once for all
+    /// policies. An emulated GPU is far slower
     #[arg(long, value_enum, default_value_t = Place::Cpu)]
     pub device: Place,
     /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A
-    /// line has a `prompt` and either its `answer` or, as LongGenBench has them, `questions` and
-    /// `answers`, of which the gold answer is put together in the format of the prompt's own
+    /// line has a `prompt` and its `answer`; or, as in LongGenBench, a `prompt`, `questions` and
+    /// `answers`. The gold answer is then written from these, in the format of the prompt's own
     /// examples
     #[arg(long, value_name = "PATH", required = true)]
     pub data: Vec<PathBuf>,

@@ -25,7 +25,7 @@ pub use sampling::SamplingArguments;
 
 /// Continue a prompt under a cache policy
 ///
-/// The text goes to the standard output as it comes; progress, warnings and the summary of speed
+/// The text goes to the standard output as it comes. Progress, warnings and the summary of speed
 /// and memory go to the standard error. Ctrl-C ends the generation after the running step, with its
 /// summary; a second one ends the command at once.
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub struct GenerateArguments {
     /// safetensors
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Where the model runs
+    /// Device that runs the model
     #[arg(long, value_enum, default_value_t = Place::Gpu)]
     pub device: Place,
     /// Print JSON, a line for each token and one for the summary
@@ -70,7 +70,7 @@ pub enum Place {
 #[derive(Args)]
 #[command(next_help_heading = "Length")]
 struct LengthArguments {
-    /// Generate at most so many tokens; the adaptive strategies pace their budget by it
+    /// Most tokens to generate; the adaptive strategies pace their budget by it
     #[arg(long, value_name = "TOKENS", default_value_t = GenerateConfig::default().max_new_tokens)]
     max_new_tokens: usize,
     /// End before this text; may be given several times
@@ -82,7 +82,7 @@ struct LengthArguments {
     /// Go on past the tokens by which the model ends a turn
     #[arg(long)]
     ignore_eos: bool,
-    /// Give so many tokens of the prompt to the device at a time
+    /// Tokens of the prompt that go to the device at a time
     #[arg(long, value_name = "TOKENS", default_value_t = GenerateConfig::default().prefill_chunk)]
     chunk: usize,
 }

@@ -9,11 +9,10 @@ use crate::command::policies;
 #[derive(Args)]
 #[command(next_help_heading = "Policies")]
 pub struct PoliciesArguments {
-    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide; slide, adaptive or
-    /// discontinuous alone, on a full prefill; h2o, pyramidinfer or streamingllm alone, for both
-    /// phases; full; or paper for all of the paper's grid, the default without --policy. The
-    /// prefill budget is --prefill-share of the prompt, the decode budget each --decode-ratio of
-    /// the answer
+    /// Policies by short names: PREFILL+DECODE, such as snapkv+slide. Alone, slide, adaptive and
+    /// discontinuous have a full prefill; h2o, pyramidinfer and streamingllm are for both phases.
+    /// Also full, and paper for the paper's grid, the default without --policy. The prefill budget
+    /// is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
     #[arg(
         long = "policies",
         value_name = "NAMES",
@@ -76,7 +75,7 @@ pub struct Policy {
     pub cache: CacheArguments,
 }
 
-/// What a policy is read as.
+/// Options that the words of a policy are parsed as.
 #[derive(Parser)]
 #[command(no_binary_name = true, disable_help_flag = true)]
 struct Options {

@@ -13,13 +13,13 @@ use crate::command::failure::Failure;
 #[derive(Args)]
 #[command(next_help_heading = "Prompt", group = ArgGroup::new("text").required(true))]
 pub struct PromptArguments {
-    /// What the user says
+    /// The user's message
     #[arg(long, value_name = "TEXT", group = "text")]
     prompt: Option<String>,
-    /// A file with what the user says; - for the standard input
+    /// File with the user's message; - for the standard input
     #[arg(long, value_name = "FILE", group = "text")]
     prompt_file: Option<PathBuf>,
-    /// What the system says first, in place of the chat template's own
+    /// System message, in place of the chat template's own
     #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
     system: Option<String>,
     /// Continue the text itself, without the model's chat template; where it spells a control

@@ -9,7 +9,7 @@ pub struct SamplingArguments {
     /// Divide logits by this; 0 always takes the likeliest token
     #[arg(long, value_name = "NUMBER", default_value_t = SamplingConfig::default().temperature)]
     temperature: f32,
-    /// Choose among so many of the likeliest tokens; 0 for all
+    /// Choose among this many of the likeliest tokens; 0 for all
     #[arg(long, value_name = "TOKENS", default_value_t = SamplingConfig::default().top_k)]
     top_k: usize,
     /// Choose among the fewest likeliest tokens with this much probability together
@@ -21,7 +21,7 @@ pub struct SamplingArguments {
     /// Make tokens that have occurred less likely; 1 does not
     #[arg(long, value_name = "NUMBER", default_value_t = SamplingConfig::default().repetition_penalty)]
     repetition_penalty: f32,
-    /// How many of the latest tokens count as having occurred; 0 for all
+    /// Latest tokens that count as having occurred; 0 for all
     #[arg(long, value_name = "TOKENS", default_value_t = SamplingConfig::default().repetition_window)]
     repetition_window: usize,
     /// The same seed gives the same text on the same adapter

@@ -49,9 +49,9 @@ enum Shape {
     Cross,
 }
 
-/// Draws a panel per file of examples, one below the other: KL on a logarithmic scale against bytes
-/// held, as a share of the full cache's. A policy without divergence has no place on that scale and
-/// is left out.
+/// Draws a panel per file of examples, one below the other. Each has KL on a logarithmic scale
+/// against bytes held, as a share of the full cache's. A policy without divergence has no place on
+/// that scale and is left out.
 pub fn svg(summary: &BTreeMap<String, Vec<Row>>) -> String {
     let panels: Vec<_> = summary.iter().filter(|(name, _)| *name != ALL).collect();
     let height = HEIGHT * panels.len() as f64;

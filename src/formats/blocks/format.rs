@@ -23,11 +23,10 @@ pub(super) struct Format {
     pub products: Products,
 }
 
-/// Layout of a tensor on the GPU: the bytes of its blocks in two planes of words, so that shaders
-/// load whole vectors. Nothing is lost, and nothing is dequantised.
+/// Layout of a tensor on the GPU: its blocks' bytes in two planes of words. Shaders then load whole
+/// vectors. Nothing is lost, and nothing is dequantised.
 ///
-/// A range takes its bytes of every block of a unit, one after the other, and zeros up to a whole
-/// word.
+/// A range takes its bytes of every block of a unit in turn, and zeros up to a whole word.
 pub(crate) struct Planes {
     /// Blocks per unit.
     pub unit: usize,

@@ -2,8 +2,8 @@
 //! of quantised ones. They are ggml's, little-endian.
 //!
 //! A format is one file here, one shader in `shaders/blocks` and one line of the list below. The
-//! file reads a block element by element, as the format is described: the reference that the GPU's
-//! kernels are tested against, not a fast path. `docs/adding.md` adds one.
+//! file reads a block element by element, as the format is described. It is the reference that the
+//! GPU's kernels are tested against, not a fast path. `docs/adding.md` adds one.
 
 #![allow(
     clippy::single_range_in_vec_init,

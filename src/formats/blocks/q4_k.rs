@@ -1,6 +1,7 @@
-//! Q4_K: a scale `d` and a scale of minima `dmin` (f16), the groups' scales and minima (12 bytes,
-//! see `k_scales`), then 128 bytes. 32 of those hold two groups of 32 elements: the low nibbles the
-//! even one, the high nibbles the odd one. An element of group g is d·scale(g)·q − dmin·minimum(g).
+//! Q4_K: scales `d` and, for minima, `dmin` (f16), 12 bytes with the groups' scales and minima,
+//! then 128 bytes. `k_scales` describes the 12 bytes. Each 32 of the 128 hold two groups of 32
+//! elements. The low nibbles are the even group, the high ones the odd. An element of group g is
+//! d·scale(g)·q − dmin·minimum(g).
 
 use super::format::{Format, Planes, Products, each, half_at};
 use super::k_scales::scale_and_minimum;

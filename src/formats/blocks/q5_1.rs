@@ -1,6 +1,6 @@
-//! Q5_1: a scale `d` and a minimum `m` (f16), a word whose bit i is the fifth bit of element i,
-//! then 16 bytes with the lower four. Their low nibbles are elements 0 to 15, the high ones 16 to
-//! 31. An element is d·q + m.
+//! Q5_1: a scale `d`, a minimum `m` (f16), a word of fifth bits, then 16 bytes with the lower four.
+//! Bit i of the word is element i's fifth. Their low nibbles are elements 0 to 15, the high ones 16
+//! to 31. An element is d·q + m.
 
 use super::format::{Format, Planes, Products, each, half_at, word_at};
 

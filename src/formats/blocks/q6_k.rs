@@ -1,10 +1,10 @@
-//! Q6_K: 128 bytes with the lower four bits, 64 with the upper two, 16 signed scales of 8 bits, a
-//! scale `d` (f16).
+//! Q6_K: 128 bytes with lower four bits, 64 with upper two, 16 signed 8-bit scales, a scale `d`
+//! (f16).
 //!
 //! Each half of the block (128 elements) has 64 bytes of lower and 32 of upper bits. A quarter of
-//! it has 32 elements. Its lower bits are, in turn, the low nibbles of the first 32 bytes, those of
-//! the second 32, the high nibbles of the first, those of the second. Quarter k has its upper bits
-//! in bits 2k and 2k + 1. A scale is that of 16 elements in a row. An element is d·scale·(q − 32).
+//! it has 32 elements. Quarters 0 and 1 have their lower bits in the low nibbles of the first and
+//! second 32 bytes. Quarters 2 and 3 have them in the high nibbles. Quarter k has its upper bits in
+//! bits 2k and 2k + 1. A scale is that of 16 elements in a row. An element is d·scale·(q − 32).
 
 use super::format::{Format, Planes, Products, each, half_at};
 

@@ -66,8 +66,8 @@ impl<'a> Cursor<'a> {
         item
     }
 
-    /// Checks that a header can hold `count` more bytes here, so that a false length is refused
-    /// before it is waited for.
+    /// Checks that a header can hold `count` more bytes here. So a false length is refused before
+    /// it is waited for.
     pub(super) fn claim(&self, count: u64, what: &str) -> Result<(), Stop> {
         let end = self.offset().checked_add(count);
         if end.is_none_or(|end| end > MAX_HEADER_BYTES) {

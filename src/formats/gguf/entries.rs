@@ -55,8 +55,8 @@ impl PartialDirectory {
         Ok(())
     }
 
-    /// Turns offsets into places in the file, and checks that each tensor is aligned, alone in its
-    /// place, and inside a file of `file_bytes` (if that is known).
+    /// Turns offsets into places in the file. Checks that each tensor is aligned, alone in its
+    /// place, and inside a file of `file_bytes`, if that is known.
     pub(super) fn place(
         mut self,
         data_start: u64,

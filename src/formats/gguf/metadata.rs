@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 /// Metadata of a file, with the place of each value, so that errors can point to it.
 ///
-/// The typed getters give `None` for a key that is not there, and an error for a value of another
-/// type.
+/// The typed getters give `None` for a missing key, and an error for a value of another type.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     pairs: BTreeMap<String, Pair>,

@@ -2,9 +2,9 @@
 //! split files.
 //!
 //! The format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. A preamble with two
-//! counts, then the metadata, then the tensor directory, then padding to the file's alignment, then
-//! the tensors' bytes. [`GgufReader`] takes chunks of any size and hands each tensor's bytes on as
-//! they come, so that no more than the header is ever held.
+//! counts comes first, then metadata, tensor directory, padding to the file's alignment, and the
+//! tensors' bytes. [`GgufReader`] takes chunks of any size, and hands each tensor's bytes on as
+//! they come. It never holds more than the header.
 
 mod array;
 mod cursor;
@@ -52,8 +52,8 @@ pub type GgufEvent<'a> = FileEvent<'a, GgufHeader>;
 /// A whole GGUF file in memory.
 pub type GgufSlice<'a> = FileSlice<'a, GgufHeader>;
 
-/// Reads a GGUF file of `file_bytes` (if that is known) from `source` to the end of its last
-/// tensor, handing on each event.
+/// Reads a GGUF file from `source` to the end of its last tensor, handing on each event.
+/// `file_bytes` is its size, if known.
 ///
 /// # Errors
 ///

@@ -52,8 +52,8 @@ impl Split {
     }
 }
 
-/// Names of all files of the set that `name` belongs to, `name` among them; `None` if it isn't
-/// named as one. A folder or an address before the name is kept.
+/// Names of all files of the set that `name` belongs to, itself included; `None` if it isn't named
+/// as one. A folder or an address before the name is kept.
 pub fn split_names(name: &str) -> Option<Vec<String>> {
     shards::names(name, ".gguf")
 }

@@ -23,8 +23,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Checks all that does not depend on other tensors, and gives the tensor its place in a file
-    /// whose tensors begin at byte `data_start`. The entry itself begins at byte `entry`.
+    /// Checks all that does not depend on other tensors, and gives the tensor its place in the
+    /// file. The file's tensors begin at byte `data_start`. The entry itself begins at byte
+    /// `entry`.
     pub(super) fn tensor(
         self,
         name: &str,

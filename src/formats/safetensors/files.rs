@@ -7,9 +7,9 @@ use crate::quoted::quoted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names of all files of the set that `name` belongs to, such as
-/// `model-00001-of-00002.safetensors`, `name` among them; `None` if it isn't named as one. A folder
-/// or an address before the name is kept.
+/// Names of all files of the set that `name` belongs to, itself included, such as
+/// `model-00001-of-00002.safetensors`. `None` if it isn't named as one. A folder or an address
+/// before the name is kept.
 pub fn shard_names(name: &str) -> Option<Vec<String>> {
     shards::names(name, ".safetensors")
 }
@@ -47,7 +47,7 @@ impl SafetensorsFiles {
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Malformed`] if it is one too many, holds a tensor that another one holds, or
+    /// [`WeightsError::Malformed`] if it is one too many, repeats another one's tensor, or has
     /// other tensors than the index says. The set is as it was.
     pub fn add(&mut self, header: Arc<SafetensorsHeader>) -> Result<(), WeightsError> {
         let file = self.files.len();

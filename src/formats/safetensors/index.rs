@@ -28,7 +28,7 @@ impl SafetensorsIndex {
     /// # Errors
     ///
     /// [`WeightsError::Malformed`] if it is not one, names a tensor twice, or names a file by more
-    /// than its plain name: an index must not lead to other places than its own folder. Offsets are
+    /// than its plain name. An index must not lead to other places than its own folder. Offsets are
     /// those of the JSON.
     pub fn parse(json: &[u8]) -> Result<Self, WeightsError> {
         let what = "the index";
@@ -123,8 +123,7 @@ impl SafetensorsIndex {
     }
 }
 
-/// True if a file's name is only that: no folder, no address, nothing that a shell or a URL reads
-/// as more.
+/// True if a file's name is only that: no folder, no address, nothing special to a shell or a URL.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let stem = name.strip_suffix(".safetensors");

@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for StringsVisitor {
     }
 }
 
-/// Text of `bytes`, which begin at byte `start` of the file. The JSON parser alone would not do: it
+/// Text of `bytes`, which begin at byte `start` of the file. The JSON parser alone would not do. It
 /// passes over the values of unknown members without a look at their encoding.
 pub(super) fn utf8<'a>(bytes: &'a [u8], start: u64, what: &str) -> Result<&'a str, WeightsError> {
     std::str::from_utf8(bytes).map_err(|error| {

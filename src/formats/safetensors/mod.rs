@@ -1,13 +1,13 @@
 //! Safetensors: one file of tensors, or several with an index, as the Hugging Face hub has them.
 //!
 //! The format: <https://huggingface.co/docs/safetensors/index#format>. The header's length in 8
-//! bytes, then the header in JSON, then the tensors' bytes without gaps to the end of the file.
-//! [`SafetensorsReader`] takes chunks of any size and hands each tensor's bytes on as they come, so
-//! that no more than the header is ever held.
+//! bytes comes first, then the header in JSON. The tensors' bytes follow without gaps to the end of
+//! the file. [`SafetensorsReader`] takes chunks of any size, and hands each tensor's bytes on as
+//! they come. It never holds more than the header.
 //!
-//! The crate `safetensors` reads a file that is in memory, counts with the machine's `usize`, which
-//! ends at 4 GiB in the browser, and takes the last of two tensors of one name. So this is a reader
-//! of its own, and the crate is what its tests compare it with.
+//! The crate `safetensors` reads a file that is in memory, and takes the last of two tensors of one
+//! name. It counts with the machine's `usize`, which ends at 4 GiB in the browser. So this is a
+//! reader of its own, and the crate is what its tests compare it with.
 
 mod entry;
 mod files;

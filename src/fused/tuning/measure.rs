@@ -46,9 +46,8 @@ pub fn default_tuning(model: &Llama, gpu: &Gpu) -> Tuning {
     }
 }
 
-/// The fastest tuning on `gpu` for `model`: the one that `known` has for this adapter and format,
-/// else the one that a measurement finds, which `known` then has. `None` if the kernels do not
-/// support the model.
+/// The fastest tuning on `gpu` for `model`: from `known`, if it has this adapter and format. Else a
+/// measurement finds it, and `known` then has it. `None` if the kernels do not support the model.
 ///
 /// # Errors
 ///
@@ -181,8 +180,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Activations with numbers from -1 to 1 as the input, and a sum of squares with which the norm
-/// leaves them as they are.
+/// Activations with numbers from -1 to 1 as the input. Their sum of squares is one with which the
+/// norm changes nothing.
 fn input(sizes: &DecodeSizes) -> Vec<f32> {
     let at = sizes.activations();
     let mut input = vec![0.0; 4 * at.vectors];

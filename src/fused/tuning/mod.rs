@@ -11,9 +11,9 @@ use crate::formats::BlockFormat;
 /// Division of a kernel's work among its threads.
 ///
 /// In a product, a lane multiplies [`rows_per_lane`](Self::rows_per_lane) rows with each element of
-/// the input that it loads, and [`lanes_per_row`](Self::lanes_per_row) lanes share those rows. In
-/// attention, a thread weighs [`slots_per_thread`](Self::slots_per_thread) slots with each element
-/// of the queries that it loads.
+/// the input that it loads. Those rows are shared by [`lanes_per_row`](Self::lanes_per_row) lanes.
+/// In attention, a thread weighs [`slots_per_thread`](Self::slots_per_thread) slots with each
+/// element of the queries that it loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tuning {
     /// Rows per lane, an even number that divides 32.
@@ -23,13 +23,13 @@ pub struct Tuning {
     /// Of these lanes, neighbours that add their sums by subgroup operations: a power of two, at
     /// most the smallest subgroup. With 1, all sums go through the workgroup's memory.
     pub subgroup_lanes: usize,
-    /// `true` to multiply matrices of small integers as integers, four at once. The input is then in
-    /// fixed point of 16 bits: an element is off by at most a 64,000th of the largest of the 32 that
-    /// share a scale.
+    /// `true` to multiply matrices of small integers as integers, four at once. The input is then
+    /// in fixed point of 16 bits, and each 32 elements share a scale. An element is off by at most
+    /// a 64,000th of the largest of these.
     pub integers: bool,
-    /// `true` to have four neighbours that need the same data load a quarter each, and hand it on by
-    /// quad operations. Applies to products in which no lanes share a row, and to attention in which
-    /// all threads are at one slot.
+    /// `true` to have four neighbours that need the same data load a quarter each. Quad operations
+    /// hand it on. Applies to products whose lanes share no row, and to attention in which all
+    /// threads are at one slot.
     pub quad_loads: bool,
     /// Threads per workgroup of attention.
     pub attention_threads: usize,
@@ -49,12 +49,12 @@ impl Default for Tuning {
 }
 
 impl Tuning {
-    /// Bump when the candidates of [`tried`](Self::tried) or their kernels change; stored tunings of
-    /// other versions are ignored.
+    /// Bump when the candidates of [`tried`](Self::tried) or their kernels change; stored tunings
+    /// of other versions are ignored.
     pub const LIST: u32 = 2;
 
-    /// For adapters on a CPU. A load costs as much as thirty multiplications there, few lanes have to
-    /// be kept busy, and every four threads of a workgroup clear all of its memory.
+    /// For adapters on a CPU. A load costs as much as thirty multiplications there, and few lanes
+    /// have to be kept busy. Every four threads of a workgroup clear all of its memory.
     pub const SERIAL: Self = Self {
         rows_per_lane: 8,
         lanes_per_row: 1,
@@ -66,8 +66,8 @@ impl Tuning {
         threads: 16,
     };
 
-    /// For small models on adapters on a CPU. Shaders compile in a third of the time, which for such
-    /// models may be longer than a whole generation.
+    /// For small models on adapters on a CPU. Shaders compile in a third of the time, which for
+    /// such models may be longer than a whole generation.
     pub const LIGHT: Self = Self {
         rows_per_lane: 2,
         slots_per_thread: 4,
@@ -87,8 +87,8 @@ impl Tuning {
         threads: 64,
     };
 
-    /// Like [`PARALLEL`](Self::PARALLEL) with eight rows per lane, so each load of the input is reused
-    /// twice as often.
+    /// Like [`PARALLEL`](Self::PARALLEL) with eight rows per lane, so each load of the input is
+    /// reused twice as often.
     pub const WIDE: Self = Self {
         rows_per_lane: 8,
         ..Self::PARALLEL
@@ -177,8 +177,8 @@ impl Tuning {
         name
     }
 
-    /// The same tuning as far as it suits workgroups of `tile` rows: no more lanes than a workgroup
-    /// may have, quad loads only if all quads are whole.
+    /// The same tuning as far as it suits workgroups of `tile` rows. Lanes are at most those of a
+    /// workgroup; quad loads need whole quads.
     #[must_use]
     pub fn within(self, tile: usize) -> Self {
         let most = (MAX_THREADS * self.rows_per_lane / tile).max(1);
@@ -204,8 +204,8 @@ impl Tuning {
         (4 * self.threads).min(MAX_THREADS)
     }
 
-    /// Vectors per attending thread, of the `octs` vectors of eight elements of a head: the fewest
-    /// with which a workgroup covers all of them.
+    /// Vectors per attending thread: the fewest with which a workgroup covers a head's `octs`
+    /// vectors of eight elements.
     pub fn share(self, octs: usize) -> usize {
         let covers =
             |share: &usize| octs.is_multiple_of(*share) && self.attention_threads * share >= octs;

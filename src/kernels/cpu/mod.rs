@@ -1,6 +1,6 @@
-//! Kernels for adapters that compute on a CPU: few lanes with much work each, since loads are dear,
-//! and values exchanged within quads where the driver compiles that quickly. [`kernels_for`] is the
-//! one place that chooses them.
+//! Kernels for adapters that compute on a CPU. Few lanes have much work each, since loads are dear.
+//! Quads exchange values where the driver compiles that quickly. [`kernels_for`] is the one place
+//! that chooses them.
 
 mod float_product;
 mod quad_attention;
@@ -16,8 +16,8 @@ use burn_wgpu::CubeTensor;
 
 use crate::device::Processor;
 
-/// Fewest tokens for which a matrix is dequantised first and the product is one of floats: three
-/// times as fast there, by a shader that takes a second to compile.
+/// Fewest tokens for which a matrix is dequantised first and the product is one of floats. It is
+/// three times as fast there, but its shader takes a second to compile.
 const FLOAT_TOKENS: usize = 16;
 
 /// Fewest tokens for which the quad product pays: below, loading weights into registers costs more

@@ -1,7 +1,7 @@
 //! Attention of a prompt's chunk on adapters that compute on a CPU and swap values within quads.
 //! Logits come first, in blocks of rows that bound their memory, then the weighted values, then
-//! every slot's score: `quad_logits.wgsl`, `quad_attention.wgsl`, `quad_combine.wgsl` and
-//! `quad_scores.wgsl` of `shaders/cpu`.
+//! every slot's score. The shaders are `quad_logits.wgsl`, `quad_attention.wgsl`,
+//! `quad_combine.wgsl` and `quad_scores.wgsl` of `shaders/cpu`.
 
 use burn::cubecl::prelude::{CubeCount, KernelId};
 use burn::tensor::{DType, Shape};
@@ -181,8 +181,8 @@ impl QuadRows<'_> {
         scores
     }
 
-    /// Calls `take` after the logits of each block of rows, with the block's first row and its rows
-    /// per KV head.
+    /// Calls `take` after the logits of each block of rows, with its first row and its rows per KV
+    /// head.
     fn by_block(&self, mut take: impl FnMut([usize; 2], &CubeTensor, &CubeTensor)) {
         let (heads, rows, most) = (self.heads(), self.rows(), self.most_rows());
         let logits = self.memory(heads * most * self.tiles() * TILE);
@@ -236,7 +236,7 @@ impl QuadRows<'_> {
         (MOST_LOGITS / line).max(FEWEST_ROWS).min(self.rows())
     }
 
-    /// Memory for at least `count` numbers, in few sizes: the chunks of a prompt, each with more
+    /// Memory for at least `count` numbers, in few sizes. The chunks of a prompt, each with more
     /// slots than the last, then reuse each other's buffers.
     fn memory(&self, count: usize) -> CubeTensor {
         let shape = Shape::new([count.next_power_of_two()]);

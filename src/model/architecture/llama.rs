@@ -1,5 +1,6 @@
-//! Llama (Touvron et al., arXiv 2302.13971), and what is built like it: SmolLM2 (arXiv 2502.02737),
-//! TinyLlama (arXiv 2401.02385), Llama 3.x (arXiv 2407.21783), Mistral (arXiv 2310.06825).
+//! Llama (Touvron et al., arXiv 2302.13971) and models built like it. They are SmolLM2 (arXiv
+//! 2502.02737), TinyLlama (arXiv 2401.02385), Llama 3.x (arXiv 2407.21783) and Mistral (arXiv
+//! 2310.06825).
 //!
 //! GGUF files have the rows of queries and keys reordered, so that RoPE rotates neighbours.
 

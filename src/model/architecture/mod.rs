@@ -90,8 +90,8 @@ impl Architecture {
         Self::find(name, |spec| spec.model_types.contains(&name))
     }
 
-    /// Role of the tensor that files of `naming` call `name`; `None` for a tensor that such a model
-    /// has no use for.
+    /// Role of the tensor that files of `naming` call `name`; `None` if such a model does not use
+    /// it.
     pub fn weight(self, naming: Naming, name: &str) -> Option<Weight> {
         self.spec().tensors.weight(naming, name)
     }

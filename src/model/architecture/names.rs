@@ -11,8 +11,8 @@ pub enum Naming {
     HuggingFace,
 }
 
-/// Names of an architecture's tensors: per row a role, its name in GGUF files and its name in
-/// Hugging Face models. An empty name is none.
+/// Names of an architecture's tensors: per row a role, its GGUF name and its Hugging Face name. An
+/// empty name is none.
 pub(in crate::model) struct TensorNames {
     /// Tensors that are in no layer.
     pub ends: &'static [(Weight, &'static str, &'static str)],

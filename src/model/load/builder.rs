@@ -201,8 +201,8 @@ impl ModelBuilder {
         })
     }
 
-    /// Joins those of a layer's matrices that one kernel goes over, as far as neighbours are alike:
-    /// files may store values with more bits than queries and keys.
+    /// Joins those of a layer's matrices that one kernel goes over, as far as neighbours are alike.
+    /// Files may store values with more bits than queries and keys.
     fn join(&mut self, layer: usize, parts: &[LayerPart]) {
         let weights: Vec<Weight> = parts
             .iter()

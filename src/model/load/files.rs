@@ -42,16 +42,16 @@ impl LoadedModel {
 
 /// Loads a model from disk. `path` is one of
 ///
-/// - a GGUF file, whatever its name; of a model split into several, any one of them, under the
-///   names that `gguf-split` gives;
-/// - a folder with `config.json`, `tokenizer.json` and the weights as Hugging Face has them:
-///   `model.safetensors`, or `model.safetensors.index.json` and the files that it names;
-///   `tokenizer_config.json` and `chat_template.jinja` are read where they are there;
+/// - a GGUF file, whatever its name; for a split model any one of its files, named as `gguf-split`
+///   does;
+/// - a folder in Hugging Face's layout, with `config.json`, `tokenizer.json` and weights. The
+///   weights are `model.safetensors`, or `model.safetensors.index.json` and the files that it
+///   names. `tokenizer_config.json` and `chat_template.jinja` are read if they are there;
 /// - one `.safetensors` file of such a folder; of a numbered set, any one of them.
 ///
 /// Refuses tensors that need more than `binding_bytes` in one binding, the device's
-/// `maxStorageBufferBindingSize`. After each chunk of 1 MiB `progress` gets the bytes of all files
-/// that are read, and those that there are; where it breaks, the load ends.
+/// `maxStorageBufferBindingSize`. After each chunk of 1 MiB `progress` gets the bytes read of all
+/// files, and their total. If it breaks, the load ends.
 ///
 /// # Errors
 ///
@@ -88,8 +88,8 @@ pub fn load_model(
     Ok(LoadedModel { model, tokenizer })
 }
 
-/// True if a file calls itself GGUF, by its name or by its first bytes: in some programs' caches it
-/// has another name.
+/// True if a file is GGUF by its name or by its first bytes. In some programs' caches it has
+/// another name.
 fn is_gguf(path: &Path) -> Result<bool, WeightsError> {
     let unreadable = |error| unreadable(path, 0, &error);
     if fs::metadata(path).map_err(unreadable)?.is_dir() {

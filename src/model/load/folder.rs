@@ -24,8 +24,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The model at `path`, a folder or a `.safetensors` file in one; `None` if it has no
-    /// `config.json` or is no such file.
+    /// The model at `path`, a folder or a `.safetensors` file in one; `None` for another file, or
+    /// without `config.json`.
     pub fn find(path: &Path) -> Result<Option<Self>, WeightsError> {
         let is_file = path.extension().is_some_and(|it| it == "safetensors") && path.is_file();
         let folder = match path.parent() {

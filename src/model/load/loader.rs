@@ -27,8 +27,8 @@ pub struct LoadProgress {
 }
 
 /// Loads a model whose file, or files in order, are handed to it chunk by chunk. Each tensor goes
-/// to the device as its bytes come; beside what the device has, only headers and vectors are kept.
-/// Dropping it cancels the load.
+/// to the device as its bytes come. The host keeps only headers and vectors. Dropping it cancels
+/// the load.
 ///
 /// ```no_run
 /// # use kvscope::model::{Llama, ModelLoader};

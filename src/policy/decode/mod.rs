@@ -1,7 +1,7 @@
 //! Decode strategies: which held positions make room for the next token.
 //!
 //! A strategy is a file here and a line in the list below. It is arithmetic on the number of slots
-//! that a head holds. The numbers follow from the rule alone, whatever the attention is, so the
+//! that a head holds. The numbers follow from the rule alone, whatever the attention is. So the
 //! host knows them without reading anything back from the device.
 
 pub mod decayed;

@@ -1,5 +1,5 @@
 //! SnapKV: the positions with most attention from the observation window's queries, pooled along
-//! the positions, so that the neighbours of a heavy position stay with it.
+//! the positions. So the neighbours of a heavy position stay with it.
 
 use serde::{Deserialize, Serialize};
 

@@ -12,8 +12,8 @@ use minijinja::{Environment, Value};
 
 /// The Jinja program that a model wants conversations written by.
 ///
-/// It sees what `transformers` gives it: `messages`, `add_generation_prompt`, `bos_token`,
-/// `eos_token`, `tools` and `documents` (none), `raise_exception`, `strftime_now`, `tojson`,
+/// It sees the names of `transformers`: `messages`, `add_generation_prompt`, `bos_token`,
+/// `eos_token`, `tools` and `documents` (none), `raise_exception`, `strftime_now`, `tojson`. It has
 /// Python's methods of strings, maps and lists.
 ///
 /// Its work is bounded:

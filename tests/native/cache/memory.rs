@@ -8,7 +8,8 @@ use kvscope::device::{Gpu, GpuOptions};
 
 use crate::support::devices;
 
-/// One layer of two KV heads of eight elements in f16: a slot takes 2 heads × (2 rows × 8 × 2 bytes + position + score).
+/// One layer of two KV heads of eight elements in f16. A slot takes 2 heads × (2 rows × 8 × 2 bytes
+/// + position + score).
 const SLOT: u64 = 2 * (2 * 8 * 2 + 4 + 4);
 
 fn cache(prefill: PrefillMethod, decode: DecodeStrategy, device: &Device) -> ScopeCache {
@@ -186,7 +187,8 @@ fn f16_takes_half_of_f32() {
     }
 }
 
-/// No step moves more than one of a few layers, each gets a block once in a block's tokens, and a full cache counts the same.
+/// No step moves more than one of a few layers. Each gets one block per block's tokens, and a full
+/// cache counts the same.
 #[test]
 fn layers_take_turns_in_growing() {
     const LAYERS: usize = 5;

@@ -36,8 +36,8 @@ fn every_damaged_or_cut_save_is_refused() {
     }
 }
 
-/// `saved/version-1.kvscope` was written by the last release that wrote version 1, in the state that
-/// the pair comes to here.
+/// `saved/version-1.kvscope` was written by the last release that wrote version 1, in the state
+/// that the pair comes to here.
 #[test]
 fn a_cache_of_version_1_goes_on() {
     let device = Device::flex();
@@ -121,7 +121,11 @@ fn saves_that_contradict_themselves_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn bytes_without_meaning_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -130,10 +134,15 @@ proptest! {
 
     /// Whatever a header says, it is refused or gives a cache that works.
     #[test]
-    fn digits_changed_in_the_header_do_no_harm(place in any::<prop::sample::Index>(), digit in 0..10_u8, seed in any::<u64>()) {
+    fn digits_changed_in_the_header_do_no_harm(
+        place in any::<prop::sample::Index>(),
+        digit in 0..10_u8,
+        seed in any::<u64>(),
+    ) {
         let saved = saved();
         let length = u32::from_le_bytes(saved[12..16].try_into().expect("four bytes")) as usize;
-        let digits: Vec<usize> = (16..16 + length).filter(|byte| saved[*byte].is_ascii_digit()).collect();
+        let header = 16..16 + length;
+        let digits: Vec<usize> = header.filter(|byte| saved[*byte].is_ascii_digit()).collect();
         let mut changed = saved;
         changed[digits[place.index(digits.len())]] = b'0' + digit;
         let whole = changed.len() - 4;
@@ -144,7 +153,8 @@ proptest! {
             let mut random = Random(seed);
             for layer in 0..config.layers {
                 let mut any = |heads| tensor(random.values(heads * 8), [heads, 8], &Device::flex());
-                let (query, key, value) = (any(config.query_heads), any(config.kv_heads), any(config.kv_heads));
+                let query = any(config.query_heads);
+                let (key, value) = (any(config.kv_heads), any(config.kv_heads));
                 cache.step(layer, query, key, value).expect("a fitting token");
                 let retained = pollster::block_on(cache.retained(layer)).expect("readable");
                 for (held, retained) in cache.held(layer).expect("a layer").iter().zip(retained) {

@@ -58,7 +58,8 @@ fn tiny(sizes: Sizes) -> TinyModel {
     TinyModel::new(sizes, BlockFormat::F32)
 }
 
-/// What the plain computation chooses after the prompt, whose bytes are its tokens but where two letters are merged.
+/// The plain computation's choices after the prompt, whose bytes are its tokens but where two
+/// letters are merged.
 fn expected(model: &TinyModel) -> Vec<u32> {
     let text = "<|im_start|>user\nbanana 12<|im_end|>\n<|im_start|>assistant\n";
     let tokenizer = tiny_tokens(model);

@@ -78,7 +78,8 @@ fn people_get_the_summary_too() {
     );
 }
 
-/// Nobody reads its output, and nobody closes it: once the pipe is full it can neither take a step nor write the summary.
+/// Nobody reads its output, and nobody closes it. Once the pipe is full it can neither take a step
+/// nor write the summary.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_second_one_ends_it_at_once() {
@@ -108,7 +109,8 @@ fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(300));
 }
 
-/// The clock ticks that the process has spent computing: those of its own, the 14th field of its `stat`.
+/// The clock ticks that the process has spent computing: those of its own, the 14th field of its
+/// `stat`.
 #[cfg(target_os = "linux")]
 fn work(child: &Child) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();

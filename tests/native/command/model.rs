@@ -47,7 +47,7 @@ fn tokens(steps: &[Value]) -> Vec<u64> {
     tokens.collect()
 }
 
-/// How many recorded choices at the beginning were clear.
+/// Number of recorded choices at the beginning that were clear.
 fn clear(recorded: &real_model::Recorded, most: usize) -> usize {
     let clear = recorded.margin.iter().take_while(|margin| **margin > 0.1);
     clear.count().min(most)

@@ -13,7 +13,7 @@ fn kvscope(arguments: &[&str]) -> Output {
         .expect("the command starts")
 }
 
-/// What it says on the standard error, having exited with `code` and printed nothing.
+/// Text of the standard error, after an exit with `code` and no output.
 fn refused(arguments: &[&str], code: i32) -> String {
     let output = kvscope(arguments);
     let said = String::from_utf8(output.stderr).unwrap();

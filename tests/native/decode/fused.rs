@@ -197,7 +197,8 @@ fn config(model: &Llama, cache_type: CacheType) -> ScopeCacheConfig {
 
 #[test]
 fn every_format() {
-    // Compiling a shader is most of this test's time: the second way for formats that differ in how they are summed.
+    // Compiling a shader is most of this test's time: the second way for formats that differ in how
+    // they are summed.
     let summed = [BlockFormat::Q4_1, BlockFormat::Q6_K, BlockFormat::Q8_0];
     let [serial, parallel, _] = tunings();
     for format in BlockFormat::ALL {
@@ -325,8 +326,8 @@ fn long_caches() {
     }
 }
 
-/// Tokens chosen and drawn on the device, against the rules of [`SamplingConfig`] in plain f64 on the logits of the same
-/// step.
+/// Tokens chosen and drawn on the device, against the rules of [`SamplingConfig`] in f64 on the
+/// same logits.
 #[test]
 fn choices_and_draws() {
     let model = model(LLAMA, BlockFormat::Q5_0);
@@ -398,8 +399,8 @@ fn choices_and_draws() {
     }
 }
 
-/// Where `token` lies in the cumulative probability, from 0 to 1, of what penalty, temperature and filters leave; an empty
-/// place beyond 1 if they leave it out.
+/// The part from 0 to 1 that `token` has in the cumulative probability after penalty, temperature
+/// and filters. It is empty and beyond 1 if they leave the token out.
 fn share(logits: &[f32], draw: &Draw<'_>, token: u32) -> [f64; 2] {
     let sampling = draw.sampling;
     let mut logits: Vec<f64> = logits.iter().map(|it| f64::from(*it)).collect();
@@ -485,7 +486,8 @@ fn a_chosen_token_need_not_come_back() {
     assert_eq!(ahead, one_by_one);
 }
 
-/// Steps by tensor operations, prompts and going back may come between steps in place, and a copy stays what it was.
+/// Steps by tensor operations, prompts and truncation may come between steps in place. A copy stays
+/// as it was.
 #[test]
 fn both_ways_take_turns() {
     let model = model(LLAMA, BlockFormat::Q8_0);
@@ -522,8 +524,8 @@ fn both_ways_take_turns() {
     assert_eq!(retained(&mixed, 1).len(), retained(&plain, 1).len());
 }
 
-/// What a step asks of the device, on every machine: eight kernels a layer and six more at most, one submission, and back
-/// comes a report. Where nothing is selected, nothing is launched for it.
+/// A step's work on every machine: eight kernels per layer and at most six more, one submission,
+/// one readback. Where nothing is selected, nothing is launched for it.
 #[test]
 fn a_step_is_one_submission_of_few_kernels() {
     let model = model(QWEN3, BlockFormat::Q8_0);
@@ -571,13 +573,14 @@ fn heads_may_differ() {
         let config = config(&model, CacheType::F32)
             .with_prefill(PrefillMethod::SnapKv)
             .with_decode(*decode);
+        let tokens = tokens(88);
+        let mut decoded = prefilled(&model, config, &tokens[..40]);
+        for &token in &tokens[40..70] {
+            let _ = model.step(token, &mut decoded).unwrap();
+        }
         // Into decoding, where the turn goes on; into the prompt, where it begins anew.
         for (length, tuning) in [(52, tunings()[0]), (33, tunings()[1])] {
-            let tokens = tokens(88);
-            let mut plain = prefilled(&model, config.clone(), &tokens[..40]);
-            for &token in &tokens[40..70] {
-                let _ = model.step(token, &mut plain).unwrap();
-            }
+            let mut plain = decoded.clone();
             pollster::block_on(plain.truncate(length)).unwrap();
             let mut fused = plain.clone();
             let held = |cache: &ScopeCache, layer| {
@@ -663,9 +666,9 @@ fn between_halves() -> Vec<f32> {
     numbers
 }
 
-/// All writers of an f16 cache round as the crate `half`: the tensor path, of a prompt and of a
-/// step, and the fused kernel. The model's embedding picks one column of the matrices for keys and
-/// values, and its norm scales by 1/16.
+/// All writers of an f16 cache round as the crate `half`: the tensor path's prompt and step, the
+/// fused kernel. The model's embedding picks one column of the matrices for keys and values, and
+/// its norm scales by 1/16.
 #[test]
 fn all_writers_of_f16_round_alike() {
     const TOKENS: usize = 200;

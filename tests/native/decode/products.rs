@@ -167,7 +167,8 @@ fn buffer<T: bytemuck::NoUninit>(contents: &[T]) -> BoundBuffer {
     BoundBuffer::whole(buffer)
 }
 
-/// Inputs of one size, of very different sizes in one group, with groups of nothing, and at the ends of what fixed point has.
+/// Inputs of one size, of very different sizes in one group, with groups of zeros, and at fixed
+/// point's limits.
 fn inputs(random: &mut ChaCha8Rng) -> [Input; 4] {
     let even = blocks::numbers(WIDTH, 2.0, random);
     let mut uneven = blocks::numbers(WIDTH, 1e-3, random);
@@ -193,8 +194,8 @@ fn every_way_is_right_within_its_bound() {
     let abilities = devices::opened().shader_abilities();
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let inputs = inputs(&mut random);
-    // Each is compiled: one format in every way there is, others in one of each kind. Q5_1 is not multiplied in integers, but
-    // by the same kernels.
+    // Each is compiled: one format in every way there is, others in one of each kind. Q5_1 is not
+    // multiplied in integers, but by the same kernels.
     let joined = Tuning::MODERATE.joining(abilities.subgroup);
     let mut every = Tuning::tried(abilities, BlockFormat::Q4_1);
     every.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
@@ -226,7 +227,8 @@ fn every_way_is_right_within_its_bound() {
     }
 }
 
-/// On whatever adapter this is; what is known is not measured again, and what says nothing of use is.
+/// On whatever adapter this is; what is known is not measured again, and what says nothing of use
+/// is.
 #[test]
 fn the_fastest_way_is_found_once() {
     let gpu = devices::opened();

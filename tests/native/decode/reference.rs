@@ -27,8 +27,8 @@ fn the_records_between_are_reproduced() {
     replay(recorded::all().skip(1).step_by(2), Tuning::SERIAL);
 }
 
-/// By far the slowest way on a CPU: a record of each kind of rule that there is, by scores among what was decoded, by
-/// scores among everything, by positions.
+/// By far the slowest way on a CPU. There is a record per kind of rule: by scores among decoded
+/// positions, by scores among all, by position.
 #[test]
 fn records_are_reproduced_in_parallel() {
     let decodes = ["pyramidkv slide", "h2o h2o", "streamingllm streamingllm"];

@@ -133,8 +133,7 @@ fn caches_apart_can_not_step_together() {
     assert_eq!(none.dims(), [0, 300]);
 }
 
-/// A fork of an open prompt, and one of what another fork has kept of it, are what they would be by themselves: positions,
-/// scores and bytes.
+/// A fork of an open prompt, and a fork of that, have their own run's positions, scores and bytes.
 fn forks_are_caches_of_their_own(device: &Device) {
     let model = model(device);
     let example = example();

@@ -49,7 +49,11 @@ proptest! {
     }
 
     #[test]
-    fn one_wrong_character_is_one_wrong_line(lines in 1..=MAX_LINES, seed: u64, place: prop::sample::Index) {
+    fn one_wrong_character_is_one_wrong_line(
+        lines in 1..=MAX_LINES,
+        seed: u64,
+        place: prop::sample::Index,
+    ) {
         let program = Program::random(lines, seed).unwrap();
         let mut answer = program.answer().into_bytes();
         let place = place.index(answer.len());
@@ -77,7 +81,8 @@ proptest! {
     }
 }
 
-/// Written down once: whoever has the seed gets the program, on any platform and with any later release.
+/// Written down once: whoever has the seed gets the program, on any platform and with any later
+/// release.
 #[test]
 fn a_seed_is_its_program() {
     let program = Program::random(6, 1).unwrap();

@@ -10,7 +10,8 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The blocks are random and the elements those of llama.cpp's Python package, see `weights_blocks/reference.py`.
+/// The blocks are random and the elements those of llama.cpp's Python package, see
+/// `weights_blocks/reference.py`.
 #[test]
 fn every_format_equals_the_reference() {
     let text = include_str!("blocks/reference.json");
@@ -26,7 +27,8 @@ fn every_format_equals_the_reference() {
         assert_eq!(elements.len(), expected.len(), "{}", format.name());
         for (i, (element, expected)) in elements.iter().zip(expected).enumerate() {
             let expected = expected.as_f64().unwrap();
-            // The two may round in another order: relative to the terms of the sum, which are below 500 here.
+            // The two may round in another order: relative to the terms of the sum, which are below
+            // 500 here.
             let difference = (f64::from(*element) - expected).abs();
             assert!(
                 difference <= 1e-6 * expected.abs() + 3e-5,

@@ -1,5 +1,5 @@
-//! A prompt in chunks leaves the same cache and gives the same tokens as in one piece, for every
-//! prefill method and device.
+//! A prompt in chunks gives the cache and the tokens of a whole one, for every prefill method and
+//! device.
 
 use std::ops::ControlFlow;
 
@@ -23,7 +23,8 @@ fn config(prefill: PrefillMethod) -> ScopeCacheConfig {
         .with_recent(2)
 }
 
-/// Positions held in every head of every layer after the prompt, the steps after it, and what progress was told.
+/// Positions held in every head of every layer after the prompt, the steps after it, and what
+/// progress was told.
 type Run = (Vec<Vec<i64>>, Vec<Step>, Vec<(usize, usize)>);
 
 fn run(prefill: PrefillMethod, length: usize, chunk: usize, device: &ComputeDevice) -> Run {

@@ -65,7 +65,7 @@ fn load(sizes: Sizes, device: &Device) -> (TinyModel, Llama) {
     (tiny, model)
 }
 
-/// What the plain model finds likeliest after `tokens`, and how likely.
+/// The plain model's likeliest token after `tokens`, and its probability.
 fn likeliest(tiny: &TinyModel, tokens: &[u32]) -> (u32, f64) {
     let logits = tiny.plain().logits(tokens).pop().unwrap();
     let most = logits.iter().copied().fold(f64::MIN, f64::max);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// What transformers does, step by step, and then the token at which the cumulative probability passes `u`.
+/// The steps of transformers, and then the token at which the cumulative probability passes `u`.
 fn plain(logits: &[f32], config: &SamplingConfig, history: &[u32], u: f64) -> u32 {
     let mut logits: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
     let first = match config.repetition_window {
@@ -168,8 +168,8 @@ fn a_wide_nucleus_is_the_plain_one() {
     }
 }
 
-/// The tokens were computed by a ChaCha8 in Python, from RFC 8439's description, with 8 rounds, the seed as the first eight
-/// bytes of an otherwise empty key, and 53 bits of each 64.
+/// The tokens were computed by a ChaCha8 in Python, from RFC 8439's description, with 8 rounds. The
+/// seed is the first eight bytes of an otherwise empty key. Of each 64 bits, 53 count.
 #[test]
 fn draws_are_the_known_ones() {
     let known: [(u64, [u32; 12]); 2] = [

@@ -22,7 +22,8 @@ fn projection(matrix: Matrix) -> Projection {
     }
 }
 
-/// One layer, one head of two elements, a vocabulary of two: e₀ = (1, 1), e₁ = (1, −1), whose root mean square is 1.
+/// One layer, one head of two elements, a vocabulary of two: e₀ = (1, 1), e₁ = (1, −1). Their root
+/// mean square is 1.
 fn small() -> PlainLlama {
     let zero = || diagonal([0.0, 0.0]);
     PlainLlama {
@@ -94,7 +95,8 @@ fn attention_weighs_by_the_exponential_of_scores() {
     close(&attention(&query, &keys, &values), &[3.0, 1.0, 6.0, 0.0]);
 }
 
-/// With queries of zero every position attends to those before it alike; only the second element is attended to.
+/// With queries of zero every position attends to those before it alike; only the second element is
+/// attended to.
 #[test]
 fn positions_see_themselves_and_what_came_before() {
     let logits = small().logits(&[0, 1, 1]);
@@ -112,7 +114,8 @@ fn the_feed_forward_is_gated() {
     model.layers[0].gate = diagonal([3.0_f64.ln(), 0.0]);
     model.layers[0].up = diagonal([8.0, 1.0]);
     model.layers[0].down = diagonal([1.0 / 3.0_f64.ln(), 1.0]);
-    // SiLU(ln 3) = ln 3 / (1 + 1/3) = 3/4 ln 3, times 8 / ln 3 is 6: (1 + 6, 1), whose mean square is 25.
+    // SiLU(ln 3) = ln 3 / (1 + 1/3) = 3/4 ln 3, times 8 / ln 3 is 6: (1 + 6, 1), whose mean square
+    // is 25.
     let logits = model.logits(&[0]);
     close(&logits[0], &[7.0 / 5.0, 1.0 / 5.0]);
 }
@@ -141,7 +144,8 @@ fn query_heads_in_a_row_share_a_kv_head() {
     value[1][0] = 1.0;
     let layer = &mut model.layers[0];
     (layer.query, layer.key, layer.value) = (zeros(8), zeros(4), projection(value));
-    // Adds query head 1's first element to the hidden state's first, and query head 2's to its second.
+    // Adds query head 1's first element to the hidden state's first, and query head 2's to its
+    // second.
     layer.attention_output = vec![vec![0.0; 8], vec![0.0; 8]];
     layer.attention_output[0][2] = 1.0;
     layer.attention_output[1][4] = 1.0;

@@ -26,7 +26,8 @@ fn refused(result: Result<Llama, Error>, code: &str, says: &[&str]) {
     }
 }
 
-/// Without its output a model is a tied one, without factors an unscaled one; in GGUF nothing says that they should be there.
+/// Without its output a model is a tied one, without factors an unscaled one. In GGUF nothing says
+/// that they should be there.
 #[test]
 fn every_other_tensor_is_missed() {
     for sizes in [LLAMA_3, LLAMA_ODD, QWEN2, QWEN3] {
@@ -165,7 +166,8 @@ fn call(device: &Device) {
     }
     assert_eq!(cache.position(), 0);
     let last = model.append(&[vocabulary - 1], &mut cache, LogitRows::All);
-    // Read, so that the device is idle when the process ends: a software adapter may crash otherwise.
+    // Read, so that the device is idle when the process ends: a software adapter may crash
+    // otherwise.
     let logits = run::read_back(last.unwrap());
     assert!(logits.iter().all(|logit| logit.is_finite()));
 

@@ -1,7 +1,7 @@
 //! The real model against records of another implementation in f32.
 //!
-//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every `ref_*.json` in it is
-//! tested. The model is the one that `cargo xtask model` fetches.
+//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every
+//! `ref_*.json` in it is tested. The model is the one that `cargo xtask model` fetches.
 
 use std::ops::ControlFlow;
 
@@ -22,8 +22,10 @@ const PIECE: usize = 32;
 struct Loaded {
     model: Llama,
     device: Device,
-    /// Where steps are by the fused kernels.
+    /// The GPU, if steps are by the fused kernels.
     gpu: Option<&'static Gpu>,
+    /// The kernels that all runs share.
+    pipelines: Pipelines,
 }
 
 fn load(device: &Device) -> LoadedModel {
@@ -34,7 +36,12 @@ fn load(device: &Device) -> LoadedModel {
 impl Loaded {
     fn on(device: Device, gpu: Option<&'static Gpu>) -> Self {
         let model = load(&device).model;
-        Self { model, device, gpu }
+        Self {
+            model,
+            device,
+            gpu,
+            pipelines: Pipelines::default(),
+        }
     }
 
     fn cache(&self, cache_type: CacheType) -> ScopeCache {
@@ -42,15 +49,22 @@ impl Loaded {
         config.init(&self.device).expect("a cache for the model")
     }
 
-    /// Every position's logits, a piece of the tokens at a time, and the cache that has them.
+    /// Prefills `tokens` a piece at a time, and hands `each` the logits of the positions from
+    /// `first` on, of whole pieces.
     fn prefill(
         &self,
         tokens: &[u32],
         cache_type: CacheType,
+        first: usize,
         mut each: impl FnMut(usize, &[f32]),
     ) -> ScopeCache {
         let mut cache = self.cache(cache_type);
         for (index, piece) in tokens.chunks(PIECE).enumerate() {
+            if (index + 1) * PIECE <= first {
+                let appended = self.model.append(piece, &mut cache, LogitRows::None);
+                appended.expect("a piece");
+                continue;
+            }
             let logits = self.model.append(piece, &mut cache, LogitRows::All);
             let logits = logits.expect("logits");
             let [rows, vocabulary] = logits.dims();
@@ -87,7 +101,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// The prompt's last four positions, then every greedy choice that was no near-tie, fed the recorded tokens.
+/// The prompt's last four positions, then every greedy choice that was no near-tie, fed the
+/// recorded tokens.
 fn follows(
     loaded: &Loaded,
     cache_type: CacheType,
@@ -98,7 +113,7 @@ fn follows(
     let tokens = &run.prompt_ids;
     let first = tokens.len() - logits.len();
     let mut last = Vec::new();
-    let mut cache = loaded.prefill(tokens, cache_type, |position, got| {
+    let mut cache = loaded.prefill(tokens, cache_type, first, |position, got| {
         if let Some(recorded) = position.checked_sub(first) {
             let cosine = cosine(got, &logits[recorded]);
             assert!(
@@ -111,7 +126,7 @@ fn follows(
         }
     });
     let mut decoder = loaded.gpu.map(|gpu| {
-        let decoder = FusedDecoder::new(&loaded.model, &Pipelines::default(), gpu, &cache);
+        let decoder = FusedDecoder::new(&loaded.model, &loaded.pipelines, gpu, &cache);
         let decoder = decoder.expect("a device that answers");
         decoder.expect("kernels for the real model")
     });
@@ -139,7 +154,7 @@ fn fused(decoder: &mut FusedDecoder, token: u32, cache: &mut ScopeCache) -> Vec<
 fn loses_as_much(loaded: &Loaded, cache_type: CacheType, reference: &Reference) {
     let ids = &reference.nll.ids;
     let mut sum = 0.0;
-    loaded.prefill(ids, cache_type, |position, logits| {
+    loaded.prefill(ids, cache_type, 0, |position, logits| {
         if let Some(&next) = ids.get(position + 1) {
             let most = logits.iter().copied().fold(f32::MIN, f32::max);
             let exps = logits.iter().map(|logit| f64::from(logit - most).exp());

@@ -1,5 +1,5 @@
-//! Tiny models of every architecture and in every block format against the plain computation, on
-//! the CPU and on the WebGPU device.
+//! Tiny models of every architecture and block format against the plain computation, on the CPU and
+//! on the WebGPU device.
 
 use burn::tensor::Device;
 use kvscope::cache::CacheType;
@@ -17,9 +17,9 @@ const TOKENS: [u32; 11] = [258, 3, 77, 77, 0, 101, 200, 31, 255, 9, 140];
 /// The prompt at once, all but steps, and pieces of one and of more.
 const WAYS: [&[usize]; 3] = [&[11], &[1], &[3, 1, 4]];
 
-/// In units of the logits' root mean square. The library computes in f32, whose roundings are 6·10⁻⁸; sums of up to 512
-/// products, some twenty of them one after the other, make that some 10⁻⁵. Whatever is left out makes more than 10⁻²: see
-/// `every_tensor_tells`.
+/// In units of the logits' root mean square. The library computes in f32, whose roundings are
+/// 6·10⁻⁸. Sums of up to 512 products, some twenty in a row, make that some 10⁻⁵. Whatever is left
+/// out makes more than 10⁻²: see `every_tensor_tells`.
 const CLOSE: f64 = 1e-4;
 /// With keys and values in f16, whose roundings are 5·10⁻⁴.
 const CLOSE_F16: f64 = 1e-2;
@@ -164,8 +164,8 @@ macro_rules! on {
 
 on!(flex, gpu);
 
-/// A comparison shows nothing of a tensor that makes no difference: halving a third of any,
-/// leaving a scaling out, or turning other pairs, must be a hundred times what is allowed above.
+/// A comparison shows nothing of a tensor that makes no difference. Halving a third of any, leaving
+/// a scaling out, or turning other pairs must exceed the tolerance above a hundredfold.
 #[test]
 fn every_tensor_tells() {
     for sizes in [

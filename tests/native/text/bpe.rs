@@ -41,7 +41,8 @@ fn plain(vocabulary: &Vocabulary, text: &str, cut: Cut, ignore_merges: bool) -> 
     ids
 }
 
-/// A text of the characters whose classes are known. Marks come alone, as letters with marks would be composed.
+/// A text of the characters whose classes are known. Marks come alone, as letters with marks would
+/// be composed.
 fn texts() -> impl Strategy<Value = String> {
     let character = proptest::sample::select(&CHARACTERS[..]);
     proptest::collection::vec(character.prop_map(|(character, _)| character), 0..40)

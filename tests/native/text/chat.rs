@@ -68,7 +68,8 @@ fn templates_write_what_jinja_writes() {
             match (ids, rendered) {
                 (Ok(ids), Some(rendered)) => {
                     assert_eq!(shown(&tokenizer, &ids), rendered, "{name}: {messages:?}");
-                    // No message has the text of a control token, so each of these is the template's.
+                    // No message has the text of a control token, so each of these is the
+                    // template's.
                     let read = tokenizer.encode(&rendered, kvscope::text::Controls::Read);
                     assert_eq!(ids, read.unwrap(), "{name}: {messages:?}");
                 }
@@ -79,7 +80,7 @@ fn templates_write_what_jinja_writes() {
     }
 }
 
-/// What a template may do with a message on the way, each around the same control tokens.
+/// Works of a template on a message, each around the same control tokens.
 const WORKS: [&str; 14] = [
     "{{ m.content }}",
     "{{ m['content'] | trim }}",
@@ -104,7 +105,8 @@ fn around(work: &str) -> String {
     )
 }
 
-/// Texts that try: control tokens, parts of them, what works may turn into them, and the marks' own characters.
+/// Texts that try: control tokens, parts of them, what works may turn into them, and the marks' own
+/// characters.
 fn attacks() -> impl Strategy<Value = String> {
     let whole = proptest::sample::select(CONTROLS.to_vec()).prop_map(str::to_owned);
     let part = (

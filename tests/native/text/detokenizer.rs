@@ -124,7 +124,12 @@ proptest! {
     /// The bytes that are hardest: beginnings and ends of characters in every order.
     #[test]
     fn characters_are_never_split(
-        bytes in proptest::collection::vec(proptest::sample::select(vec![b'a', 0x80, 0x98, 0x9f, 0xc3, 0xe2, 0xed, 0xf0, 0xf4, 0xff]), 0..16),
+        bytes in proptest::collection::vec(
+            proptest::sample::select(
+                vec![b'a', 0x80, 0x98, 0x9f, 0xc3, 0xe2, 0xed, 0xf0, 0xf4, 0xff]
+            ),
+            0..16,
+        ),
     ) {
         let vocabulary = byte_level();
         let tokenizer = read(&vocabulary.gpt2("gpt-2")).unwrap();

@@ -96,7 +96,11 @@ proptest! {
 
     /// Whatever is changed in a file, it is read or refused.
     #[test]
-    fn damaged_files_are_errors(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn damaged_files_are_errors(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
         let file = byte_level(&small(), false);
         let mut bytes = serde_json::to_vec(&file).unwrap();
         let at = at.index(bytes.len());
@@ -157,7 +161,7 @@ fn marks_and_template_come_from_the_files() {
     );
 }
 
-/// The file says that a mark is text, or that text which is a mark is none: no user may write it.
+/// The file says that a mark is text, or that a text which is a mark is none. No user may write it.
 #[test]
 fn marks_are_no_text_whatever_the_file_says() {
     let vocabulary = small()

@@ -47,7 +47,8 @@ fn a_large_vocabulary_stays_within_what_a_tab_has() {
         "{read} at most while reading, {encode} for a text of {} bytes",
         text.len()
     );
-    // On 64-bit machines, where what the library holds takes about twice what it takes in a browser.
+    // On 64-bit machines, where what the library holds takes about twice what it takes in a
+    // browser.
     assert!(read.max(copy) < 48 << 20, "{read} {copy}");
     assert!(encode < 400 * text.len(), "{encode}");
 }

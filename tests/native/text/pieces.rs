@@ -92,7 +92,8 @@ fn no_space_is_added_where_the_file_says_so() {
     assert_eq!(decoded(Detokenizer::new(&tokenizer), &ids), " the");
 }
 
-/// Without tokens of bytes, characters that the vocabulary does not have become the unknown token, once in a row.
+/// Without tokens of bytes, characters that the vocabulary does not have become the unknown token,
+/// once in a row.
 #[test]
 fn unknown_characters_are_one_unknown_token() {
     let mut vocabulary = Vocabulary::default()
@@ -144,7 +145,8 @@ fn pieces() -> impl Strategy<Value = Vocabulary> {
 }
 
 proptest! {
-    /// By the scores; where several pairs make the same piece, by the order of transformers' converter.
+    /// By the scores; where several pairs make the same piece, by the order of transformers'
+    /// converter.
     #[test]
     fn tokens_are_those_of_the_plain_rules(vocabulary in pieces(), text in "[ab é]{0,24}") {
         let tokenizer = read(&vocabulary.llama()).unwrap();

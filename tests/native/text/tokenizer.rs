@@ -1,7 +1,7 @@
 //! The real model's tokenizer and template against records of another implementation.
 //!
-//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every `ref_*.json` in it is
-//! tested. The model is the one that `cargo xtask model` fetches.
+//! `KVSCOPE_REFERENCE` names the folder with the records, by default `../shared/reference`; every
+//! `ref_*.json` in it is tested. The model is the one that `cargo xtask model` fetches.
 
 use kvscope::formats::gguf::{GgufEvent, GgufReader};
 use kvscope::text::{Controls, Detokenizer, Message, Tokenizer};
@@ -85,7 +85,7 @@ fn the_marks_are_those_of_the_file() {
     assert_eq!(tokenizer.token_bytes(49_152), None);
 }
 
-/// What users write never ends their turn, wherever it stands; what the program writes does.
+/// Users' text never ends their turn, wherever it stands; the program's own does.
 #[test]
 fn a_user_can_not_write_control_tokens() {
     let tokenizer = tokenizer();

@@ -1,6 +1,5 @@
-//! GGUF files in tests: writing them, and reading what was written.
+//! GGUF files for tests.
 
-pub mod read;
 mod write;
 
 pub use write::{GgufFile, Raw, Value};

@@ -1,4 +1,5 @@
-//! A small GGUF writer, from the format's description; it shares nothing with the reader. `xtask/train` takes it too.
+//! A small GGUF writer, from the format's description; it shares nothing with the reader.
+//! `xtask/train` takes it too.
 
 /// Bytes put together item by item.
 #[derive(Debug, Clone, Default)]

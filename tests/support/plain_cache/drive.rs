@@ -9,7 +9,8 @@ use half::f16;
 
 use super::plain::{PlainCache, PlainRules};
 
-/// A small deterministic source of normally distributed numbers (splitmix64 and a sum of uniform ones).
+/// A small deterministic source of normally distributed numbers (splitmix64 and a sum of uniform
+/// ones).
 pub struct Random(pub u64);
 
 impl Random {

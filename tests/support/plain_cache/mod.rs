@@ -1,4 +1,5 @@
-//! What the cache's tests share: random tensors, a plain implementation of the rules, the tests of every device.
+//! Support of the cache's tests: random tensors, a plain implementation of the rules, the tests of
+//! every device.
 
 pub mod drive;
 pub mod plain;

@@ -1,5 +1,6 @@
-//! The rules of design.md once more, as slowly and plainly as possible: lists of positions, f64 arithmetic, sorting. It
-//! shares nothing with the crate; where both agree, both read the rules the same way.
+//! The rules of design.md once more, as slowly and plainly as possible: lists of positions, f64
+//! arithmetic, sorting. It shares nothing with the crate; where both agree, both read the rules the
+//! same way.
 
 /// The numbers and names of a cache, as the fixtures' metadata has them.
 #[derive(Debug, Clone)]
@@ -18,11 +19,11 @@ pub struct PlainRules {
     pub decode_budget: usize,
     pub recent: usize,
     pub max_new_tokens: usize,
-    /// What a step's attention still counts at the next step, where that of all counts.
+    /// Weight of a step's attention at the next step, where the attention of all steps counts.
     pub decay: f64,
 }
 
-/// What one head holds of one token.
+/// One token's slot in one head.
 #[derive(Debug, Clone)]
 struct Entry {
     position: usize,
@@ -69,8 +70,8 @@ impl PlainCache {
         held.iter().map(|entry| entry.position).collect()
     }
 
-    /// `queries` `[query_heads][n][head_dim]`, `keys` and `values` `[kv_heads][n][head_dim]`, flat. The attention output in
-    /// the queries' order.
+    /// `queries` `[query_heads][n][head_dim]`, `keys` and `values` `[kv_heads][n][head_dim]`, flat.
+    /// The attention output in the queries' order.
     pub fn prefill(
         &mut self,
         layer: usize,
@@ -150,7 +151,8 @@ impl PlainCache {
         }
     }
 
-    /// One token: `query` `[query_heads][head_dim]`, `key` and `value` `[kv_heads][head_dim]`, flat.
+    /// One token: `query` `[query_heads][head_dim]`, `key` and `value` `[kv_heads][head_dim]`,
+    /// flat.
     pub fn step(&mut self, layer: usize, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f64> {
         let rules = self.rules.clone();
         let dim = rules.head_dim;
@@ -210,7 +212,8 @@ impl PlainCache {
             let held = state.heads[head].clone();
             let p = state.kept[head];
             let d = held.len() - p.min(held.len());
-            // The first slot that may go, how many of the older ones stay, how many newest are safe.
+            // The first slot that may go, how many of the older ones stay, how many newest are
+            // safe.
             let (from, stay, newest) = match rules.decode.trim_start_matches("decayed-") {
                 "slide" if d > rules.decode_budget => (p, b1, b2),
                 "adaptive" | "discontinuous" if d >= b2 + now => (p, now, b2),

@@ -1,4 +1,5 @@
-//! The rules on any device, against the plain implementation. Native tests and the browser's call the same functions.
+//! The rules on any device, against the plain implementation. Native tests and the browser's call
+//! the same functions.
 
 use burn::tensor::Device;
 use kvscope::cache::CacheType;
@@ -179,8 +180,8 @@ pub async fn average_pooling(device: &Device) {
     }
 }
 
-/// A layer that has to evict before as many tokens were decoded as are always kept: the recent positions then reach into
-/// the prompt, past the window, where what is held has gaps.
+/// A layer that evicts before as many tokens were decoded as are always kept. The recent positions
+/// then reach into the prompt, past the window, where the held positions have gaps.
 pub async fn recent_positions_beyond_the_window(device: &Device) {
     let mut rules = rules("snapkv", "pyramidinfer");
     rules.layers = 8;
@@ -189,7 +190,7 @@ pub async fn recent_positions_beyond_the_window(device: &Device) {
     run(&rules, device, 40, 75).await;
 }
 
-/// A whole prompt at a time, which then loses more slots a head at once than are evicted one by one.
+/// A whole prompt at a time, which loses more slots per head at once than are evicted singly.
 pub async fn many_evictions_at_once(device: &Device) {
     let mut pair = Pair::new(&rules("full", "pyramidinfer"), device, 80);
     pair.prompt(&[70]).await;
@@ -262,8 +263,8 @@ async fn back_and_forth(rules: &PlainRules, device: &Device) {
     pair.steps(5).await;
 }
 
-/// 16-bit storage changes nothing where the numbers fit into 16 bits: arithmetic is in 32. Where the device has no f16 this
-/// is the packed form.
+/// 16-bit storage changes nothing where the numbers fit into 16 bits: arithmetic is in 32. Where
+/// the device has no f16 this is the packed form.
 pub async fn half_precision(device: &Device) {
     for (prefill, decode) in [
         ("full", "full"),
@@ -304,7 +305,7 @@ pub async fn clones_part(device: &Device) {
     pair.compare("the original, when the clone went back").await;
 }
 
-/// What is saved goes on as if it had never been away.
+/// A saved cache goes on as if it had never been away.
 pub async fn saved_caches_go_on(device: &Device) {
     for cache_type in [CacheType::F16, CacheType::F32] {
         for (prefill, decode) in [

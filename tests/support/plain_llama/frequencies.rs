@@ -18,7 +18,7 @@ pub fn divided(frequencies: &[f64], factors: &[f32]) -> Vec<f64> {
         .collect()
 }
 
-/// What llama.cpp's converter writes into `rope_freqs.weight` for Llama 3.1's scaling.
+/// Factors that llama.cpp's converter writes into `rope_freqs.weight` for Llama 3.1's scaling.
 pub fn llama3_factors(frequencies: &[f64], scaling: Llama3) -> Vec<f32> {
     let Llama3 {
         factor,

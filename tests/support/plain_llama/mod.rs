@@ -1,9 +1,10 @@
-//! The Llama family computed slowly, in f64, straight from the papers: the truth for the tests of models. Shares nothing
-//! with the library.
+//! The Llama family computed slowly, in f64, straight from the papers: the truth for the tests of
+//! models. Shares nothing with the library.
 //!
-//! A layer is x + attention(norm(x)), then x + feed_forward(norm(x)). RMSNorm: Zhang and Sennrich 2019, eq. 4. RoPE: Su et
-//! al., arXiv 2104.09864, eq. 34. Grouped-query attention: Ainslie et al., arXiv 2305.13245. SwiGLU: Shazeer, arXiv
-//! 2002.05202, eq. 6. Qwen2's biases: arXiv 2407.10671; Qwen3's norms of queries and keys: arXiv 2505.09388.
+//! A layer is x + attention(norm(x)), then x + feed_forward(norm(x)). RMSNorm: Zhang and Sennrich
+//! 2019, eq. 4. RoPE: Su et al., arXiv 2104.09864, eq. 34. Grouped-query attention: Ainslie et al.,
+//! arXiv 2305.13245. SwiGLU: Shazeer, arXiv 2002.05202, eq. 6. Qwen2's biases: arXiv 2407.10671;
+//! Qwen3's norms of queries and keys: arXiv 2505.09388.
 
 pub mod frequencies;
 
@@ -48,9 +49,9 @@ pub struct Projection {
 /// RoPE.
 #[derive(Debug, Clone)]
 pub struct Turning {
-    /// Radians a position, one a pair of elements.
+    /// Radians per position, one per pair of elements.
     pub frequencies: Vec<f64>,
-    /// Whether elements 2i and 2i + 1 are a pair, and not i and i + pairs.
+    /// True if elements 2i and 2i + 1 are a pair, false for i and i + pairs.
     pub neighbours: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Where the records are.
+//! Paths of the records.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,8 @@ fn folder() -> PathBuf {
     )
 }
 
-/// Every record of the folder that `KVSCOPE_FIXTURES` names, by default `../shared/fixtures`, in the order of their names.
+/// Every record of the folder that `KVSCOPE_FIXTURES` names, by default `../shared/fixtures`, in
+/// the order of their names.
 pub fn all() -> impl Iterator<Item = Record> {
     let folder = folder();
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| {

@@ -1,4 +1,5 @@
-//! Runs of the published implementation: what went in, what every head held after each step, and what attention gave.
+//! Runs of the published implementation: what went in, what every head held after each step, and
+//! what attention gave.
 
 #[cfg(not(target_family = "wasm"))]
 mod files;
@@ -109,7 +110,8 @@ impl Record {
             .collect()
     }
 
-    /// That `layer` of `cache` holds what the record has in its `row`, 0 after prefill and t + 1 after step t.
+    /// Asserts that `layer` of `cache` holds the record's `row`: 0 after prefill, t + 1 after step
+    /// t.
     pub async fn check_retained(&self, cache: &ScopeCache, row: usize, layer: usize) {
         let retained = cache.retained(layer).await.expect("readable");
         for (head, retained) in retained.iter().enumerate() {
@@ -126,7 +128,8 @@ impl Record {
         }
     }
 
-    /// That `output` is what attention gave at `step` in layers from `layer` on: `[layers, heads, head_dim]`, flat.
+    /// That `output` is what attention gave at `step` in layers from `layer` on: `[layers, heads,
+    /// head_dim]`, flat.
     pub fn check_output(&self, output: &[f32], step: usize, layer: usize) {
         let rules = &self.rules;
         let size = rules.kv_heads * rules.head_dim;

@@ -1,7 +1,5 @@
 //! Safetensors files for tests: right ones by the crate `safetensors`, wrong ones by hand.
 
-pub mod read;
-
 use safetensors::tensor::{Dtype, TensorView};
 
 /// A file with that text as its header, and bytes after it.

@@ -1,6 +1,7 @@
-//! Slow, plain tokenizers: regular expressions by trying everything, merges by looking at every pair again.
+//! Slow, plain tokenizers: regular expressions by trying everything, merges by looking at every
+//! pair again.
 
-/// What a character is, for the characters that the tests use.
+/// Class of a character, for the characters that the tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Upper,

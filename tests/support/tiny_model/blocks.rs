@@ -1,4 +1,5 @@
-//! Random blocks of every format: their bits are random, their scales are such that elements have a given size.
+//! Random blocks of every format: their bits are random, their scales are such that elements have a
+//! given size.
 
 use half::{bf16, f16};
 use kvscope::formats::BlockFormat;

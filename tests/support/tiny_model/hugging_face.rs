@@ -101,7 +101,8 @@ fn name(gguf: &str) -> String {
     format!("model.layers.{layer}.{part}.{kind}")
 }
 
-/// The bytes with the rows of each head's pairs apart, which llama.cpp's converter brings together for Llama.
+/// The bytes with the rows of each head's pairs apart, which llama.cpp's converter brings together
+/// for Llama.
 fn in_halves(sizes: &Sizes, tensor: &TinyTensor) -> Vec<u8> {
     let turned = tensor.name.ends_with("attn_q.weight") || tensor.name.ends_with("attn_k.weight");
     if sizes.architecture != "llama" || !turned {

@@ -1,5 +1,6 @@
-//! Models of the Llama family that are small enough to be made and computed by a test: two layers, random weights, in every
-//! block format, as GGUF and as safetensors, with the truth by `plain_llama`.
+//! Models of the Llama family, small enough to be made and computed by a test. They have two layers
+//! and random weights, in every block format, as GGUF and as safetensors. `plain_llama` computes
+//! the truth.
 
 pub mod blocks;
 pub mod gguf;
@@ -30,7 +31,7 @@ pub struct TinyTensor {
     pub shape: Vec<usize>,
     pub format: BlockFormat,
     pub bytes: Vec<u8>,
-    /// What the bytes dequantise to.
+    /// The dequantised elements of the bytes.
     pub elements: Vec<f32>,
 }
 
@@ -42,7 +43,8 @@ impl TinyModel {
         for (name, shape) in sizes.tensors() {
             let count = shape.iter().product();
             let (format, bytes) = match shape[..] {
-                // Products keep the size of their input: elements of a sum of n terms have to be about √(3/n).
+                // Products keep the size of their input: elements of a sum of n terms have to be
+                // about √(3/n).
                 [_, inputs] if name != "token_embd.weight" => {
                     let most = (3.0 / inputs as f32).sqrt();
                     (format, blocks::random(format, count, most, &mut random))

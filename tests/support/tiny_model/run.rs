@@ -30,7 +30,7 @@ fn read(mut loader: ModelLoader, file: &[u8]) -> Result<Llama, Error> {
     loader.finish()
 }
 
-/// The logits at every position: of a prompt in pieces of these lengths, then of decode steps for the rest of the tokens.
+/// The logits at every position: of a prompt in pieces of these lengths, then of decode steps.
 pub fn logits(
     model: &Llama,
     device: &Device,

@@ -1,4 +1,5 @@
-//! What the tiny models are: one of each architecture, and of each thing in which files of one architecture differ.
+//! Sizes of the tiny models: one per architecture, and one per feature in which files of an
+//! architecture differ.
 
 use rand_chacha::ChaCha8Rng;
 
@@ -21,11 +22,11 @@ pub struct Sizes {
     pub base: f32,
     pub rotated: usize,
     pub scaling: Scaling,
-    /// What RMSNorm adds to the mean square.
+    /// Epsilon that RMSNorm adds to the mean square.
     pub epsilon: f32,
 }
 
-/// How RoPE's frequencies are scaled.
+/// Scaling of RoPE's frequencies.
 #[derive(Debug, Clone, Copy)]
 pub enum Scaling {
     None,

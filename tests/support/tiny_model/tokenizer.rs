@@ -1,4 +1,5 @@
-//! A byte-level BPE tokenizer for tiny models: a token for every byte, three control tokens, then merges.
+//! A byte-level BPE tokenizer for tiny models: a token for every byte, three control tokens, then
+//! merges.
 
 use crate::support::gguf_file::{GgufFile, Value};
 
@@ -42,7 +43,8 @@ pub fn with_tokenizer(file: GgufFile, vocabulary: usize) -> GgufFile {
         .with("tokenizer.chat_template", Value::text(TEMPLATE))
 }
 
-/// The character that stands for a byte in GPT-2's vocabulary: itself where it can be seen, else the next one from 256 on.
+/// The character for a byte in GPT-2's vocabulary: itself if it is visible, else the next from 256
+/// on.
 fn spelt(byte: u8) -> char {
     let seen = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if seen(&byte) {

@@ -58,7 +58,7 @@ export const COMPARED_FAMILIES: readonly ComparedFamily[] = [
   ...strategies("own", "decode"),
 ];
 
-/** What the comparison's kinds have in common. */
+/** Names of the comparison's kinds. */
 export const KIND_NAMES = {
   scope: "SCOPE: whole prompt, the output in a budget of its own",
   third: "Unified: prompt and output share the same slots",

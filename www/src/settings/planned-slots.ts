@@ -57,7 +57,7 @@ export function planned(
   };
 }
 
-/** A budget in slots, of a whole that it may be a share of; all of it where there is none. */
+/** A budget in slots. It may be a share of a whole; without a budget it is the whole. */
 function within(budget: BudgetOption | undefined, whole: number): number {
   const slots =
     typeof budget === "string"

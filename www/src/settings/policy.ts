@@ -40,7 +40,7 @@ export type PolicyId = "scope" | "full" | "third";
 export interface Policy {
   readonly id: PolicyId;
   readonly name: string;
-  /** What it keeps, in a few words. */
+  /** The positions that it keeps, in a few words. */
   readonly rule: string;
   readonly cache: CacheOptions;
 }

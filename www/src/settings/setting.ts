@@ -10,12 +10,12 @@ export interface Setting {
   readonly model: string;
   readonly prompt: string;
   readonly prefill: PrefillMethod;
-  /** A: slots a head, or a share of the prompt such as `30%`. */
+  /** A: slots per head, or a share of the prompt such as `30%`. */
   readonly prefillBudget: string;
   /** α2. */
   readonly observationWindow: number;
   readonly decode: DecodeStrategy;
-  /** B: slots a head, or a share of the expected tokens such as `25%`. */
+  /** B: slots per head, or a share of the expected tokens such as `25%`. */
   readonly decodeBudget: string;
   /** β2. */
   readonly recent: number;

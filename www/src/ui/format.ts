@@ -35,7 +35,7 @@ export function percent(share: number): string {
   return `${inside} %`;
 }
 
-/** Tokens a second, with a digit more where they are few. */
+/** Tokens per second, with a digit more where they are few. */
 export function rate(value: number): string {
   return value >= 10 ? count(value) : value.toFixed(1);
 }

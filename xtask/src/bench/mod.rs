@@ -53,8 +53,8 @@ pub struct Options {
     /// The model instead of the one that the tests run, a GGUF file
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Where to write what was measured; `bench.json` or `bench-browser.json` in the target folder,
-    /// if nothing is said
+    /// File for the measurements; by default `bench.json` or `bench-browser.json` in the target
+    /// folder
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -65,7 +65,7 @@ enum Part {
     Prefill,
     /// Decode steps at each context
     Decode,
-    /// What selecting costs each of SCOPE's strategies
+    /// Cost of selection, for each of SCOPE's strategies
     Selection,
     /// The time of a step along a long generation
     Curve,

@@ -32,16 +32,17 @@ use clap::Parser;
 /// Trains the model of the trace task
 #[derive(Parser)]
 struct Options {
-    /// Where checkpoints, the curve and the model go; training goes on from the checkpoint that is there
+    /// Folder of checkpoints, curve and model. Training goes on from the checkpoint in it
     #[arg(long)]
     folder: PathBuf,
     /// Begin anew although there is a checkpoint
     #[arg(long)]
     restart: bool,
-    /// When to stop
+    /// Steps in all
     #[arg(long, default_value_t = 2000)]
     steps: usize,
-    /// Over how many steps the learning rate falls at the end; what comes before does not depend on when the end is
+    /// Steps at the end over which the learning rate falls. The steps before do not depend on the
+    /// total
     #[arg(long, default_value_t = 1000)]
     cool_down: usize,
     /// Tokens of a step, about

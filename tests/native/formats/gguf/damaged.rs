@@ -3,8 +3,8 @@
 use kvscope::formats::gguf::GgufSlice;
 use proptest::prelude::*;
 
-use crate::support::gguf_file::read::outcome;
 use crate::support::gguf_file::{GgufFile, Raw, Value};
+use crate::support::reading::gguf::outcome;
 
 fn small() -> GgufFile {
     GgufFile::new()
@@ -65,7 +65,8 @@ proptest! {
     fn hostile_numbers_never_panic(
         at in any::<prop::sample::Index>(),
         number in prop_oneof![
-            Just(u64::MAX), Just(u64::MAX - 7), Just(i64::MAX as u64), Just(1 << 63), Just(1 << 61), Just(1 << 32),
+            Just(u64::MAX), Just(u64::MAX - 7), Just(i64::MAX as u64),
+            Just(1 << 63), Just(1 << 61), Just(1 << 32),
             Just(u64::from(u32::MAX)), Just(0), any::<u64>(), 0..300_u64,
         ],
         wide in any::<bool>(),
@@ -83,7 +84,10 @@ proptest! {
     fn noise_after_a_preamble_never_panics(
         tensors in 0..4_u64,
         pairs in 0..4_u64,
-        noise in prop::collection::vec(prop_oneof![3 => Just(0), 2 => 0..16_u8, 1 => any::<u8>()], 0..300),
+        noise in prop::collection::vec(
+            prop_oneof![3 => Just(0), 2 => 0..16_u8, 1 => any::<u8>()],
+            0..300,
+        ),
     ) {
         let bytes = Raw::preamble(3, tensors, pairs).bytes(&noise).0;
         prop_assert_eq!(outcome(&bytes, usize::MAX, None), outcome(&bytes, 3, None));

@@ -2,13 +2,14 @@
 
 use kvscope::formats::gguf::{GgufReader, MAX_HEADER_BYTES};
 
-use crate::support::gguf_file::read::outcome;
 use crate::support::gguf_file::{Raw, Value};
+use crate::support::reading::gguf::outcome;
 
 /// The preamble's length: what comes after it begins here.
 const PREAMBLE: u64 = 24;
 
-/// Asserts what kind of error a file gives and where, known to be as long as it is or not, whole or in single bytes.
+/// Asserts the kind and place of a file's error, with its length known or not, whole or in single
+/// bytes.
 fn refused(raw: Raw, code: &str, offset: u64, mentions: &str) {
     for (piece, file_bytes) in [(1, None), (usize::MAX, None), (7, Some(raw.0.len() as u64))] {
         let error = outcome(&raw.0, piece, file_bytes).expect_err(mentions);

@@ -1,4 +1,5 @@
-//! GGUF files: right ones, wrong ones, damaged ones, what they take of memory, and models in several files.
+//! GGUF files: right ones, wrong ones, damaged ones, what they take of memory, and models in
+//! several files.
 
 mod damaged;
 mod hostile;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::support::gguf_file::read::read;
 use crate::support::gguf_file::{GgufFile, Value};
+use crate::support::reading::gguf::read;
 
 /// Any few values and tensors.
 fn any_file() -> impl Strategy<Value = GgufFile> {

@@ -5,8 +5,8 @@ use kvscope::formats::gguf::{
 };
 use kvscope::formats::{BlockFormat, WeightsError};
 
-use crate::support::gguf_file::read::read;
 use crate::support::gguf_file::{GgufFile, Raw, Value};
+use crate::support::reading::gguf::read;
 
 /// A file with every type of value and tensors of several types.
 fn sample() -> GgufFile {

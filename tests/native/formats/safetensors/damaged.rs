@@ -1,12 +1,12 @@
-//! Right files that were cut or changed somewhere: an error or other contents, never a panic. Whatever is read, the crate
-//! `safetensors` reads the same.
+//! Right files that were cut or changed somewhere: an error or other contents, never a panic.
+//! Whatever is read, the crate `safetensors` reads the same.
 
 use kvscope::formats::safetensors::SafetensorsSlice;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use crate::support::safetensors_file::read::{outcome, read};
+use crate::support::reading::safetensors::{outcome, read};
 use crate::support::safetensors_file::{Tensor, raw, written};
 
 fn small() -> Vec<u8> {

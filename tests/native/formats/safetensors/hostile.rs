@@ -1,17 +1,19 @@
-//! Files that are wrong: malformed, truncated or hostile ones give an error that says where, never a panic.
+//! Files that are wrong: malformed, truncated or hostile ones give an error that says where, never
+//! a panic.
 
 use kvscope::formats::safetensors::{MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader};
 
-use crate::support::safetensors_file::read::outcome;
+use crate::support::reading::safetensors::outcome;
 use crate::support::safetensors_file::{entry, header, raw};
 
 const MALFORMED: &str = "model-malformed";
 const UNSUPPORTED: &str = "model-unsupported";
 const TRUNCATED: &str = "model-truncated";
-/// Where the header's JSON begins.
+/// Offset of the header's JSON.
 const START: u64 = 8;
 
-/// Asserts what kind of error a file gives and where, known to be as long as it is or not, whole or in single bytes.
+/// Asserts the kind and place of a file's error, with its length known or not, whole or in single
+/// bytes.
 fn refused(file: &[u8], code: &str, offset: u64, mentions: &str) {
     for (piece, file_bytes) in [(1, None), (usize::MAX, None), (7, Some(file.len() as u64))] {
         let error = outcome(file, piece, file_bytes).expect_err(mentions);
@@ -226,7 +228,7 @@ fn a_known_length_is_checked_first() {
     assert_eq!((error.code(), error.offset()), (TRUNCATED, Some(100)));
 }
 
-/// What a file says is never repeated at length.
+/// Errors never repeat a file's text at length.
 #[test]
 fn errors_are_short() {
     let long = "x".repeat(100_000);

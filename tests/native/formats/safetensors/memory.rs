@@ -1,4 +1,5 @@
-//! What a file announces takes no memory, only what it delivers does: measured with an allocator that counts.
+//! Memory is taken for the bytes that a file delivers, not for those that it announces. An
+//! allocator counts it.
 
 use kvscope::formats::safetensors::{
     MAX_HEADER_BYTES, SafetensorsEvent, SafetensorsIndex, SafetensorsReader,

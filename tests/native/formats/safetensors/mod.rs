@@ -1,4 +1,5 @@
-//! Safetensors files: right ones, wrong ones, damaged ones, what they take of memory, and models in several files.
+//! Safetensors files: right ones, wrong ones, damaged ones, what they take of memory, and models in
+//! several files.
 
 mod damaged;
 mod files;

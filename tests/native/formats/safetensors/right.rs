@@ -1,4 +1,4 @@
-//! What the crate `safetensors` has written is what is read, in whatever pieces it comes.
+//! Files written by the crate `safetensors` are read as they were written, in pieces of any size.
 
 use kvscope::formats::safetensors::{
     SafetensorsEvent, SafetensorsReader, SafetensorsSlice, read_safetensors,
@@ -7,7 +7,7 @@ use kvscope::formats::{BlockFormat, WeightsError};
 use proptest::prelude::*;
 use safetensors::tensor::Dtype;
 
-use crate::support::safetensors_file::read::read;
+use crate::support::reading::safetensors::read;
 use crate::support::safetensors_file::{Tensor, entry, header, raw, written};
 
 fn sample() -> Vec<Tensor> {

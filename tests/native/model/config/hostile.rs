@@ -9,7 +9,7 @@ use super::known::{llama3, mistral, qwen2, qwen3, smollm2};
 
 use crate::support::gguf_file::Value;
 
-/// What an accepted configuration must be good for.
+/// Checks the ranges of an accepted configuration.
 fn check(config: Result<LlamaConfig, ModelError>) -> Result<(), TestCaseError> {
     let config = match config {
         Ok(config) => config,
@@ -151,7 +151,10 @@ proptest! {
 
     #[test]
     fn metadata(
-        changes in prop::collection::vec((prop::sample::select(&GGUF_KEYS[..]), gguf_value()), 0..4),
+        changes in prop::collection::vec(
+            (prop::sample::select(&GGUF_KEYS[..]), gguf_value()),
+            0..4,
+        ),
         embedding in prop::option::of([1_u64..1 << 40, 1_u64..1 << 20]),
     ) {
         let mut file = smollm2();
@@ -169,7 +172,10 @@ proptest! {
     #[test]
     fn config_json(
         model in 0..4_usize,
-        changes in prop::collection::vec((prop::sample::select(&JSON_KEYS[..]), json_value()), 0..4),
+        changes in prop::collection::vec(
+            (prop::sample::select(&JSON_KEYS[..]), json_value()),
+            0..4,
+        ),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
         let mut json = [llama3(), qwen2(), qwen3(), mistral()][model].clone();

@@ -1,4 +1,4 @@
-//! What is known of published models, from their own files.
+//! Published models, with the configurations of their own files.
 
 use kvscope::model::{Architecture, Biases, LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ pub fn from_json(json: &Value) -> LlamaConfig {
     LlamaConfig::from_config_json(json.to_string().as_bytes()).unwrap()
 }
 
-/// Whether queries, keys and values have biases.
+/// True if queries, keys and values have biases.
 fn biases(config: &LlamaConfig) -> bool {
     config.layer(0).biases.query_key_value
 }

@@ -1,4 +1,4 @@
-//! What is refused, and how it is said.
+//! Configurations that are refused, and the words of the errors.
 
 use kvscope::model::{LlamaConfig, ModelError};
 use serde_json::{Value, json};

@@ -49,7 +49,8 @@ export const FADE = 6;
 
 /**
  * Presence of a position in a layer at snapshot `index`: the share of heads that hold it. Below 0
- * it is what is left to see of that share since the last head let it go. 0: nothing.
+ * it is the part of that share still to be seen since the last head let it go. At 0 nothing is
+ * seen.
  */
 export function presence(
   snapshots: readonly Snapshot[],

@@ -31,7 +31,7 @@ export class Run {
   /** Grade of each line, if the prompt was a program. */
   grades: readonly boolean[] | undefined;
   problem: ProblemText | undefined;
-  /** New tokens a second, measured here while the run goes on. */
+  /** New tokens per second, measured here while the run goes on. */
   tokensPerSecond = 0;
   #firstTokenAt = 0;
 

@@ -1,11 +1,19 @@
-//! Feeding files to the reader in pieces.
+//! Feeding files of a format to its reader in pieces.
 
-use kvscope::formats::WeightsError;
-use kvscope::formats::safetensors::{SafetensorsEvent, SafetensorsReader};
+pub mod gguf;
+pub mod safetensors;
 
-/// The header as text that can be compared, and each tensor's bytes in the header's order.
-pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), WeightsError> {
-    let mut reader = SafetensorsReader::new(None);
+use kvscope::formats::{FileEvent, FileHeader, FileReader, WeightsError};
+
+/// The header as text that can be compared, and each tensor's bytes in the directory's order.
+pub type Contents = (String, Vec<Vec<u8>>);
+
+/// Contents of `bytes`, read in pieces of the lengths `pieces` in turn, and the reader at the end.
+pub fn read<H: FileHeader>(
+    bytes: &[u8],
+    pieces: &[usize],
+) -> Result<(Contents, FileReader<H>), WeightsError> {
+    let mut reader = FileReader::<H>::new(None);
     let (mut header, mut tensors) = (String::new(), Vec::new());
     let mut rest = bytes;
     let mut place = 0;
@@ -18,18 +26,18 @@ pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), We
         rest = later;
         while let Some(event) = reader.push(&mut input)? {
             match event {
-                SafetensorsEvent::Header(complete) => {
+                FileEvent::Header(complete) => {
                     assert!(header.is_empty(), "one header");
                     header = format!("{complete:?}");
-                    tensors = vec![Vec::new(); complete.tensors.len()];
+                    tensors = vec![Vec::new(); complete.tensors().len()];
                 }
-                SafetensorsEvent::Tensor {
+                FileEvent::Tensor {
                     index,
                     offset,
                     bytes,
                     last,
                 } => {
-                    let info = reader.header().unwrap().tensors.get(index).unwrap();
+                    let info = reader.header().unwrap().tensors().get(index).unwrap();
                     assert_eq!(tensors[index].len() as u64, offset, "no gap");
                     assert!(!bytes.is_empty());
                     assert!(info.offset + offset >= place, "in the order of places");
@@ -41,15 +49,17 @@ pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<(String, Vec<Vec<u8>>), We
         }
         assert!(input.is_empty());
     }
-    assert_eq!(reader.position(), bytes.len() as u64);
     reader.finish()?;
-    assert!(reader.is_complete());
-    Ok((header, tensors))
+    Ok(((header, tensors), reader))
 }
 
 /// Reads to the end in pieces of `piece` bytes and gives the error, if there is one.
-pub fn outcome(bytes: &[u8], piece: usize, file_bytes: Option<u64>) -> Result<(), WeightsError> {
-    let mut reader = SafetensorsReader::new(file_bytes);
+pub fn outcome<H: FileHeader>(
+    bytes: &[u8],
+    piece: usize,
+    file_bytes: Option<u64>,
+) -> Result<(), WeightsError> {
+    let mut reader = FileReader::<H>::new(file_bytes);
     for mut input in bytes.chunks(piece) {
         while reader.push(&mut input)?.is_some() {}
     }

@@ -1,0 +1,17 @@
+//! Feeding GGUF files to the reader in pieces.
+
+use kvscope::formats::WeightsError;
+use kvscope::formats::gguf::GgufHeader;
+
+use super::Contents;
+
+/// The file's contents, read in pieces of the lengths `pieces` in turn.
+pub fn read(bytes: &[u8], pieces: &[usize]) -> Result<Contents, WeightsError> {
+    let (contents, _) = super::read::<GgufHeader>(bytes, pieces)?;
+    Ok(contents)
+}
+
+/// Reads to the end in pieces of `piece` bytes and gives the error, if there is one.
+pub fn outcome(bytes: &[u8], piece: usize, file_bytes: Option<u64>) -> Result<(), WeightsError> {
+    super::outcome::<GgufHeader>(bytes, piece, file_bytes)
+}
