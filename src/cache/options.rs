@@ -3,15 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CacheType, CacheTypes, ConfigError, DecodeOptions, PrefillOptions, ScopeCacheConfig};
-use crate::policy::{Catalogue, Choice, Parameter};
+use crate::policy::{Catalogue, Choice, Parameter, StorageEntry};
+
+/// Elements of the row by which types are compared: every type has such rows.
+const COMPARED_DIM: usize = 128;
 
 /// Type in which keys and values are stored.
 pub const CACHE_TYPE: Parameter<CacheType> =
     Parameter::choice("cache_type", "Type in which keys and values are stored.");
 
 impl Choice for CacheType {
-    const ALL: &'static [Self] = CacheType::ALL;
-    const NAMES: &'static [&'static str] = CacheType::NAMES;
+    // The inherent constants of the list of types.
+    const ALL: &'static [Self] = Self::ALL;
+    const NAMES: &'static [&'static str] = Self::NAMES;
     const TYPE_NAME: &'static str = "CacheType";
 }
 
@@ -70,7 +74,12 @@ impl CacheOptions {
 
     /// Everything that the options can say.
     pub fn catalogue() -> Catalogue {
-        Catalogue::new(&[&CACHE_TYPE.spec])
+        let storage = CacheType::ALL.iter().map(|cache_type| StorageEntry {
+            name: cache_type.name(),
+            about: cache_type.sentence(),
+            bits_per_element: (8 * cache_type.row_bytes(COMPARED_DIM)) as f32 / COMPARED_DIM as f32,
+        });
+        Catalogue::new(&[&CACHE_TYPE.spec], storage.collect())
     }
 }
 
@@ -128,5 +137,17 @@ mod tests {
         for (value, name) in CacheType::ALL.iter().zip(CacheType::NAMES) {
             assert_eq!(serde_json::to_value(value).unwrap(), *name);
         }
+        assert_eq!(last.choices, CacheType::NAMES);
+    }
+
+    #[test]
+    fn the_catalogue_has_every_storage_type_with_its_size() {
+        let storage = CacheOptions::catalogue().storage;
+        let bits = |name: &str| storage.iter().find(|entry| entry.name == name);
+        let bits = |name| bits(name).map(|entry| entry.bits_per_element);
+        assert_eq!((bits("f16"), bits("f32")), (Some(16.0), Some(32.0)));
+        let names: Vec<&str> = storage.iter().map(|entry| entry.name).collect();
+        assert_eq!(names, CacheType::NAMES);
+        assert!(storage.iter().all(|entry| entry.about.ends_with('.')));
     }
 }

@@ -24,6 +24,8 @@ pub struct Catalogue {
     pub options: Vec<OptionEntry>,
     /// Policies by short names.
     pub presets: Vec<PresetEntry>,
+    /// Types in which keys and values are stored, the default first.
+    pub storage: Vec<StorageEntry>,
 }
 
 /// A method or strategy.
@@ -95,6 +97,19 @@ pub struct OptionEntry {
     pub about: &'static str,
 }
 
+/// A type in which keys and values are stored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct StorageEntry {
+    /// Name in options.
+    pub name: &'static str,
+    /// One sentence that explains it.
+    pub about: &'static str,
+    /// Bits per element, scales included.
+    pub bits_per_element: f32,
+}
+
 /// Type of an option's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -126,8 +141,9 @@ pub struct PresetEntry {
 }
 
 impl Catalogue {
-    /// The catalogue; `others` are options beside those of the policy.
-    pub fn new(others: &[&'static Spec]) -> Self {
+    /// Creates the catalogue. `others` are options beside those of the policy, `storage` the types
+    /// in which keys and values are stored.
+    pub fn new(others: &[&'static Spec], storage: Vec<StorageEntry>) -> Self {
         let prefill = PrefillMethod::ALL.iter();
         let decode = DecodeStrategy::ALL.iter();
         Self {
@@ -150,6 +166,7 @@ impl Catalogue {
                 about: "The paper's comparison.",
                 policies: PAPER.to_vec(),
             }],
+            storage,
         }
     }
 
@@ -376,7 +393,7 @@ mod tests {
 
     #[test]
     fn every_rule_is_told_in_words_that_are_its_own() {
-        let catalogue = Catalogue::new(&[]);
+        let catalogue = Catalogue::new(&[], Vec::new());
         for entries in [&catalogue.prefill, &catalogue.decode] {
             for (number, entry) in entries.iter().enumerate() {
                 let RuleEntry { name, about, .. } = entry;
@@ -397,7 +414,7 @@ mod tests {
 
     #[test]
     fn an_option_says_which_methods_read_it() {
-        let options = Catalogue::new(&[]).options;
+        let options = Catalogue::new(&[], Vec::new()).options;
         let option = |path: &str| {
             let mut all = options.iter();
             all.find(|option| option.path == path).unwrap()
@@ -426,7 +443,7 @@ mod tests {
 
     #[test]
     fn tables_have_a_row_per_entry() {
-        let catalogue = Catalogue::new(&[]);
+        let catalogue = Catalogue::new(&[], Vec::new());
         let rows = [
             catalogue.prefill.len(),
             catalogue.decode.len(),

@@ -42,7 +42,9 @@ use serde::{Deserialize, Serialize};
 
 pub use budget::{Budget, TurnBudgets};
 pub(crate) use capacity::prompt_capacity;
-pub use catalogue::{Catalogue, FamilyEntry, OptionEntry, OptionKind, PresetEntry, RuleEntry};
+pub use catalogue::{
+    Catalogue, FamilyEntry, OptionEntry, OptionKind, PresetEntry, RuleEntry, StorageEntry,
+};
 pub use decode::DecodeStrategy;
 pub use error::ConfigError;
 pub use options::{

@@ -4,6 +4,7 @@
 #![cfg(not(target_family = "wasm"))]
 #![allow(dead_code, unused_imports, reason = "the support is that of all tests")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::Command;
@@ -13,9 +14,10 @@ use kvscope::cache::{
     Budget, CacheOptions, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
 use kvscope::formats::BlockFormat;
-use kvscope::generate::{Sampler, SamplingConfig};
+use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
+use kvscope::generate::{InputToken, Sampler, SamplingConfig};
 use kvscope::kernels::{pack_rows, unpack_rows};
-use kvscope::model::{Architecture, Llama};
+use kvscope::model::{Architecture, Llama, LogitRows};
 use kvscope::policy::decode::batched::BATCH;
 use kvscope::policy::prefill::deepsnap::WHOLE_LAYERS;
 
@@ -166,6 +168,80 @@ fn attention_over_q8_is_close_to_that_over_f32() {
             assert!((exact - found).abs() < 0.01, "{exact} {found}");
         }
     }
+}
+
+/// Tokens of a prompt, and as many that are decoded after it.
+const DECODED: [u32; 32] = [
+    258, 3, 77, 77, 0, 101, 200, 31, 255, 8, 19, 140, 66, 5, 230, 91, 12, 250, 47, 118, 33, 2, 161,
+    74, 209, 56, 13, 99, 180, 27, 145, 60,
+];
+
+/// Logits and held slots of every decode step, by fused kernels or by tensor operations.
+fn decoded(model: &Llama, config: &ScopeCacheConfig, fused: bool) -> (Vec<f32>, Vec<usize>) {
+    let gpu = devices::opened();
+    let (prompt, tokens) = DECODED.split_at(DECODED.len() / 2);
+    let mut cache = config.init(gpu.device()).unwrap();
+    model.append(prompt, &mut cache, LogitRows::None).unwrap();
+    for layer in 0..config.layers {
+        cache.finish_prefill(layer).unwrap();
+    }
+    let pipelines = Pipelines::default();
+    let decoder = FusedDecoder::tuned(model, &pipelines, gpu, &cache, Tuning::PARALLEL);
+    let mut decoder = decoder.unwrap().expect("kernels for this cache");
+    let (mut logits, mut held) = (Vec::new(), Vec::new());
+    for &token in tokens {
+        logits.extend(if fused {
+            let pending = decoder.step_logits(InputToken::Token(token), &mut cache, true);
+            pollster::block_on(pending.unwrap().expect("a fused step")).unwrap()
+        } else {
+            run::read_back(model.step(token, &mut cache).unwrap())
+        });
+        let heads = (0..config.layers).map(|layer| cache.held(layer).unwrap()[0].held);
+        held.extend(heads);
+    }
+    (logits, held)
+}
+
+/// Largest difference, in units of the root mean square of `expected`.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let square: f32 = expected.iter().map(|it| it * it).sum();
+    let scale = (square / expected.len() as f32).sqrt();
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0.0, |most: f32, (found, expected)| {
+        let off = (found - expected).abs();
+        assert!(off.is_finite());
+        most.max(off / scale)
+    })
+}
+
+#[test]
+fn batched_and_q8_run_in_the_fused_kernels() {
+    let tiny = TinyModel::new(LLAMA_TIED, BlockFormat::Q8_0);
+    let device = devices::opened().device();
+    let model = run::load_gguf(&tiny.gguf().bytes(), device).unwrap();
+    let config = |cache_type| {
+        let config = model.config().cache().with_cache_type(cache_type);
+        config
+            .with_decode(DecodeStrategy::Batched)
+            .with_decode_budget(Budget::Slots(6))
+            .with_recent(3)
+            .with(&BATCH, 3)
+    };
+    // Both paths round f32 sums in their own order; that may tip an 8-bit integer.
+    for (cache_type, close) in [(CacheType::F32, 1e-3), (CacheType::Q8, 0.05)] {
+        let config = config(cache_type);
+        let (found, held) = decoded(&model, &config, true);
+        let (expected, plain_held) = decoded(&model, &config, false);
+        assert_eq!(held, plain_held, "{cache_type}");
+        let off = difference(&found, &expected);
+        assert!(off < close, "{cache_type}: off by {off}");
+    }
+    let of = |cache_type| decoded(&model, &config(cache_type), true).0;
+    let (quantised, exact) = (of(CacheType::Q8), of(CacheType::F32));
+    assert_ne!(quantised, exact);
+    let off = difference(&quantised, &exact);
+    assert!(off < 0.2, "off by {off}");
 }
 
 #[test]

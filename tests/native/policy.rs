@@ -135,3 +135,18 @@ fn documents_have_the_librarys_tables() {
         assert!(rules.contains(&format!("<!-- {name} -->")), "{name}");
     }
 }
+
+/// A row of the package's table names its option's path first.
+#[test]
+fn the_package_s_table_has_every_option_with_its_default() {
+    let text = fs::read_to_string(root().join("pkg/README.md")).expect("text");
+    for option in CacheOptions::catalogue().options {
+        let start = format!("| `{}` ", option.path);
+        let row = text.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("no row of {}", option.path));
+        assert!(row.contains(&option.default.to_string()), "{row}");
+        for name in option.choices.iter().chain(&option.read_by) {
+            assert!(row.contains(&format!("`{name}`")), "no {name} in {row}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::child;
+use crate::lint;
 use crate::module::BENCH;
 use crate::setup::Kit;
 use crate::workspace::remove_folder;
@@ -25,7 +26,7 @@ const COPIED: [(&str, &str); 6] = [
     ("shaders", "shaders"),
     ("benches", "benches"),
     ("tests/support", "tests/support"),
-    ("tests/adding/kinds.rs", "tests/kinds.rs"),
+    ("tests/adding/kinds.rs", "tests/adding/main.rs"),
 ];
 
 /// The manifest's lines that differ in the copy. Cargo would take two builds of one package in one
@@ -74,9 +75,10 @@ pub fn run(kit: &Kit) -> Result<()> {
 
     // Not `--locked`: the lock file has xtask too.
     let mut cargo = kit.cargo();
+    lint::add(&mut cargo);
     cargo
         .current_dir(&place)
-        .args(["test", "--offline", "--test", "kinds"])
+        .args(["test", "--offline", "--test", "adding"])
         .args(BENCH);
     kit.vulkan()?.name_to(&mut cargo);
     child::run(&mut cargo)

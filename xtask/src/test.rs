@@ -128,10 +128,12 @@ fn fmt(kit: &Kit) -> Result<()> {
         child::run(&mut cargo)?;
     }
     // rustfmt follows `mod` items, but none that a macro declares, as the lists of formats,
-    // architectures and rules do.
+    // architectures and rules do. `tests/adding` is no target of the checkout.
     let mut cargo = kit.cargo();
     cargo.args(["fmt", "--package", "kvscope", "--", "--check"]);
-    cargo.args(rust_files(&kit.workspace.root.join("src"))?);
+    for folder in ["src", "tests/adding"] {
+        cargo.args(rust_files(&kit.workspace.root.join(folder))?);
+    }
     child::run(&mut cargo)
 }
 

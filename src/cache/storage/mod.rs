@@ -33,8 +33,8 @@ macro_rules! storage_types {
             /// All types, the default first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Their names, in the same order.
-            pub(super) const NAMES: &'static [&'static str] = &[$($name),+];
+            /// Names of all types, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
 
             /// The type's name in configurations.
             pub const fn name(self) -> &'static str {

@@ -1,6 +1,7 @@
 import { element } from "../ui/dom.ts";
 import { EXAMPLES } from "./example-prompts.ts";
 import { keysOf } from "./keys.ts";
+import { LIMITS, limit } from "./limits.ts";
 import {
   DECODE_STRATEGIES,
   PREFILL_METHODS,
@@ -13,6 +14,7 @@ import {
 import { LENGTHS } from "./program-setting.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
 import { openWhereThereIsRoom } from "./settings-card.ts";
+import { STORAGE_TYPES, explainStorage } from "./storage-types.ts";
 
 /** Prefix of a program's value in the list of examples. */
 const PROGRAM = "program-";
@@ -45,6 +47,16 @@ export class SettingForm {
     this.#onChange = onChange;
     fill(control("prefill"), PREFILL_METHODS);
     fill(control("decode"), DECODE_STRATEGIES);
+    fill(control("cacheType"), STORAGE_TYPES);
+    for (const type of control("cacheType").options) {
+      type.title = explainStorage(type.value);
+    }
+    for (const field of keysOf(LIMITS)) {
+      const found = form.elements.namedItem(field);
+      if (found instanceof HTMLInputElement) {
+        limit(found, LIMITS[field]);
+      }
+    }
     fill(control("third"), THIRD_POLICIES, { none: "nothing", ...THIRD_NAMES });
     this.offerPrograms(undefined);
     form.addEventListener("submit", (event) => event.preventDefault());

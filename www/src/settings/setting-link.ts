@@ -1,7 +1,9 @@
-import { oneOf, readFields, within, writeFields, type Reader, type Readers } from "./fragment.ts";
+import { oneOf, readFields, writeFields, type Reader, type Readers } from "./fragment.ts";
 import { keysOf } from "./keys.ts";
+import { LIMITS, limited } from "./limits.ts";
 import { DECODE_STRATEGIES, PREFILL_METHODS } from "./policy.ts";
 import { DEFAULT_SETTING, THIRD_POLICIES, type Setting } from "./setting.ts";
+import { STORAGE_TYPES } from "./storage-types.ts";
 
 /** Prompts longer than this would make links that programs cut off; they stay out of them. */
 const LONGEST_PROMPT = 4000;
@@ -20,15 +22,15 @@ const READERS: Readers<Setting> = {
   prompt: text,
   prefill: oneOf(PREFILL_METHODS),
   prefillBudget: budget,
-  observationWindow: within(1, 4096, true),
+  observationWindow: limited(LIMITS.observationWindow),
   decode: oneOf(DECODE_STRATEGIES),
   decodeBudget: budget,
-  recent: within(1, 65_536, true),
-  tokens: within(1, 65_536, true),
-  cacheType: oneOf(["f16", "f32"]),
-  temperature: within(0, 5, false),
-  topP: within(0.01, 1, false),
-  seed: within(0, 2 ** 32 - 1, true),
+  recent: limited(LIMITS.recent),
+  tokens: limited(LIMITS.tokens),
+  cacheType: oneOf(STORAGE_TYPES),
+  temperature: limited(LIMITS.temperature),
+  topP: limited(LIMITS.topP),
+  seed: limited(LIMITS.seed),
   full: (value) => BOOLEANS.get(value),
   third: oneOf(THIRD_POLICIES),
 };

@@ -1,6 +1,8 @@
 import type { CacheType, DecodeStrategy, PrefillMethod } from "../engine.ts";
 import { DEFAULT_PROMPT, SHORT_PROMPT } from "./example-prompts.ts";
 import { keysOf } from "./keys.ts";
+import { defaultOf } from "./options.ts";
+import { DEFAULT_STORAGE } from "./storage-types.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
 export interface Setting {
@@ -51,7 +53,10 @@ export type CacheSetting = Pick<
   | "cacheType"
 >;
 
-/** Settings of the cache by name. The paper's is that of its main experiments (section 4.1). */
+/**
+ * Settings of the cache by name. The paper's is that of its main experiments (section 4.1), whose
+ * budgets are the library's defaults.
+ */
 export const PRESETS = {
   page: {
     prefill: "snapkv",
@@ -61,17 +66,17 @@ export const PRESETS = {
     decodeBudget: "96",
     recent: 48,
     tokens: 256,
-    cacheType: "f16",
+    cacheType: DEFAULT_STORAGE,
   },
   paper: {
     prefill: "snapkv",
-    prefillBudget: "2048",
-    observationWindow: 8,
+    prefillBudget: String(defaultOf("prefill.budget")),
+    observationWindow: defaultOf("prefill.observationWindow"),
     decode: "adaptive",
-    decodeBudget: "512",
-    recent: 256,
+    decodeBudget: String(defaultOf("decode.budget")),
+    recent: defaultOf("decode.recent"),
     tokens: 4096,
-    cacheType: "f16",
+    cacheType: DEFAULT_STORAGE,
   },
   small: {
     prefill: "snapkv",
@@ -81,7 +86,7 @@ export const PRESETS = {
     decodeBudget: "64",
     recent: 32,
     tokens: 512,
-    cacheType: "f16",
+    cacheType: DEFAULT_STORAGE,
   },
   quick: {
     prefill: "snapkv",
@@ -91,7 +96,7 @@ export const PRESETS = {
     decodeBudget: "32",
     recent: 16,
     tokens: 64,
-    cacheType: "f16",
+    cacheType: DEFAULT_STORAGE,
   },
 } as const satisfies Record<string, CacheSetting>;
 export type Preset = keyof typeof PRESETS;
