@@ -6,6 +6,7 @@ use super::config::ScopeCacheConfig;
 use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
 use super::scope_cache::ScopeCache;
+use super::storage::{CacheType, CacheTypes};
 use crate::policy::{Queries, TurnBudgets};
 
 impl ScopeCache {
@@ -20,7 +21,8 @@ impl ScopeCache {
     /// beginning.
     ///
     /// While every layer's prompt is open, all rules but the observation window may differ, if
-    /// [`prepare_forks`](Self::prepare_forks) came before the prompt. Once every prompt is
+    /// [`prepare_forks`](Self::prepare_forks) came before the prompt. If it is the first prompt, so
+    /// may the types, among those that store an open prompt alike: all but f32. Once every prompt is
     /// finished, and before the next step, those of decoding may.
     ///
     /// # Errors
@@ -48,6 +50,10 @@ impl ScopeCache {
                 let (own, asked) = (&self.config, &config);
                 fixed.push(("decode", own.decode.to_string(), asked.decode.to_string()));
             }
+        }
+        if !open || !self.awaits(config.cache_type) {
+            let (own, asked) = (self.config.cache_type, config.cache_type);
+            fixed.push(("cache_type", own.to_string(), asked.to_string()));
         }
         let changed = fixed.into_iter().find(|(_, own, asked)| own != asked);
         if let Some((field, own, asked)) = changed {
@@ -79,13 +85,21 @@ impl ScopeCache {
             number("query_heads", own.query_heads, asked.query_heads),
             number("kv_heads", own.kv_heads, asked.kv_heads),
             number("head_dim", own.head_dim, asked.head_dim),
-            (
-                "cache_type",
-                own.cache_type.to_string(),
-                asked.cache_type.to_string(),
-            ),
             number("block", own.block, asked.block),
         ]
+    }
+
+    /// `true` if the rows of every layer's first prompt can yet become those of `types`.
+    fn awaits(&self, types: CacheTypes) -> bool {
+        let of_prompt = |types: CacheTypes| types.each().map(CacheType::of_prompt);
+        let first = self.layers.iter().all(|layer| {
+            let turn = layer.state.turn.as_ref();
+            turn.is_some_and(|turn| turn.new == layer.state.seen)
+        });
+        let balanced = self.forks || self.config.cache_type.keys.framed();
+        first
+            && of_prompt(types) == of_prompt(self.config.cache_type)
+            && (balanced || !types.keys.framed())
     }
 
     /// Fields that can't change because an open prompt's evidence depends on them.

@@ -42,7 +42,8 @@ impl LayerCache {
 
         let first = self.state.seen;
         let store = store.put_range(turn.width, keys, values, first);
-        if store.keys.await_frame(config.cache_type.keys) {
+        // A fork may ask for keys in a frame.
+        if first == turn.new && (forks || config.cache_type.keys.framed()) {
             let queries = queries.clone().cast(FloatDType::F32);
             let squares = Frame::squares(queries, config.kv_heads);
             self.squares = Some(match self.squares.take() {

@@ -208,7 +208,7 @@ impl Rows {
         if ring == 0 {
             return None;
         }
-        let ([heads, _, dim], _) = self.slots.layout();
+        let [heads, _, dim] = self.slots.shape();
         let floor = seen.saturating_sub(ring);
         let mut exact = ExactRows::empty([heads, dim], ring, floor, &self.device());
         for range in [0..SINKS.min(seen), floor..seen] {
@@ -225,7 +225,7 @@ impl Rows {
         exact: Option<ExactRows>,
         into_frame: impl Fn(Tensor<3>) -> Tensor<3>,
     ) -> Self {
-        let ([heads, capacity, dim], _) = self.slots.layout();
+        let [heads, capacity, dim] = self.slots.shape();
         let rows = into_frame(self.slots.read(capacity));
         let slots = PlainRows::zeros([heads, capacity, dim], cache_type, &self.device());
         Self {

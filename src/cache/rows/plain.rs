@@ -148,6 +148,12 @@ impl PlainRows {
         }
     }
 
+    /// `[kv_heads, capacity, head_dim]`
+    pub fn shape(&self) -> [usize; 3] {
+        let ([heads, capacity, _], _) = self.layout();
+        [heads, capacity, self.head_dim]
+    }
+
     /// Slots per head.
     pub fn capacity(&self) -> usize {
         let ([_, capacity, _], _) = self.layout();
