@@ -12,7 +12,7 @@ macro_rules! wgsl_kernel {
 
         impl burn_wgpu::KernelSource for $name {
             fn source(&self) -> burn_wgpu::SourceTemplate {
-                burn_wgpu::SourceTemplate::new(include_str!(concat!("../../shaders/", $file)))
+                burn_wgpu::SourceTemplate::new($crate::shaders::shader!($file))
             }
 
             fn id(&self) -> burn::cubecl::prelude::KernelId {
