@@ -20,6 +20,7 @@ pub mod model;
 pub mod policy;
 mod quoted;
 mod setters;
+mod shaders;
 pub mod text;
 
 pub use error::Error;

@@ -11,12 +11,26 @@ use super::error::CacheError;
 ///
 /// Other buffers come from a pool, where a small tensor may get a large buffer that happens to be
 /// free. Then more is allocated than is counted.
+#[expect(
+    clippy::expect_used,
+    reason = "burn calls the function once before it returns"
+)]
 pub(super) fn unpooled<I: Send, O: Send>(
     device: &Device,
     input: I,
-    make: impl Fn(I) -> O + Send,
+    make: impl FnOnce(I) -> O + Send,
 ) -> O {
-    device.memory_persistent_allocations(input, make)
+    let mut made = None;
+    let mut rest = Some((input, make));
+    allocate_unpooled(device, &mut || {
+        made = rest.take().map(|(input, make)| make(input));
+    });
+    made.expect("tensors that were made")
+}
+
+/// Runs `make`. Not generic, because the module would have a copy of burn's part per use.
+fn allocate_unpooled(device: &Device, make: &mut (dyn FnMut() + Send)) {
+    device.memory_persistent_allocations(make, |make| make());
 }
 
 /// A copy of the entries `range` of dimension `dim`.

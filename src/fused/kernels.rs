@@ -14,6 +14,7 @@ use crate::cache::LayerBuffers;
 use crate::device::Gpu;
 use crate::kernels::block_source::GROUP;
 use crate::kernels::{BoundBuffer, KernelError};
+use crate::shaders::shader;
 
 /// A kernel's name and templates, before they are rendered for a model.
 pub(super) struct Kernel {
@@ -29,8 +30,8 @@ macro_rules! kernel {
         Kernel {
             name: $own,
             sources: ShaderSources(&[
-                include_str!(concat!("../../shaders/decode/", $own, ".wgsl"))
-                $(, include_str!(concat!("../../shaders/decode/", $shared, ".wgsl")))*
+                shader!("decode/", $own, ".wgsl")
+                $(, shader!("decode/", $shared, ".wgsl"))*
             ]),
         }
     };

@@ -11,6 +11,7 @@ use crate::cache::{CacheType, CacheTypes, SINKS, rotation_order};
 use crate::formats::BlockFormat;
 use crate::kernels::block_source::GROUP;
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out_with};
+use crate::shaders::shader;
 
 /// The matrix that a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -135,8 +136,8 @@ impl LanePlan {
     fn texts(&self, variant: &KernelVariant) -> Vec<&'static str> {
         let mut texts = Vec::new();
         if self.quad_loads {
-            texts.push(include_str!("../../shaders/decode/of_quad.wgsl"));
-            texts.push(include_str!("../../shaders/decode/from_quad.wgsl"));
+            texts.push(shader!("decode/of_quad.wgsl"));
+            texts.push(shader!("decode/from_quad.wgsl"));
         }
         if let Some(MatrixSpec { format, .. }) = variant.matrix {
             texts.extend(format.wgsl());

@@ -8,6 +8,7 @@ use minijinja::context;
 
 use super::template::write_out;
 use crate::formats::BlockFormat;
+use crate::shaders::shader;
 
 /// Elements that a shader dequantises at a time.
 pub(crate) const GROUP: usize = 32;
@@ -28,9 +29,9 @@ pub(crate) enum BlockOperation {
 impl BlockOperation {
     fn text(self) -> &'static str {
         match self {
-            Self::Vector => include_str!("../../shaders/product/matrix_vector.wgsl"),
-            Self::Product => include_str!("../../shaders/product/matrix_product.wgsl"),
-            Self::Rows | Self::AllRows => include_str!("../../shaders/product/matrix_rows.wgsl"),
+            Self::Vector => shader!("product/matrix_vector.wgsl"),
+            Self::Product => shader!("product/matrix_product.wgsl"),
+            Self::Rows | Self::AllRows => shader!("product/matrix_rows.wgsl"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use burn::cubecl::prelude::*;
 use burn::cubecl::server::{KernelArguments, MetadataBindingInfo};
 use burn::tensor::{DType, Shape};
-use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
+use burn_wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate};
 
 /// Declares a kernel whose whole code is the file `$file` of `shaders/`.
 macro_rules! wgsl_kernel {
@@ -12,7 +12,7 @@ macro_rules! wgsl_kernel {
 
         impl burn_wgpu::KernelSource for $name {
             fn source(&self) -> burn_wgpu::SourceTemplate {
-                burn_wgpu::SourceTemplate::new(include_str!(concat!("../../shaders/", $file)))
+                burn_wgpu::SourceTemplate::new($crate::shaders::shader!($file))
             }
 
             fn id(&self) -> burn::cubecl::prelude::KernelId {
@@ -51,6 +51,27 @@ pub(super) fn launch(
     tensors: &[&CubeTensor],
     words: &[u32],
 ) {
+    launch_any(AnyKernel(Box::new(kernel)), count, tensors, words);
+}
+
+/// A kernel behind a pointer. The module would have a copy of burn's part per type of kernel.
+struct AnyKernel(Box<dyn KernelSource>);
+
+impl KernelSource for AnyKernel {
+    fn source(&self) -> SourceTemplate {
+        self.0.source()
+    }
+
+    fn id(&self) -> KernelId {
+        self.0.id()
+    }
+
+    fn lang(&self) -> &'static str {
+        self.0.lang()
+    }
+}
+
+fn launch_any(kernel: AnyKernel, count: CubeCount, tensors: &[&CubeTensor], words: &[u32]) {
     let client = &tensors[0].client;
     let mut padded = words.to_vec();
     padded.resize(words.len().next_multiple_of(4), 0);

@@ -14,6 +14,7 @@ use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
 use super::rows::{RowFormat, StoredRows};
 use super::template::write_out;
+use crate::shaders::shader;
 
 const NAME: &str = "prompt_attention";
 
@@ -191,9 +192,9 @@ impl KernelSource for PromptKernel {
     fn source(&self) -> SourceTemplate {
         let [rows, slots, threads] = self.cut();
         let text = if self.scores {
-            include_str!("../../shaders/attention/prompt_scores.wgsl")
+            shader!("attention/prompt_scores.wgsl")
         } else {
-            include_str!("../../shaders/attention/prompt_attention.wgsl")
+            shader!("attention/prompt_attention.wgsl")
         };
         SourceTemplate::new(write_out(
             &[self.format.wgsl, text],

@@ -14,6 +14,7 @@ use minijinja::context;
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
 use super::template::write_out;
+use crate::shaders::shader;
 
 const STORED: &str = "stored_rows";
 const PACK: &str = "pack_rows";
@@ -226,9 +227,9 @@ struct RowKernel {
 impl KernelSource for RowKernel {
     fn source(&self) -> SourceTemplate {
         let text = if self.name == PACK {
-            include_str!("../../shaders/pack_rows.wgsl")
+            shader!("pack_rows.wgsl")
         } else {
-            include_str!("../../shaders/unpack_rows.wgsl")
+            shader!("unpack_rows.wgsl")
         };
         let RowSize { format, dim, .. } = self.size;
         SourceTemplate::new(write_out(

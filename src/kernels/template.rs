@@ -1,6 +1,7 @@
 //! Shader templates, rendered for sizes that are known at compile time: shader compilers unroll
 //! only loops of known bounds.
 
+use crate::shaders::shader;
 use minijinja::{Environment, Value, context};
 
 /// Directives that browsers require before subgroup operations; native naga rejects them. The
@@ -14,7 +15,7 @@ pub(crate) const ENABLE_SUBGROUPS: &str = if cfg!(target_family = "wasm") {
 /// `shaders/cpu/quad_sums.wgsl` for `sums` sums per lane, each of `elements` products: the inner
 /// loop of the kernels that use quads.
 pub(crate) fn quad_sums(sums: usize, elements: usize) -> String {
-    let text = include_str!("../../shaders/cpu/quad_sums.wgsl");
+    let text = shader!("cpu/quad_sums.wgsl");
     write_out(&[text], &context! { sums, elements })
 }
 

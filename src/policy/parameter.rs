@@ -313,12 +313,11 @@ pub struct Parameters(BTreeMap<&'static str, Value>);
 impl Parameters {
     /// Every parameter of `specs` at its default.
     pub fn defaults(specs: impl IntoIterator<Item = &'static Spec>) -> Self {
-        let specs = specs.into_iter();
-        Self(
-            specs
-                .map(|spec| (spec.name, spec.default_value()))
-                .collect(),
-        )
+        let mut parameters = Self::default();
+        for spec in specs {
+            parameters.insert(spec, spec.default_value());
+        }
+        parameters
     }
 
     /// The value of `parameter`.

@@ -5,11 +5,12 @@ use half::f16;
 
 use super::RowStorage;
 use crate::kernels::RowFormat;
+use crate::shaders::shader;
 
 pub const STORAGE: RowStorage = RowStorage {
     format: RowFormat {
         name: "f16",
-        wgsl: include_str!("../../../shaders/rows/f16.wgsl"),
+        wgsl: shader!("rows/f16.wgsl"),
         words: |dim| dim.is_multiple_of(2).then_some(dim / 2),
         unit: |_| 2,
     },

@@ -4,11 +4,12 @@ use burn::tensor::DType;
 
 use super::RowStorage;
 use crate::kernels::RowFormat;
+use crate::shaders::shader;
 
 pub const STORAGE: RowStorage = RowStorage {
     format: RowFormat {
         name: "f32",
-        wgsl: include_str!("../../../shaders/rows/f32.wgsl"),
+        wgsl: shader!("rows/f32.wgsl"),
         words: Some,
         unit: |_| 2,
     },

@@ -5,11 +5,12 @@
 
 use super::RowStorage;
 use crate::kernels::RowFormat;
+use crate::shaders::shader;
 
 pub const STORAGE: RowStorage = RowStorage {
     format: RowFormat {
         name: "h4",
-        wgsl: include_str!("../../../shaders/rows/h4.wgsl"),
+        wgsl: shader!("rows/h4.wgsl"),
         words: |dim| (dim.is_multiple_of(32) && dim <= 256).then_some(dim / 8 + 1),
         unit: |dim| dim,
     },

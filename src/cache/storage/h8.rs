@@ -2,11 +2,12 @@
 
 use super::RowStorage;
 use crate::kernels::RowFormat;
+use crate::shaders::shader;
 
 pub const STORAGE: RowStorage = RowStorage {
     format: RowFormat {
         name: "h8",
-        wgsl: include_str!("../../../shaders/rows/h8.wgsl"),
+        wgsl: shader!("rows/h8.wgsl"),
         words: |dim| (dim.is_multiple_of(32) && dim <= 256).then_some(dim / 4 + 1),
         unit: |dim| dim,
     },

@@ -13,7 +13,7 @@
 /// The text of a file in `shaders/blocks`.
 macro_rules! wgsl {
     ($file:literal) => {
-        include_str!(concat!("../../../shaders/blocks/", $file))
+        $crate::shaders::shader!("blocks/", $file)
     };
 }
 

@@ -6,6 +6,7 @@ use minijinja::context;
 
 use crate::kernels::launch::{grid, launch};
 use crate::kernels::template::write_out;
+use crate::shaders::shader;
 
 /// Rows and tokens per lane. Larger tiles are somewhat faster, but take seconds to compile.
 const TILE: [u32; 2] = [12, 12];
@@ -18,7 +19,7 @@ struct FloatProduct;
 impl KernelSource for FloatProduct {
     fn source(&self) -> SourceTemplate {
         let [rows, tokens] = TILE;
-        let text = include_str!("../../../shaders/cpu/float_product.wgsl");
+        let text = shader!("cpu/float_product.wgsl");
         SourceTemplate::new(write_out(&[text], &context! { rows, tokens }))
     }
 

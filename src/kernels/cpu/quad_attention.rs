@@ -12,6 +12,7 @@ use crate::kernels::attention_scale;
 use crate::kernels::launch::{empty, grid, launch};
 use crate::kernels::rows::RowFormat;
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
+use crate::shaders::shader;
 
 /// Slots per lane. More would unroll past the CPU's instruction cache.
 const SLOTS: usize = 16;
@@ -68,28 +69,19 @@ impl KernelSource for QuadKernel {
     fn source(&self) -> SourceTemplate {
         let elements = elements(self.dim).unwrap_or_default();
         let (step, sums) = match self.step {
-            Step::Logits => (
-                include_str!("../../../shaders/cpu/quad_logits.wgsl"),
-                quad_sums(SLOTS, self.dim),
-            ),
+            Step::Logits => (shader!("cpu/quad_logits.wgsl"), quad_sums(SLOTS, self.dim)),
             Step::Attention => (
-                include_str!("../../../shaders/cpu/quad_attention.wgsl"),
+                shader!("cpu/quad_attention.wgsl"),
                 quad_sums(elements, TILE),
             ),
-            Step::Combine => (
-                include_str!("../../../shaders/cpu/quad_combine.wgsl"),
-                String::new(),
-            ),
-            Step::Scores => (
-                include_str!("../../../shaders/cpu/quad_scores.wgsl"),
-                String::new(),
-            ),
+            Step::Combine => (shader!("cpu/quad_combine.wgsl"), String::new()),
+            Step::Scores => (shader!("cpu/quad_scores.wgsl"), String::new()),
         };
         let places = match self.step {
             Step::Combine => "",
-            _ => include_str!("../../../shaders/cpu/quad_places.wgsl"),
+            _ => shader!("cpu/quad_places.wgsl"),
         };
-        let shape = include_str!("../../../shaders/cpu/quad_shape.wgsl");
+        let shape = shader!("cpu/quad_shape.wgsl");
         SourceTemplate::new(write_out(
             &[ENABLE_SUBGROUPS, self.format.wgsl, shape, places, step],
             &context! {

@@ -7,6 +7,7 @@ use minijinja::context;
 
 use crate::kernels::launch::{grid, launch};
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
+use crate::shaders::shader;
 
 /// Rows per lane: the first that leave [`FEWEST_GROUPS`] workgroups, or the last that divide the
 /// matrix. More would unroll past the CPU's instruction cache.
@@ -29,7 +30,7 @@ struct QuadProduct {
 
 impl KernelSource for QuadProduct {
     fn source(&self) -> SourceTemplate {
-        let text = include_str!("../../../shaders/cpu/quad_product.wgsl");
+        let text = shader!("cpu/quad_product.wgsl");
         SourceTemplate::new(write_out(
             &[ENABLE_SUBGROUPS, text],
             &context! {
