@@ -42,6 +42,12 @@ var<workgroup> parts: array<vec4<f32>, {{ 2 * attending * share }}>;
 {%- endif %}
 {%- if exact_keys or exact_values %}
 
+{%- if exact_values %}
+// The split's slots that have an exact row.
+var<workgroup> exact_slots: array<u32, {{ sinks + ring }}>;
+var<workgroup> exacts: atomic<u32>;
+{%- endif %}
+
 // The exact row of a position, counted over all heads; no row if it has none.
 fn exact_row(kv: u32, position: i32) -> u32 {
     let own = u32(position);
@@ -52,22 +58,8 @@ fn exact_row(kv: u32, position: i32) -> u32 {
 }
 {%- endif %}
 
-{%- macro weigh(at, lane, o, name, exact) %}
-{%- if exact_values %}
-        var a{{ name }}: vec4<f32>;
-        var b{{ name }}: vec4<f32>;
-        if {{ exact }} == {{ nothing }}u {
-{{ value_rows.read_eight("values", at ~ " + " ~ o ~ "u", name ~ "q") }}
-            a{{ name }} = a{{ name }}q;
-            b{{ name }} = b{{ name }}q;
-        } else {
-{{ exact_rows.read_eight("exact_values", exact ~ " * OCTS + part_octs + " ~ o ~ "u", name ~ "x") }}
-            a{{ name }} = a{{ name }}x;
-            b{{ name }} = b{{ name }}x;
-        }
-{%- else %}
+{%- macro weigh(at, lane, o, name) %}
 {{ value_rows.read_eight("values", at ~ " + " ~ o ~ "u", name) }}
-{%- endif %}
 {%- for g in range(group) %}
         c{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), a{{ name }}, c{{ g }}_{{ o }});
         d{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}{{ lane }}), b{{ name }}, d{{ g }}_{{ o }});
@@ -141,22 +133,27 @@ fn main(
         }
 {%- for s in range(slots) %}
         if slot{{ s }} < count {
+{%- if exact_keys or exact_values %}
+            // A loop, as a compiler for CPUs may compute both sides of an `if`.
+            var exact{{ s }} = exact_row(kv, positions[rows + slot{{ s }}]);
+            while exact{{ s }} != {{ nothing }}u {
 {%- if exact_keys %}
-            let exact{{ s }} = exact_row(kv, positions[rows + slot{{ s }}]);
-            if exact{{ s }} != {{ nothing }}u {
 {%- for g in range(group) %}
-                var exact_logit{{ g }} = 0.0;
+                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] = 0.0;
 {%- endfor %}
                 for (var oct = 0u; oct < OCTS; oct += 1u) {
 {{ exact_rows.read_eight("exact_keys", "exact" ~ s ~ " * OCTS + oct", "e") }}
 {%- for g in range(group) %}
-                    exact_logit{{ g }} += dot(ae, activations[queries + {{ g * dim // 4 }}u + 2u * oct])
-                        + dot(be, activations[queries + {{ g * dim // 4 }}u + 2u * oct + 1u]);
+{%- set query = "queries + " ~ (g * dim // 4) ~ "u + 2u * oct" %}
+                    l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] += dot(ae, activations[{{ query }}])
+                        + dot(be, activations[{{ query }} + 1u]);
 {%- endfor %}
                 }
-{%- for g in range(group) %}
-                l{{ g }}_{{ s // 4 }}[{{ s % 4 }}] = exact_logit{{ g }};
-{%- endfor %}
+{%- endif %}
+{%- if exact_values %}
+                exact_slots[atomicAdd(&exacts, 1u)] = slot{{ s }};
+{%- endif %}
+                exact{{ s }} = {{ nothing }}u;
             }
 {%- endif %}
             if positions[rows + slot{{ s }}] < 0 {
@@ -204,9 +201,6 @@ fn main(
 
     let stripe = thread / (OCTS / {{ share }}u);
     let part = thread % (OCTS / {{ share }}u);
-{%- if exact_values %}
-    let part_octs = {{ share }}u * part;
-{%- endif %}
 {%- for g in range(group) %}
     let top{{ g }} = largest[{{ g }}];
     let row{{ g }} = (kv * {{ group }}u + {{ g }}u) * capacity + first;
@@ -228,11 +222,8 @@ fn main(
 {%- endfor %}
 {%- for i in range(4) %}
         let at{{ i }} = (rows + min(four + {{ i }}u, count - 1u)) * OCTS + {{ share }}u * part;
-{%- if exact_values %}
-        let exact{{ i }} = exact_row(kv, positions[rows + min(four + {{ i }}u, count - 1u)]);
-{%- endif %}
 {%- for o in range(share) %}
-{{ weigh("at" ~ i, [".x", ".y", ".z", ".w"][i], o, i ~ "_" ~ o, "exact" ~ i) }}
+{{ weigh("at" ~ i, [".x", ".y", ".z", ".w"][i], o, i ~ "_" ~ o) }}
 {%- endfor %}
 {%- endfor %}
     }
@@ -247,13 +238,31 @@ fn main(
             sum{{ g }} += own{{ g }};
 {%- endfor %}
             let at = (rows + slot) * OCTS + {{ share }}u * part;
-{%- if exact_values %}
-            let exact = exact_row(kv, positions[rows + slot]);
-{%- endif %}
 {%- for o in range(share) %}
-{{ weigh("at", "", o, o, "exact") }}
+{{ weigh("at", "", o, o) }}
 {%- endfor %}
         }
+    }
+{%- endif %}
+
+{%- if exact_values %}
+    // What the quantised rows of these slots lack.
+    let corrected = select(0u, atomicLoad(&exacts), stripe < STRIPES);
+    for (var index = stripe; index < corrected; index += STRIPES) {
+        let slot = exact_slots[index];
+        let exact = exact_row(kv, positions[rows + slot]) * OCTS + {{ share }}u * part;
+        let at = (rows + slot) * OCTS + {{ share }}u * part;
+{%- for g in range(group) %}
+        let own{{ g }} = exp(logits[row{{ g }} + slot] - top{{ g }});
+{%- endfor %}
+{%- for o in range(share) %}
+{{ value_rows.read_eight("values", "at + " ~ o ~ "u", o) }}
+{{ exact_rows.read_eight("exact_values", "exact + " ~ o ~ "u", "x" ~ o) }}
+{%- for g in range(group) %}
+        c{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}), ax{{ o }} - a{{ o }}, c{{ g }}_{{ o }});
+        d{{ g }}_{{ o }} = fma(vec4<f32>(own{{ g }}), bx{{ o }} - b{{ o }}, d{{ g }}_{{ o }});
+{%- endfor %}
+{%- endfor %}
     }
 {%- endif %}
 
