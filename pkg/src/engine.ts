@@ -74,7 +74,7 @@ export type SlotPlan = Omit<PlanRequest, "layers" | "kvHeads">;
 
 /** Result of {@link Engine.memory}. */
 export interface EngineMemory extends MemoryReport {
-  /** Bytes that a full cache would hold beyond those held. */
+  /** Bytes that a full cache in f16 would hold beyond those held. */
   savedBytes: number;
 }
 

@@ -71,10 +71,11 @@ export interface RequestOptions {
 export interface KvReport {
   /** Bytes held. */
   heldBytes: number;
-  /** Bytes that a full cache would hold. */
+  /** Bytes that a full cache in f16 would hold, whatever the cache's type. */
   fullBytes: number;
   /**
-   * Difference of the two; slightly below 0 if the cache's bookkeeping costs more than it saves.
+   * Difference of the two; below 0 for a full cache in f32, or if bookkeeping costs more than is
+   * saved.
    */
   savedBytes: number;
   /** Slots by phase. */

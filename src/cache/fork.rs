@@ -6,7 +6,7 @@ use super::config::ScopeCacheConfig;
 use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
 use super::scope_cache::ScopeCache;
-use super::storage::{CacheType, CacheTypes};
+use super::storage::CacheTypes;
 use crate::policy::{Queries, TurnBudgets};
 
 impl ScopeCache {
@@ -91,14 +91,13 @@ impl ScopeCache {
 
     /// `true` if the rows of every layer's first prompt can yet become those of `types`.
     fn awaits(&self, types: CacheTypes) -> bool {
-        let of_prompt = |types: CacheTypes| types.each().map(CacheType::of_prompt);
         let first = self.layers.iter().all(|layer| {
             let turn = layer.state.turn.as_ref();
             turn.is_some_and(|turn| turn.new == layer.state.seen)
         });
         let balanced = self.forks || self.config.cache_type.keys.framed();
         first
-            && of_prompt(types) == of_prompt(self.config.cache_type)
+            && types.of_prompt() == self.config.cache_type.of_prompt()
             && (balanced || !types.keys.framed())
     }
 
@@ -124,7 +123,7 @@ impl ScopeCache {
 impl ScopeCacheConfig {
     /// A finished prompt is the same under both.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
-        self.prompt_settings() == other.prompt_settings()
+        self.cache_type == other.cache_type && self.prompt_settings() == other.prompt_settings()
     }
 }
 

@@ -1,21 +1,23 @@
 //! The policies that are compared: by short names, and by the cache's own options.
 
 use kvscope::Error;
-use kvscope::cache::{CacheError, ScopeCacheConfig};
-use kvscope::policy::presets::{NameError, Pair, Shares, paper};
+use kvscope::cache::{CacheError, CacheType, CacheTypes, ScopeCacheConfig};
+use kvscope::policy::presets::{NameError, Pair, Shares, frontier, paper};
 
-use super::arguments::{PoliciesArguments, Policy};
+use super::arguments::{PoliciesArguments, Policy, word};
 
-/// The pairs of one short name, or of `paper`, which stands for many.
+/// The pairs of one short name, or of one that stands for many.
 pub fn pairs(text: &str) -> Result<Vec<Pair>, NameError> {
     match text {
         "paper" => Ok(paper()),
+        "frontier" => Ok(frontier()),
         name => Ok(vec![name.parse()?]),
     }
 }
 
-/// `pair` with a decode budget of the share `decode`, once per recent share and split asked for.
-fn at(pair: Pair, decode: f32, arguments: &PoliciesArguments) -> Vec<Compared> {
+/// `pair` in `types` with a decode budget of the share `decode`, once per recent share and split
+/// asked for.
+fn at(pair: Pair, types: CacheTypes, decode: f32, arguments: &PoliciesArguments) -> Vec<Compared> {
     let splits: Vec<Option<f32>> = match arguments.split.as_slice() {
         splits if pair.compresses() && !splits.is_empty() => {
             splits.iter().map(|split| Some(split.0)).collect()
@@ -32,13 +34,23 @@ fn at(pair: Pair, decode: f32, arguments: &PoliciesArguments) -> Vec<Compared> {
                 split,
             };
             Compared {
-                name: pair.title(shares, several.then_some(recent)),
+                name: titled(pair.title(shares, several.then_some(recent)), types),
                 rules: Rules::Pair(pair, shares),
                 recent: Some(recent),
+                types: Some(types),
             }
         }));
     }
     all
+}
+
+/// A policy's title with its types, unless these are the default's.
+fn titled(title: String, types: CacheTypes) -> String {
+    if types == CacheType::F16.into() {
+        title
+    } else {
+        format!("{title} {}", word(types))
+    }
 }
 
 /// A policy that is compared.
@@ -47,6 +59,8 @@ pub struct Compared {
     rules: Rules,
     /// β2 as a share of the decode budget, where the policy has none of its own.
     recent: Option<f32>,
+    /// Types of keys and values, where the policy has none of its own.
+    types: Option<CacheTypes>,
 }
 
 enum Rules {
@@ -62,17 +76,29 @@ pub fn compared(arguments: &PoliciesArguments) -> Result<Vec<Compared>, Error> {
         named = paper();
     }
     let mut all: Vec<Compared> = Vec::new();
+    let types = arguments.types();
     for ratio in &arguments.decode_ratio {
-        all.extend(named.iter().flat_map(|pair| at(*pair, ratio.0, arguments)));
+        for &types in &types {
+            let each = named.iter();
+            all.extend(each.flat_map(|pair| at(*pair, types, ratio.0, arguments)));
+        }
     }
     let recent = arguments.recent_share.first().map(|share| share.0);
     for policy in &arguments.others {
-        let said = policy.name.contains("recent=");
-        all.push(Compared {
-            name: policy.name.clone(),
+        let said = |option| policy.name.contains(option);
+        let each: Vec<Option<CacheTypes>> = match said("cache-type") {
+            true => vec![None],
+            false => types.iter().copied().map(Some).collect(),
+        };
+        all.extend(each.into_iter().map(|types| Compared {
+            name: match types {
+                Some(types) => titled(policy.name.clone(), types),
+                None => policy.name.clone(),
+            },
             rules: Rules::Options(Box::new(policy.clone())),
-            recent: recent.filter(|_| !said),
-        });
+            recent: recent.filter(|_| !said("recent=")),
+            types,
+        }));
     }
     let mut names = Vec::new();
     all.retain(|policy| {
@@ -94,7 +120,8 @@ impl Compared {
         prompt: usize,
         answer: usize,
     ) -> Result<ScopeCacheConfig, CacheError> {
-        let base = model.with_max_new_tokens(answer).with_recent(0);
+        let mut base = model.with_max_new_tokens(answer).with_recent(0);
+        base.cache_type = self.types.unwrap_or_default();
         let mut config = match &self.rules {
             Rules::Pair(pair, shares) => {
                 let (prefill, decode) = shares.budgets(prompt, answer, base.observation_window);
@@ -106,6 +133,7 @@ impl Compared {
             Rules::Options(policy) => {
                 let mut options = policy.cache.options();
                 options.decode.recent = options.decode.recent.filter(|_| self.recent.is_none());
+                options.cache_type = options.cache_type.filter(|_| self.types.is_none());
                 options.apply(base)?
             }
         };

@@ -35,14 +35,14 @@ impl fmt::Display for Lines<'_> {
         let share = |saved: i64, of: u64| 100.0 * saved as f64 / of.max(1) as f64;
         writeln!(
             formatter,
-            "cache   {} held, {} with a full cache: {:.0} % saved",
+            "cache   {} held, {} with a full cache in f16: {:.0} % saved",
             Megabytes(memory.held_bytes),
             Megabytes(memory.full_bytes),
             share(memory.saved_bytes(), memory.full_bytes)
         )?;
         writeln!(
             formatter,
-            "        {} at most, {} with a full cache",
+            "        {} at most, {} with a full cache in f16",
             Megabytes(memory.held_high_water),
             Megabytes(memory.full_high_water)
         )?;

@@ -6,7 +6,9 @@ use std::thread;
 use super::divergence::Reference;
 use super::outcome::{Outcome, Tally};
 use crate::Error;
-use crate::cache::{CacheError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig};
+use crate::cache::{
+    CacheError, ConfigError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
+};
 use crate::device::ComputeDevice;
 use crate::generate::GenerateError;
 use crate::model::{Llama, LogitRows};
@@ -25,6 +27,9 @@ pub struct Example {
 /// The prompt is computed once, and [forked](ScopeCache::fork) to the slots that each policy keeps.
 /// Until a prompt is finished, no policy changes what it attends to. The answer's tokens go through
 /// the matrices once for all policies.
+///
+/// The full cache is in f16, whatever the types of the policies. Only policies in f32 are compared
+/// with one in f32: a prompt's rows are not computed in both.
 pub struct Fidelity<'a> {
     model: &'a Llama,
     device: &'a ComputeDevice,
@@ -59,8 +64,8 @@ impl<'a> Fidelity<'a> {
     ///
     /// # Errors
     ///
-    /// Those of the model, the caches and the device. Policies must be for this model, in one cache
-    /// type, with one observation window.
+    /// Those of the model, the caches and the device. Policies must be for this model, with one
+    /// observation window, and all in f32 or none.
     pub async fn run(
         &self,
         example: &Example,
@@ -71,18 +76,20 @@ impl<'a> Fidelity<'a> {
             return Ok(Some(Vec::new()));
         };
         let full = full(first);
+        check_types(&full, policies)?;
         let Some(prompt) = self
             .prompt(&example.prompt, full.clone(), &mut progress)
             .await?
         else {
             return Ok(None);
         };
-        // The full cache comes first; a policy that evicts nothing is compared with itself.
+        // The full cache comes first; a policy that changes nothing is compared with itself.
+        let full_type = full.cache_type;
         let mut all = vec![full];
         let mut rows = Vec::with_capacity(policies.len());
         for policy in policies {
-            let rules = (policy.prefill, policy.decode);
-            if rules == (PrefillMethod::Full, DecodeStrategy::Full) {
+            let rules = (policy.prefill, policy.decode, policy.cache_type);
+            if rules == (PrefillMethod::Full, DecodeStrategy::Full, full_type) {
                 rows.push(0);
             } else {
                 rows.push(all.len());
@@ -165,10 +172,24 @@ impl<'a> Fidelity<'a> {
     }
 }
 
-/// `policy` without its rules.
+/// `policy` without its rules and without quantisation.
 fn full(policy: &ScopeCacheConfig) -> ScopeCacheConfig {
     let full = policy.clone().with_prefill(PrefillMethod::Full);
     full.with_decode(DecodeStrategy::Full)
+        .with_cache_type(policy.cache_type.of_prompt())
+}
+
+/// Refuses policies whose prompt has not the rows of `full`.
+fn check_types(full: &ScopeCacheConfig, policies: &[ScopeCacheConfig]) -> Result<(), CacheError> {
+    let own = full.cache_type;
+    let mut types = policies.iter().map(|policy| policy.cache_type);
+    match types.find(|types| types.of_prompt() != own) {
+        None => Ok(()),
+        Some(other) => {
+            let allowed = format!("one whose prompt is in {own}, as the first policy's");
+            Err(ConfigError::new("cache_type", other, allowed).into())
+        }
+    }
 }
 
 /// A cache for each of `policies`, of an open prompt. Compressing a prompt takes longer than

@@ -30,7 +30,7 @@ pub struct Outcome {
     pub most_bytes: u64,
     /// Mean of the bytes that it held after each token.
     pub mean_bytes: u64,
-    /// Most bytes of a full cache.
+    /// Most bytes of a full cache in f16.
     pub full_bytes: u64,
 }
 

@@ -26,6 +26,24 @@ pub const PAPER: [&str; 16] = [
     "streamingllm",
 ];
 
+/// Pairs of the frontier of bytes against divergence: the best of each kind of eviction.
+pub const FRONTIER: [&str; 6] = [
+    "full",
+    "slide",
+    "h2o",
+    "h2o+slide",
+    "full+decayed-slide",
+    "h2o+decayed-h2o",
+];
+
+/// The pairs of [`FRONTIER`].
+pub fn frontier() -> Vec<Pair> {
+    FRONTIER
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect()
+}
+
 /// The pairs of [`PAPER`].
 pub fn paper() -> Vec<Pair> {
     // A test parses every one of the names.
@@ -172,6 +190,7 @@ mod tests {
             assert_eq!(pair.to_string(), name);
         }
         assert_eq!(paper().len(), PAPER.len());
+        assert_eq!(frontier().len(), FRONTIER.len());
         let there_and_back = |name: &str| name.parse::<Pair>().unwrap().to_string();
         assert_eq!(there_and_back("full+h2o"), "full+h2o");
         assert_eq!(there_and_back("h2o+h2o"), "h2o");

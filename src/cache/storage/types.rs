@@ -52,6 +52,13 @@ impl CacheTypes {
         [self.keys, self.values]
     }
 
+    /// Types in which a first prompt's rows lie until its end. Caches of the same ones are
+    /// [forks](crate::cache::ScopeCache::fork) of one prompt.
+    pub fn of_prompt(self) -> Self {
+        let [keys, values] = self.each().map(CacheType::of_prompt);
+        Self { keys, values }
+    }
+
     /// Bytes per slot of `head_dim` elements: a row of keys and one of values.
     pub fn row_bytes(self, head_dim: usize) -> usize {
         self.each().map(|one| one.row_bytes(head_dim)).iter().sum()

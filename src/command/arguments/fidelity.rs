@@ -10,9 +10,10 @@ use super::{Place, PoliciesArguments, ReadmeArguments};
 ///
 /// Each example's prompt and gold answer are fed under every policy (teacher forcing). At every
 /// position of the answer the next token's distribution is compared with the full cache's: KL(full
-/// || policy) in nats, whether the likeliest token is the same, and the loss on the gold answer;
-/// and the bytes that the cache holds, counted from the end of the prefill on. Intervals are 95 %
-/// by the bootstrap over examples.
+/// in f16 || policy) in nats, whether the likeliest token is the same, and the loss on the gold answer;
+/// and the bytes that the cache holds, counted from the end of the prefill on, as a share of those
+/// of a full cache in f16. Policies in f32 are compared with a full cache in f32; they can't be in
+/// one run with others. Intervals are 95 % by the bootstrap over examples.
 ///
 /// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the
 /// running step. Finished examples are kept; the unfinished one is begun anew.
@@ -55,6 +56,15 @@ pub struct FidelityArguments {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub readme: ReadmeArguments,
+    /// Measurements of others to draw in the plot as well. Either JSON, a list of `{"name",
+    /// "share", "kl"}` with the share of the bytes of a full cache in f16. Or lines of these three
+    /// with tabs between. Or lines such as `Q8_0 positions 488 KL 0.0028`, whose bytes are those of
+    /// llama.cpp's type
+    #[arg(long, value_name = "PATH")]
+    pub points: Option<PathBuf>,
+    /// Draw bytes on a logarithmic scale
+    #[arg(long)]
+    pub log_bytes: bool,
 }
 
 fn at_least_two(text: &str) -> Result<usize, String> {

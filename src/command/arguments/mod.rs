@@ -8,6 +8,7 @@ mod policies;
 mod prompt;
 mod readme;
 mod sampling;
+mod types;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub use policies::{PoliciesArguments, Policy};
 pub use prompt::PromptArguments;
 pub use readme::ReadmeArguments;
 pub use sampling::SamplingArguments;
+pub use types::{types, word};
 
 /// Continue a prompt under a cache policy
 ///

@@ -1,9 +1,11 @@
 //! The policies that `kvscope eval` compares.
 
 use clap::{Args, Parser};
+use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::policy::presets::Pair;
 
 use super::CacheArguments;
+use super::types::{one, types};
 use crate::command::policies;
 
 #[derive(Args)]
@@ -11,7 +13,8 @@ use crate::command::policies;
 pub struct PoliciesArguments {
     /// Policies by short names: PREFILL+DECODE, such as snapkv+slide. Alone, slide, adaptive and
     /// discontinuous have a full prefill; h2o, pyramidinfer and streamingllm are for both phases.
-    /// Also full, and paper for the paper's grid, the default without --policy. The prefill budget
+    /// Also full, paper for the paper's grid, the default without --policy, and frontier for the
+    /// best of each kind, to be compared in several types. The prefill budget
     /// is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
     #[arg(
         long = "policies",
@@ -47,11 +50,45 @@ pub struct PoliciesArguments {
         value_parser = Share::parse,
     )]
     pub recent_share: Vec<Share>,
+    /// Types in which keys and values are stored: one word, or the keys' and the values', such as
+    /// h8/h4. Each policy is compared in each of several. A policy of --policy with a type of its
+    /// own keeps that. The bytes of any type are compared with a full cache in f16
+    #[arg(
+        long,
+        value_name = "TYPES",
+        value_delimiter = ',',
+        default_values = ["f16"],
+        value_parser = types,
+    )]
+    pub cache_type: Vec<CacheTypes>,
+    /// Type of the keys, in place of --cache-type's
+    #[arg(long, value_name = "TYPE", value_parser = one)]
+    cache_type_k: Option<CacheType>,
+    /// Type of the values, in place of --cache-type's
+    #[arg(long, value_name = "TYPE", value_parser = one)]
+    cache_type_v: Option<CacheType>,
     /// One more policy, by the cache options of `kvscope generate` without their dashes, such as
     /// "prefill-method=snapkv prefill-budget=30% decode-strategy=slide decode-budget=128
     /// recent=16". May be given several times
     #[arg(long = "policy", value_name = "OPTIONS", value_parser = policy)]
     pub others: Vec<Policy>,
+}
+
+impl PoliciesArguments {
+    /// Types of keys and values, each once.
+    pub fn types(&self) -> Vec<CacheTypes> {
+        let mut all = Vec::new();
+        for given in &self.cache_type {
+            let types = CacheTypes {
+                keys: self.cache_type_k.unwrap_or(given.keys),
+                values: self.cache_type_v.unwrap_or(given.values),
+            };
+            if !all.contains(&types) {
+                all.push(types);
+            }
+        }
+        all
+    }
 }
 
 /// A share, above 0 and at most 1.

@@ -3,6 +3,7 @@
 
 mod data;
 mod plot;
+mod points;
 mod record;
 mod summary;
 mod table;
@@ -13,13 +14,14 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use kvscope::Error;
-use kvscope::cache::{CacheError, CacheType, ScopeCacheConfig};
+use kvscope::cache::ScopeCacheConfig;
 use kvscope::device::ComputeDevice;
 use kvscope::engine::Engine;
 use kvscope::eval::{Example, Fidelity};
 use pollster::block_on;
 
 use self::data::DataFile;
+use self::points::Point;
 use self::record::{Identity, Measured, Record};
 use super::arguments::FidelityArguments;
 use super::day::now;
@@ -36,6 +38,10 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     if let Some((path, section)) = place {
         readme::check(path, section)?;
     }
+    let points = match &arguments.points {
+        Some(path) => points::read(path)?,
+        None => Vec::new(),
+    };
     let data = data::read(&arguments.data)?;
     let identity = Identity::new(arguments, &data, &policies)?;
     let mut record = Record::open(arguments.output.as_deref(), identity)?;
@@ -92,16 +98,22 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
     record.write(arguments.output.as_deref())?;
     print(&record);
     if let Some((path, section)) = place {
-        show(path, section, &record)?;
+        show(path, section, &record, &points, arguments.log_bytes)?;
     }
     Ok(Ended::Whole)
 }
 
 /// Writes tables into the Markdown file, and the plot beside it.
-fn show(path: &Path, section: &str, record: &Record) -> Result<(), Failure> {
+fn show(
+    path: &Path,
+    section: &str,
+    record: &Record,
+    points: &[Point],
+    log_bytes: bool,
+) -> Result<(), Failure> {
     // A link without a folder works wherever the file is.
     let plot = format!("{section}.svg");
-    let svg = plot::svg(&record.summary);
+    let svg = plot::svg(&record.summary, points, log_bytes);
     file::replace(&path.with_file_name(&plot), svg.as_bytes()).map_err(Failure::Output)?;
     let text = table::markdown(record, &invocation(), &plot);
     readme::put(path, section, &text)
@@ -144,9 +156,7 @@ fn configs(
     let (prompt, answer) = (example.prompt.len(), example.answer.len());
     let configs = policies.iter().map(|policy| {
         let model = engine.model().config().cache();
-        // The comparison is of rules, not of the rounding of stored rows.
-        let config = policy.config(model, prompt, answer)?;
-        Ok::<_, CacheError>(config.with_cache_type(CacheType::F32))
+        policy.config(model, prompt, answer)
     });
     let configs: Result<Vec<_>, _> = configs.collect();
     Ok(configs.map_err(Error::from)?)
@@ -161,11 +171,11 @@ fn print(record: &Record) {
         return;
     };
     println!(
-        "KL (95 %)                agreement  second half  loss    most bytes  of full  policy"
+        "KL (95 %)                agreement  second half  loss    most bytes  of full f16  policy"
     );
     for row in rows {
         println!(
-            "{:24} {:.4}     {:.4}       {:.4} {:11.0}  {:.3}    {}",
+            "{:24} {:.4}     {:.4}       {:.4} {:11.0}  {:.3}        {}",
             row.kl.to_string(),
             row.agreement.mean,
             row.agreement_second_half.mean,

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use kvscope::cache::{DecodeStrategy, PrefillMethod};
+use kvscope::cache::{CacheType, CacheTypes, DecodeStrategy, PrefillMethod};
 use kvscope::policy::presets::Pair;
 
+use super::points::Point;
 use super::summary::{ALL, Row};
+use crate::command::arguments::{types, word};
 
 const WIDTH: f64 = 760.0;
 /// Of one panel, and the margins around its axes.
@@ -22,6 +24,12 @@ const COLOURS: [&str; 12] = [
     "#2f81f7", "#d9730d", "#2da44e", "#cf3f6b", "#a08a2c", "#9a6ee0", "#d65fb8", "#0e8a8a",
     "#b5533c", "#5b8def", "#7f9a17", "#a3476f",
 ];
+
+/// Dashes of the storage types' lines, in the order of the policies.
+const DASHES: [&str; 4] = ["none", "7 4", "2 3", "9 3 2 3"];
+
+/// Elements of the row whose bytes are the size of a mark.
+const SIZED_DIM: usize = 64;
 
 /// Colour of all others.
 const QUIET: &str = "#7d8590";
@@ -50,14 +58,17 @@ enum Shape {
 }
 
 /// Draws a panel per file of examples, one below the other. Each has KL on a logarithmic scale
-/// against bytes held, as a share of the full cache's. A policy without divergence has no place on
-/// that scale and is left out.
-pub fn svg(summary: &BTreeMap<String, Vec<Row>>) -> String {
+/// against bytes held, as a share of those of a full cache in f16. A policy without divergence has
+/// no place on that scale and is left out.
+///
+/// Of several storage types, each has a line through its policies that no other of its type beats.
+/// `points` are others' measurements, drawn with their names.
+pub fn svg(summary: &BTreeMap<String, Vec<Row>>, points: &[Point], log_bytes: bool) -> String {
     let panels: Vec<_> = summary.iter().filter(|(name, _)| *name != ALL).collect();
     let height = HEIGHT * panels.len() as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         role=\"img\" aria-label=\"Divergence from the full cache against bytes held, by policy\">\n<style>text {{ font: 12px \
+         role=\"img\" aria-label=\"Divergence from the full cache against bytes held, of a full cache in f16, by policy\">\n<style>text {{ font: 12px \
          system-ui, sans-serif; fill: #57606a }} .name {{ font-weight: 600 }} .grid {{ stroke: #8c959f; stroke-opacity: 0.35 }} \
          @media (prefers-color-scheme: dark) {{ text {{ fill: #adbac7 }} }}</style>\n"
     );
@@ -67,20 +78,23 @@ pub fn svg(summary: &BTreeMap<String, Vec<Row>>) -> String {
             "<g transform=\"translate(0 {})\">",
             HEIGHT * number as f64
         );
-        panel(&mut svg, name, rows);
+        panel(&mut svg, name, rows, points, log_bytes);
         svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn panel(svg: &mut String, name: &str, rows: &[Row]) {
+fn panel(svg: &mut String, name: &str, rows: &[Row], points: &[Point], log_bytes: bool) {
+    let points: Vec<&Point> = points.iter().filter(|point| point.kl > 0.0).collect();
     let rows: Vec<&Row> = rows.iter().filter(|row| row.kl.mean > 0.0).collect();
     let ends = |row: &&Row| match row.kl.interval {
         Some(interval) => [interval.low, interval.high, row.kl.mean],
         None => [row.kl.mean; 3],
     };
-    let all: Vec<f64> = rows.iter().flat_map(ends).filter(|kl| *kl > 0.0).collect();
+    let all = rows.iter().flat_map(ends);
+    let all = all.chain(points.iter().map(|point| point.kl));
+    let all: Vec<f64> = all.filter(|kl| *kl > 0.0).collect();
     let decade = |kl: f64| kl.log10().clamp(-9.0, 9.0);
     let low = all
         .iter()
@@ -98,9 +112,11 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
         (-1.0, 0.0)
     };
     let shares = rows.iter().map(|row| row.share());
-    // Adaptive strategies may slightly exceed the full cache's blocks; the axis extends to them.
-    let widest = shares.fold(1.0, f64::max);
-    let x = |share: f64| LEFT + share / widest * (WIDTH - LEFT - RIGHT);
+    let shares: Vec<f64> = shares
+        .chain(points.iter().map(|point| point.share))
+        .collect();
+    let scale = Bytes::of(&shares, log_bytes);
+    let x = |share: f64| scale.x(share);
     let y = |kl: f64| {
         let share = (high - decade(kl.max(1e-9)).max(low)) / (high - low);
         TOP + share * (HEIGHT - TOP - BOTTOM)
@@ -111,9 +127,11 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
         "<text class=\"name\" x=\"{LEFT}\" y=\"18\">{}</text>",
         escaped(name)
     );
-    axes(svg, low as i32..=high as i32, &x, &y);
+    axes(svg, low as i32..=high as i32, &scale, &y);
+    lines(svg, &rows, &x, &y);
     for row in rows {
         let (pair, pale) = kind(&row.policy);
+        let size = size(types_of(&row.policy));
         let colour = pair.map_or(QUIET, |pair| colour(pair.decode));
         let shape = pair.map_or(Shape::Cross, |pair| shape(pair.prefill));
         let (x, at) = (x(row.share()), y(row.kl.mean));
@@ -130,16 +148,150 @@ fn panel(svg: &mut String, name: &str, rows: &[Row]) {
                 "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\" stroke-opacity=\"0.5\"/>"
             );
         }
-        mark(svg, shape, (x, at), colour, pale);
+        mark(svg, shape, (x, at, size), colour, pale);
         svg.push_str("</g>\n");
     }
+    for Point { name, share, kl } in points {
+        let (x, y) = (x(*share), y(*kl));
+        let name = escaped(name);
+        let _ = writeln!(svg, "<g><title>{name}: KL {kl:.4}</title>");
+        mark(svg, Shape::Cross, (x, y, 1.0), QUIET, true);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{:.1}\">{name}</text></g>",
+            x + 8.0,
+            y + 4.0
+        );
+    }
     legend(svg);
+}
+
+/// The scale of bytes, as shares of the full cache's.
+struct Bytes {
+    /// Ends of the axis; 0 first unless it is logarithmic.
+    ends: [f64; 2],
+    ticks: Vec<f64>,
+    log: bool,
+}
+
+impl Bytes {
+    fn of(shares: &[f64], log: bool) -> Self {
+        // Adaptive strategies may slightly exceed the full cache's blocks; the axis extends to them.
+        let most = shares.iter().copied().fold(1.0, f64::max);
+        if !log {
+            return Self {
+                ends: [0.0, most],
+                ticks: vec![0.0, 0.25, 0.5, 0.75, 1.0],
+                log,
+            };
+        }
+        // Halves of the whole, as far down as the least share.
+        let least = shares
+            .iter()
+            .copied()
+            .filter(|share| *share > 0.0)
+            .fold(0.5, f64::min);
+        let mut ticks = vec![1.0];
+        let mut tick = 1.0;
+        while tick > least.max(1e-3) {
+            tick *= 0.5;
+            ticks.push(tick);
+        }
+        Self {
+            ends: [tick, most],
+            ticks,
+            log,
+        }
+    }
+
+    fn x(&self, share: f64) -> f64 {
+        let [low, high] = self.ends;
+        let part = match self.log {
+            true => (share.max(low) / low).ln() / (high / low).ln(),
+            false => share / high,
+        };
+        LEFT + part * (WIDTH - LEFT - RIGHT)
+    }
+}
+
+/// A line for each storage type, if there are several: through the policies that no other of the
+/// type beats in bytes and in KL.
+fn lines(svg: &mut String, rows: &[&Row], x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) {
+    let mut all: Vec<CacheTypes> = Vec::new();
+    for row in rows {
+        let types = types_of(&row.policy);
+        if !all.contains(&types) {
+            all.push(types);
+        }
+    }
+    if all.len() < 2 {
+        return;
+    }
+    for (number, types) in all.into_iter().enumerate() {
+        let own = rows.iter().filter(|row| types_of(&row.policy) == types);
+        let best = unbeaten(own.map(|row| (row.share(), row.kl.mean)).collect());
+        let path = best
+            .iter()
+            .map(|(share, kl)| format!("{:.1} {:.1}", x(*share), y(*kl)));
+        let path = path.collect::<Vec<_>>().join("L");
+        let dash = DASHES[number % DASHES.len()];
+        let Some((share, kl)) = best.first() else {
+            continue;
+        };
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{path}\" fill=\"none\" stroke=\"{QUIET}\" stroke-dasharray=\"{dash}\"/>\
+             <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            x(*share) - 8.0,
+            y(*kl) - 4.0,
+            word(types)
+        );
+    }
+}
+
+/// Points that no other one beats in both, the fewest bytes first.
+fn unbeaten(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut least = f64::INFINITY;
+    points.retain(|(_, kl)| {
+        let better = *kl < least;
+        least = least.min(*kl);
+        better
+    });
+    points
+}
+
+/// The types in a policy's name: its last word, or its options; f16 if it says none.
+fn types_of(policy: &str) -> CacheTypes {
+    let last = policy.split(' ').next_back().unwrap_or_default();
+    if let Ok(types) = types(last) {
+        return types;
+    }
+    let option = |name: &str| {
+        let mut words = policy.split(' ');
+        let found = words.find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        found
+            .and_then(|word| types(word).ok())
+            .map(|types| types.keys)
+    };
+    let both = option("cache-type").unwrap_or_default();
+    CacheTypes {
+        keys: option("cache-type-k").unwrap_or(both),
+        values: option("cache-type-v").unwrap_or(both),
+    }
+}
+
+/// The size of a mark: smaller for fewer bits.
+fn size(types: CacheTypes) -> f64 {
+    let bytes = types.row_bytes(SIZED_DIM) as f64;
+    let full = CacheTypes::from(CacheType::F16).row_bytes(SIZED_DIM) as f64;
+    (bytes / full).min(1.0).cbrt()
 }
 
 fn axes(
     svg: &mut String,
     decades: std::ops::RangeInclusive<i32>,
-    x: &impl Fn(f64) -> f64,
+    bytes: &Bytes,
     y: &impl Fn(f64) -> f64,
 ) {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
@@ -153,8 +305,8 @@ fn axes(
             at + 4.0
         );
     }
-    for percent in [0, 25, 50, 75, 100] {
-        let at = x(f64::from(percent) / 100.0);
+    for tick in &bytes.ticks {
+        let (at, percent) = (bytes.x(*tick), 100.0 * tick);
         let _ = writeln!(
             svg,
             "<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/><text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{percent} \
@@ -164,8 +316,8 @@ fn axes(
     }
     let _ = writeln!(
         svg,
-        "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">most bytes held, of the full cache's</text>\
-         <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">KL, nats a token</text>",
+        "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">most bytes held, of a full cache in f16</text>\
+         <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">KL, nats per token</text>",
         f64::midpoint(LEFT, right),
         bottom + 36.0,
         f64::midpoint(TOP, bottom)
@@ -176,7 +328,7 @@ fn legend(svg: &mut String) {
     let x = WIDTH - RIGHT + 24.0;
     let mut y = TOP + 8.0;
     let mut line = |svg: &mut String, shape, colour: &str, text: &str| {
-        mark(svg, shape, (x, y), colour, false);
+        mark(svg, shape, (x, y, 1.0), colour, false);
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\">{text}</text>",
@@ -226,7 +378,8 @@ fn shape(method: PrefillMethod) -> Shape {
     place.map_or(Shape::Cross, |place| SHAPES[place % SHAPES.len()])
 }
 
-fn mark(svg: &mut String, shape: Shape, (x, y): (f64, f64), colour: &str, hollow: bool) {
+/// Draws a mark at a place, in a size of which 1 is the whole.
+fn mark(svg: &mut String, shape: Shape, (x, y, size): (f64, f64, f64), colour: &str, hollow: bool) {
     let path = match shape {
         Shape::Circle => "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z",
         Shape::Square => "M-4.5 -4.5h9v9h-9Z",
@@ -239,7 +392,7 @@ fn mark(svg: &mut String, shape: Shape, (x, y): (f64, f64), colour: &str, hollow
     let opacity = if hollow { 0.0 } else { 0.8 };
     let _ = writeln!(
         svg,
-        "<path transform=\"translate({x:.1} {y:.1})\" d=\"{path}\" fill=\"{colour}\" fill-opacity=\"{opacity}\" \
+        "<path transform=\"translate({x:.1} {y:.1}) scale({size:.2})\" d=\"{path}\" fill=\"{colour}\" fill-opacity=\"{opacity}\" \
          stroke=\"{colour}\" stroke-width=\"1.5\"/>"
     );
 }
@@ -272,6 +425,37 @@ mod tests {
         }
         assert_eq!(colour(DecodeStrategy::Full), QUIET);
         assert_ne!(colour(DecodeStrategy::Tova), colour(DecodeStrategy::Slide));
+    }
+
+    #[test]
+    fn names_say_the_types() {
+        let read = |name: &str| word(types_of(name));
+        assert_eq!(read("slide 25% recent 50%"), "f16");
+        assert_eq!(read("slide 25% h4"), "h4");
+        assert_eq!(read("decode-budget=3 recent=1 h8/h4"), "h8/h4");
+        assert_eq!(
+            read("decode-budget=3 cache-type=h8 cache-type-v=h4"),
+            "h8/h4"
+        );
+    }
+
+    #[test]
+    fn a_line_goes_through_what_no_other_beats() {
+        let points = vec![(0.5, 0.1), (0.2, 0.3), (0.6, 0.2), (0.2, 0.4), (1.0, 0.05)];
+        assert_eq!(unbeaten(points), [(0.2, 0.3), (0.5, 0.1), (1.0, 0.05)]);
+    }
+
+    #[test]
+    fn each_half_of_the_bytes_is_as_wide_on_a_logarithmic_scale() {
+        let bytes = Bytes::of(&[0.1, 0.9], true);
+        assert_eq!(bytes.ticks, [1.0, 0.5, 0.25, 0.125, 0.0625]);
+        let right = WIDTH - RIGHT;
+        for (number, tick) in bytes.ticks.iter().enumerate() {
+            let expected = right - number as f64 / 4.0 * (right - LEFT);
+            assert!((bytes.x(*tick) - expected).abs() < 1e-9, "{tick}");
+        }
+        let linear = Bytes::of(&[0.1, 2.0], false);
+        assert!((linear.x(1.0) - f64::midpoint(LEFT, right)).abs() < 1e-9);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use kvscope::cache::CacheTypes;
 use kvscope::eval::Outcome;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub struct Identity {
     pub policies: Vec<String>,
     pub prefill_share: f32,
     pub recent_share: Vec<f32>,
+    /// Types of keys and values.
+    pub cache_type: Vec<CacheTypes>,
     pub max_answer: Option<usize>,
     pub raw: bool,
     /// `cpu` or `gpu`.
@@ -84,6 +87,7 @@ impl Identity {
                 .iter()
                 .map(|share| share.0)
                 .collect(),
+            cache_type: arguments.policies.types(),
             max_answer: arguments.max_answer,
             raw: arguments.raw,
             device: device.to_owned(),
@@ -104,6 +108,7 @@ impl Identity {
                 "another --recent-share",
                 self.recent_share == other.recent_share,
             ),
+            ("other cache types", self.cache_type == other.cache_type),
             ("another --max-answer", self.max_answer == other.max_answer),
             ("prompts with or without --raw", self.raw == other.raw),
             ("another --device", self.device == other.device),

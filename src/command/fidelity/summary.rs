@@ -30,7 +30,7 @@ pub struct Row {
     pub most_bytes: f64,
     /// Mean over positions of the bytes held.
     pub mean_bytes: f64,
-    /// Mean over examples of the most bytes of a full cache.
+    /// Mean over examples of the most bytes of a full cache in f16.
     pub full_bytes: f64,
 }
 
@@ -43,7 +43,7 @@ pub struct Mean {
 }
 
 impl Row {
-    /// Most bytes held, as a share of a full cache's.
+    /// Most bytes held, as a share of a full cache's in f16.
     pub fn share(&self) -> f64 {
         self.most_bytes / self.full_bytes.max(1.0)
     }

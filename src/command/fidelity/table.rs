@@ -24,7 +24,7 @@ pub fn markdown(record: &Record, command: &str, plot: &str) -> String {
     let _ = write!(
         text,
         "Written by `{command}` on {}, on {}, in {hours:.1} hours: {examples} examples of {}, {positions} positions of \
-         gold answers.\n\n![Divergence from the full cache against bytes held]({plot})\n\n{}",
+         gold answers.\n\n![Divergence from the full cache against bytes held, of a full cache in f16]({plot})\n\n{}",
         day(record.finished),
         record.adapter,
         files.join(" and "),
@@ -46,7 +46,7 @@ pub fn markdown(record: &Record, command: &str, plot: &str) -> String {
 
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| policy | bytes of full | KL, nats (95 %) | its second half | same top token | its second half | loss |\n\
+        "| policy | bytes of full f16 | KL, nats (95 %) | its second half | same top token | its second half | loss |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in rows {

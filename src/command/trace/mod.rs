@@ -45,7 +45,7 @@ struct Measured<'a> {
     exact_by_line: Vec<f64>,
     /// Most bytes that the cache held, averaged over programs.
     held_bytes: u64,
-    /// Most bytes of a full cache, averaged too.
+    /// Most bytes of a full cache in f16, averaged too.
     full_bytes: u64,
 }
 
@@ -68,7 +68,7 @@ pub fn run(arguments: &TraceArguments) -> Result<Ended, Failure> {
         seed: arguments.seed,
         results: Vec::new(),
     };
-    println!("lines right  held bytes  full bytes  policy");
+    println!("lines right  held bytes  f16 bytes   policy");
     for &lines in &arguments.lines {
         for policy in &policies {
             let Some(measured) = measure(&engine, policy, lines, arguments, &cancel)? else {

@@ -33,7 +33,7 @@ pub fn markdown(report: &Report<'_>, minutes: f64) -> String {
         .collect();
     let _ = writeln!(
         text,
-        "| policy | bytes of full, at {longest} |{columns} of {longest}: first, second, last third |"
+        "| policy | bytes of full f16, at {longest} |{columns} of {longest}: first, second, last third |"
     );
     let _ = writeln!(
         text,
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "| policy | bytes of full, at 6 | 2 lines | 6 lines | of 6: first, second, last third |",
+                "| policy | bytes of full f16, at 6 | 2 lines | 6 lines | of 6: first, second, last third |",
                 "| --- | ---: | ---: | ---: | --- |",
                 "| full | 100.0 % | 75.0 % | 75.0 % | 100.0 %, 75.0 %, 50.0 % |",
                 "| slide 25% | 25.0 % |  | 50.0 % | 100.0 %, 50.0 %, 0.0 % |",

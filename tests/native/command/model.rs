@@ -174,7 +174,7 @@ fn a_policy_holds_less_than_a_full_cache_and_says_so() {
     let said = String::from_utf8(text.stderr).unwrap();
     for figure in [
         format!("{:.2} MB held", held as f64 / 1e6),
-        format!("{:.2} MB with a full cache", full as f64 / 1e6),
+        format!("{:.2} MB with a full cache in f16", full as f64 / 1e6),
         "as many as were asked for".to_owned(),
     ] {
         assert!(said.contains(&figure), "{said}");

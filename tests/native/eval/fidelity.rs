@@ -262,7 +262,8 @@ fn an_outcome_is_what_single_caches_say() {
     let fidelity = Fidelity::new(&model, &ComputeDevice::Cpu);
     let both = outcomes(&fidelity, &[full, config]);
     assert_eq!((both[0].kl, both[0].agreement), (0.0, 1.0));
-    assert_eq!(both[0].most_bytes, both[0].full_bytes);
+    // Of f32 against f16.
+    assert!(both[0].most_bytes > both[0].full_bytes);
     assert_eq!(both[1].positions, ANSWER - 1);
     assert!(expected > 1e-4, "the policies differ: {expected}");
     let found = &both[1];
