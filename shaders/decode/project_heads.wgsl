@@ -70,7 +70,9 @@ fn main(
             activations[at + quad] = turned(quad, normed, {{ norm_at.key }}u);
         } else {
             let first = 4u * quad;
-            activations[at + quad] = vec4<f32>(head[first], head[first + 1u], head[first + 2u], head[first + 3u]);
+            let begin = vec2<f32>(head[first], head[first + 1u]);
+            let end = vec2<f32>(head[first + 2u], head[first + 3u]);
+            activations[at + quad] = vec4<f32>(begin, end);
         }
     }
 {%- else %}

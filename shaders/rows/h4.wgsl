@@ -19,8 +19,11 @@ elements: see `cache/frame.rs`. `f16.wgsl` says what the macros do.
     let row{{ name }} = ({{ pair }}) / {{ dim // 2 }}u * {{ dim // 8 + 1 }}u;
     let scale{{ name }} = bitcast<f32>({{ buffer }}[row{{ name }} + {{ dim // 8 }}u]);
     let word{{ name }} = {{ buffer }}[row{{ name }} + ({{ pair }}) % {{ dim // 2 }}u / 4u];
-    let four{{ name }} = h4_levels(select(word{{ name }}, word{{ name }} >> 4u, ({{ pair }}) % 4u >= 2u));
-    let pair{{ name }} = scale{{ name }} * select(four{{ name }}.xy, four{{ name }}.zw, ({{ pair }}) % 2u == 1u);
+    let high{{ name }} = ({{ pair }}) % 4u >= 2u;
+    let second{{ name }} = ({{ pair }}) % 2u == 1u;
+    let four{{ name }} = h4_levels(select(word{{ name }}, word{{ name }} >> 4u, high{{ name }}));
+    let pair{{ name }} = scale{{ name }}
+        * select(four{{ name }}.xy, four{{ name }}.zw, second{{ name }});
 {%- endmacro -%}
 
 {#- A whole row: of eight scales that of the least squared error. -#}
@@ -51,10 +54,13 @@ elements: see `cache/frame.rs`. `f16.wgsl` says what the macros do.
     let row_factor = select(0.0, 1.0 / row_scale, row_scale > 0.0);
 {%- for i in range(0, count, 4) %}
     {
-        let a = vec4<u32>(vec4<f32>(h4_codes(row_factor * pair{{ i }}), h4_codes(row_factor * pair{{ i + 1 }})));
-        let b = vec4<u32>(vec4<f32>(h4_codes(row_factor * pair{{ i + 2 }}), h4_codes(row_factor * pair{{ i + 3 }})));
-        let bytes = a | b << vec4<u32>(4u);
-        {{ buffer }}[row_word + {{ i // 4 }}u] = bytes.x | bytes.y << 8u | bytes.z << 16u | bytes.w << 24u;
+{%- for j in range(4) %}
+        let code{{ j }} = vec2<u32>(h4_codes(row_factor * pair{{ i + j }}));
+{%- endfor %}
+        let low = vec4<u32>(code0, code1);
+        let codes = low | vec4<u32>(code2, code3) << vec4<u32>(4u);
+        {{ buffer }}[row_word + {{ i // 4 }}u] = codes.x | codes.y << 8u
+            | codes.z << 16u | codes.w << 24u;
     }
 {%- endfor %}
     {{ buffer }}[row_word + {{ dim // 8 }}u] = bitcast<u32>(row_scale);

@@ -32,7 +32,8 @@ elements: see `cache/frame.rs`. `f16.wgsl` says what the macros do.
     let row_scale = max(largest.x, largest.y) / 127.0;
     let row_factor = select(0.0, 1.0 / row_scale, row_scale > 0.0);
 {%- for i in range(0, count, 2) %}
-    {{ buffer }}[row_word + {{ i // 2 }}u] = h8_word(row_factor * vec4<f32>(pair{{ i }}, pair{{ i + 1 }}));
+    {{ buffer }}[row_word + {{ i // 2 }}u] =
+        h8_word(row_factor * vec4<f32>(pair{{ i }}, pair{{ i + 1 }}));
 {%- endfor %}
     {{ buffer }}[row_word + {{ dim // 4 }}u] = bitcast<u32>(row_scale);
 {%- endmacro -%}

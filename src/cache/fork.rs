@@ -21,9 +21,9 @@ impl ScopeCache {
     /// beginning.
     ///
     /// While every layer's prompt is open, all rules but the observation window may differ, if
-    /// [`prepare_forks`](Self::prepare_forks) came before the prompt. If it is the first prompt, so
-    /// may the types, among those that store an open prompt alike: all but f32. Once every prompt is
-    /// finished, and before the next step, those of decoding may.
+    /// [`prepare_forks`](Self::prepare_forks) came before the prompt. In the first prompt the types
+    /// may differ too, but for f32. Once every prompt is finished, and before the next step, the
+    /// rules of decoding may.
     ///
     /// # Errors
     ///

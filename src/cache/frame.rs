@@ -1,17 +1,17 @@
 //! The frame in which quantised rows are stored: the basis in which a few bits lose least.
 //!
-//! Keys become `H · ((k − μ) · s)`, queries `H · (q / s)`, values `H · v`. H is a Hadamard matrix
-//! scaled so that `H · H = 1`; it spreads outlier channels over all elements. μ is the mean key of
-//! the first prompt per channel, which a query sees as one constant, so that softmax drops it. s
-//! balances keys against queries, `s = (a / b)^¼` per channel, where a is the queries' mean square
-//! and b the keys' variance: then the product's error is least. What attention returns of rotated
-//! values, H turns back.
+//! Keys become `H · ((k − μ) · s)`, queries `H · (q / s)`, values `H · v`.
+//!
+//! H is a Hadamard matrix, its own inverse. It spreads outlier channels over all elements, and turns
+//! attention's output back. μ is the mean key of the first prompt per channel. A query sees it as
+//! one constant, which softmax drops. s balances keys against queries per channel: `(a / b)^¼`, of
+//! the queries' mean square a and the keys' variance b. Then the product's error is least.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// First positions of a prompt that its mean leaves out, since their keys are unlike all others,
-/// as attention sinks' are.
+/// First positions of a prompt that its mean leaves out: attention sinks, whose keys are unlike
+/// all others.
 const LEFT_OUT: usize = 4;
 
 /// Prompts of fewer positions leave out none.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Bytes of keys, values, positions, scores and, during a prefill, the queries that will score it.
-/// The full cache is that of the same sequence under `full` prefill and decoding in the same
-/// blocks, and always in f16.
+/// The full cache is that of the same sequence under `full` prefill and decoding. It has the same
+/// blocks, and is always in f16.
 ///
 /// High-water marks include the moments at which a tensor is replaced, when the old and the new one
 /// exist. Attention's scratch memory is not counted: any cache has it.

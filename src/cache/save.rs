@@ -6,7 +6,7 @@
 //! | 4 | version of the format |
 //! | 4 | length of the header |
 //! | header | JSON: the configuration, and every layer's numbers on the host |
-//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot; the frame (f32) |
+//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot; frame (f32) |
 //! | 4 | CRC-32 of everything before |
 //!
 //! Numbers are little-endian.
@@ -27,7 +27,8 @@ use super::store::{self, SlotStore};
 use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
 const MAGIC: &[u8; 8] = b"kvscope\0";
-/// Version 3 has exact rows and frames; only caches of framed types have them. Version 2 has no `pyramid_beta` and no `strict` among a turn's budgets: they are the policy's.
+/// Version 3 has exact rows and frames, in caches of framed types. Version 2 has no `pyramid_beta`
+/// and no `strict` among a turn's budgets: they are the policy's.
 const VERSION: u32 = 3;
 /// The oldest version that can be read.
 const OLDEST: u32 = 1;

@@ -88,7 +88,7 @@ pub(super) fn exact_bytes(config: &ScopeCacheConfig, cache_type: CacheType) -> u
     }
 }
 
-/// What a first prompt of framed types leaves when it ends: its frame, and its exact rows.
+/// The frame of a first prompt of framed types, and its exact rows.
 pub(super) struct Framing {
     frame: Option<Frame>,
     exact: [Option<ExactRows>; 2],
@@ -365,7 +365,7 @@ impl SlotStore {
         }
     }
 
-    /// What the slots hold, when `seen` tokens were seen.
+    /// Contents of the slots, when `seen` tokens were seen.
     pub fn held(&self, seen: usize) -> Held<'_> {
         Held {
             positions: &self.positions,
@@ -408,8 +408,8 @@ impl SlotStore {
         }
     }
 
-    /// The framing of a first prompt that has yet to get one: of its first `length` tokens, which
-    /// are in the slots before all others, in their order. `squares` are the queries'.
+    /// The framing of a first prompt that has yet to get one, of its first `length` tokens. They are
+    /// in the slots before all others, in their order. `squares` are the queries'.
     pub fn framing(
         &self,
         types: CacheTypes,

@@ -136,8 +136,8 @@ impl Binder<'_> {
 
     const STORE_HEADS: Kernel = kernel!("store_heads", "rotated");
 
-    /// Query, key and value into the frame that quantised rows are in, and the key's and value's
-    /// rows into their slots; `None` if the cache's types have no frame.
+    /// Query, key and value into the frame of quantised rows, and the rows into their slots. `None`
+    /// if the cache's types have no frame.
     pub fn store_heads(&self, layer: &LayerBinding<'_>) -> Result<Option<Dispatch>, KernelError> {
         if !self.sizes.in_frame() {
             return Ok(None);

@@ -44,7 +44,8 @@ pub fn vectors(sizes: &DecodeSizes) -> usize {
 /// Flag of a layer whose heads have numbers of their own.
 const BY_HEAD: u32 = 4;
 
-/// The words of a step: its position, the first position with an exact row, cosine and sine of every pair, the order of every layer.
+/// The words of a step: its position, and the first one with an exact row. Then cosine and sine of
+/// every pair, and the order of every layer.
 ///
 /// Heads hold different numbers of slots only after a cache was truncated. Their own numbers come
 /// last, so that other steps need not upload them.

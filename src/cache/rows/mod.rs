@@ -1,5 +1,4 @@
-//! The rows of one layer's keys, or of its values: one per slot, and exact ones where the storage
-//! type asks for them.
+//! The rows of one layer's keys, or of its values: one per slot, and exact ones of some types.
 
 mod exact;
 mod plain;
@@ -30,7 +29,7 @@ pub(crate) struct RowBuffers {
     pub exact: Option<BoundBuffer>,
 }
 
-/// What slots hold: every head's positions, and the number of tokens that were seen.
+/// Contents of slots: every head's positions, and the number of tokens that were seen.
 #[derive(Clone, Copy)]
 pub(super) struct Held<'a> {
     /// `[kv_heads, capacity]`
@@ -165,8 +164,8 @@ impl Rows {
         }
     }
 
-    /// Makes room for the exact rows of a prompt of `tokens` tokens: until its end they all stay,
-    /// so that chunks of any size see the same. `seen` tokens were seen.
+    /// Makes room for the exact rows of a prompt of `tokens` tokens. They all stay until its end, so
+    /// that chunks of any size see the same. `seen` tokens were seen.
     pub fn open(self, tokens: usize, seen: usize) -> Self {
         let ring = self.slots.cache_type().exact() + tokens;
         self.with_ring(|had| had.max(ring), seen)
@@ -196,8 +195,8 @@ impl Rows {
         }
     }
 
-    /// The exact rows of a first prompt of `seen` tokens, whose slots are in the order of positions
-    /// and have none empty, if `cache_type` has such rows.
+    /// The exact rows of a first prompt of `seen` tokens, if `cache_type` has such rows. Its slots
+    /// are in the order of positions, none of them empty.
     pub fn exact_of_prompt(
         &self,
         cache_type: CacheType,

@@ -8,11 +8,11 @@ use super::{Place, PoliciesArguments, ReadmeArguments};
 
 /// Fidelity: how far what a model says under a cache policy is from what it says under a full cache
 ///
-/// Each example's prompt and gold answer are fed under every policy (teacher forcing). At every
-/// position of the answer the next token's distribution is compared with the full cache's: KL(full
-/// in f16 || policy) in nats, whether the likeliest token is the same, and the loss on the gold answer;
-/// and the bytes that the cache holds, counted from the end of the prefill on, as a share of those
-/// of a full cache in f16. Policies in f32 are compared with a full cache in f32; they can't be in
+/// Each example's prompt and gold answer are fed under every policy (teacher forcing). The next
+/// token's distribution is compared with the full cache's at every position of the answer. The
+/// measures are KL(full in f16 || policy) in nats, agreement of the likeliest token, and the loss.
+/// Bytes are those held from the end of the prefill on, as a share of a full cache in f16.
+/// Policies in f32 are compared with a full cache in f32; they can't be in
 /// one run with others. Intervals are 95 % by the bootstrap over examples.
 ///
 /// A rerun with the same --json file skips the examples that are in it. Ctrl-C ends after the

@@ -13,7 +13,7 @@ use crate::command::policies;
 pub struct PoliciesArguments {
     /// Policies by short names: PREFILL+DECODE, such as snapkv+slide. Alone, slide, adaptive and
     /// discontinuous have a full prefill; h2o, pyramidinfer and streamingllm are for both phases.
-    /// Also full, paper for the paper's grid, the default without --policy, and frontier for the
+    /// Also full, and paper for the paper's grid, the default without --policy. frontier has the
     /// best of each kind, to be compared in several types. The prefill budget
     /// is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
     #[arg(

@@ -57,8 +57,8 @@ enum Shape {
     Cross,
 }
 
-/// Draws a panel per file of examples, one below the other. Each has KL on a logarithmic scale
-/// against bytes held, as a share of those of a full cache in f16. A policy without divergence has
+/// Draws a panel per file of examples, one below the other. KL is on a logarithmic scale.
+/// Bytes held are a share of those of a full cache in f16. A policy without divergence has
 /// no place on that scale and is left out.
 ///
 /// Of several storage types, each has a line through its policies that no other of its type beats.
@@ -176,7 +176,7 @@ struct Bytes {
 
 impl Bytes {
     fn of(shares: &[f64], log: bool) -> Self {
-        // Adaptive strategies may slightly exceed the full cache's blocks; the axis extends to them.
+        // Adaptive strategies may slightly exceed the full cache's blocks: the axis has room.
         let most = shares.iter().copied().fold(1.0, f64::max);
         if !log {
             return Self {
@@ -214,8 +214,8 @@ impl Bytes {
     }
 }
 
-/// A line for each storage type, if there are several: through the policies that no other of the
-/// type beats in bytes and in KL.
+/// A line for each storage type, if there are several. It goes through the policies that no other
+/// of the type beats in bytes and in KL.
 fn lines(svg: &mut String, rows: &[&Row], x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) {
     let mut all: Vec<CacheTypes> = Vec::new();
     for row in rows {

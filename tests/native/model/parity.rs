@@ -49,8 +49,8 @@ impl Loaded {
         config.init(&self.device).expect("a cache for the model")
     }
 
-    /// Prefills `tokens` a piece at a time, and hands `each` the logits of the positions from
-    /// `first` on, of whole pieces.
+    /// Prefills `tokens` a piece at a time. Hands `each` the logits of whole pieces from position
+    /// `first` on.
     fn prefill(
         &self,
         tokens: &[u32],
