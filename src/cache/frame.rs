@@ -2,10 +2,14 @@
 //!
 //! Keys become `H · ((k − μ) · s)`, queries `H · (q / s)`, values `H · v`.
 //!
-//! H is a Hadamard matrix, its own inverse. It spreads outlier channels over all elements, and turns
-//! attention's output back. μ is the mean key of the first prompt per channel. A query sees it as
-//! one constant, which softmax drops. s balances keys against queries per channel: `(a / b)^¼`, of
-//! the queries' mean square a and the keys' variance b. Then the product's error is least.
+//! H is a Hadamard matrix, its own inverse. It spreads outlier channels over all elements, and it
+//! turns attention's output back.
+//!
+//! The mean key μ of the first prompt is taken per channel. A query sees it as one constant, which
+//! softmax drops.
+//!
+//! The balance s of keys against queries is `(a / b)^¼` per channel. a is the queries' mean square,
+//! b the keys' variance. Then the product's error is least.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};

@@ -408,8 +408,8 @@ impl SlotStore {
         }
     }
 
-    /// The framing of a first prompt that has yet to get one, of its first `length` tokens. They are
-    /// in the slots before all others, in their order. `squares` are the queries'.
+    /// The framing of a first prompt that has yet to get one, of its first `length` tokens. They
+    /// are in the slots before all others, in their order. `squares` are the queries'.
     pub fn framing(
         &self,
         types: CacheTypes,

@@ -164,8 +164,8 @@ impl Rows {
         }
     }
 
-    /// Makes room for the exact rows of a prompt of `tokens` tokens. They all stay until its end, so
-    /// that chunks of any size see the same. `seen` tokens were seen.
+    /// Makes room for the exact rows of a prompt of `tokens` tokens. They all stay until its end:
+    /// chunks of any size see the same. `seen` tokens were seen.
     pub fn open(self, tokens: usize, seen: usize) -> Self {
         let ring = self.slots.cache_type().exact() + tokens;
         self.with_ring(|had| had.max(ring), seen)

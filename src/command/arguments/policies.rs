@@ -13,8 +13,8 @@ use crate::command::policies;
 pub struct PoliciesArguments {
     /// Policies by short names: PREFILL+DECODE, such as snapkv+slide. Alone, slide, adaptive and
     /// discontinuous have a full prefill; h2o, pyramidinfer and streamingllm are for both phases.
-    /// Also full, and paper for the paper's grid, the default without --policy. frontier has the
-    /// best of each kind, to be compared in several types. The prefill budget
+    /// Also full, and paper for the paper's grid, the default without --policy; and frontier for
+    /// the best of each kind. The prefill budget
     /// is --prefill-share of the prompt, the decode budget each --decode-ratio of the answer
     #[arg(
         long = "policies",
