@@ -83,6 +83,7 @@ test("a link brings back every setting, and leaves out what is as it was", () =>
     recent: 3,
     tokens: 77,
     cacheType: "f32",
+    valueType: "h4",
     temperature: 0.7,
     topP: 0.95,
     seed: 42,
@@ -96,7 +97,7 @@ test("a link brings back every setting, and leaves out what is as it was", () =>
 test("a link can't ask for what the form would not take", () => {
   const hostile =
     "prefill=nothing&prefillBudget=1e9&observationWindow=-1&decode=__proto__&decodeBudget=101%25&recent=1.5" +
-    "&tokens=Infinity&cacheType=f64&temperature=&topP=0&seed=NaN&full=perhaps&third=full&constructor=1";
+    "&tokens=Infinity&cacheType=f64&valueType=q4&temperature=&topP=0&seed=NaN&full=perhaps&third=full&constructor=1";
   expect(fromFragment(hostile)).toEqual(DEFAULT_SETTING);
 });
 
@@ -127,6 +128,18 @@ test("runs are SCOPE, the full cache and a third, all in one cache type", () => 
     },
   ]);
   expect(policiesOf({ ...DEFAULT_SETTING, full: false })).toHaveLength(1);
+});
+
+test("keys and values have one type or one each, and bits that say so", () => {
+  const of = (cacheType: Setting["cacheType"], valueType: Setting["valueType"]) => {
+    const [scope, full] = policiesOf({ ...DEFAULT_SETTING, cacheType, valueType });
+    expect(full?.cache.cacheType).toEqual(scope?.cache.cacheType);
+    return [scope?.cache.cacheType, full?.rule];
+  };
+  expect(of("h4", "same")).toEqual(["h4", "nothing is evicted · 4-bit"]);
+  expect(of("h4", "h4")).toEqual(["h4", "nothing is evicted · 4-bit"]);
+  expect(of("h8", "h4")).toEqual([{ keys: "h8", values: "h4" }, "nothing is evicted · 8/4-bit"]);
+  expect(of("f16", "same")).toEqual(["f16", "nothing is evicted · 16-bit"]);
 });
 
 test("a model is an address or a file of the hub, however it is written", () => {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
-import { tinyModel, tinyModelOfTexts } from "./tiny-gguf.ts";
+import { tinyModel, tinyModelOfTexts, tinyModelOfWideHeads } from "./tiny-gguf.ts";
 
 /** Random weights go on for long after this one. */
 const LONG = { tokens: "4000", prompt: "A seal slept on the landing." };
@@ -34,6 +34,49 @@ for (const path of ["/", SUB_PATH]) {
     ).toBeVisible();
   });
 }
+
+test("4-bit keys and values hold fewer bytes of the same slots, and a link brings them back", async ({
+  page,
+}) => {
+  await offerTiny(page, Buffer.from(tinyModelOfWideHeads()));
+  // Long enough that the exact rows of h4 are fewer than the rows held.
+  await page.goto(`/${shortRun({ prefillBudget: "120", tokens: "20" })}`);
+  await reach(page, "ready");
+  const held: number[] = [];
+  const full: number[] = [];
+  for (const [keys, values, bits] of [
+    ["f16", "same", "16-bit"],
+    ["h8", "same", "8-bit"],
+    ["h8", "h4", "8/4-bit"],
+    ["h4", "same", "4-bit"],
+  ] as const) {
+    await page.getByLabel("Keys", { exact: true }).selectOption(keys);
+    await page.getByLabel("Values", { exact: true }).selectOption(values);
+    await runToEnd(page);
+    await expect(page.locator("#bars")).toContainText(`slots · ${bits}`);
+    held.push(await bytesIn(page, "#saved-held"));
+    full.push(await bytesIn(page, "#saved-full"));
+  }
+  expect(held).toEqual(held.toSorted((a, b) => b - a));
+  expect(new Set(held).size).toBe(4);
+  // The full cache is in f16 whatever the type.
+  expect(new Set(full).size).toBe(1);
+  await page.getByLabel("Values", { exact: true }).selectOption("h8");
+  expect(page.url()).toContain("cacheType=h4&valueType=h8");
+  await page.reload();
+  await reach(page, "ready");
+  await expect(page.getByLabel("Keys", { exact: true })).toHaveValue("h4");
+  await expect(page.getByLabel("Values", { exact: true })).toHaveValue("h8");
+});
+
+test("heads that a type can't hold are refused by name", async ({ page }) => {
+  await offerTiny(page);
+  await page.goto(`/${shortRun({ cacheType: "h4", full: "false" })}`);
+  await reach(page, "ready");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await expect(page.locator("#run-status")).toContainText("Failed");
+  await expect(page.locator("body")).toContainText("head_dim is 16");
+});
 
 test("the whole output is kept when it is stopped half-way, and other settings run after it", async ({
   page,

@@ -112,25 +112,31 @@ test("the real model gives the native run's tokens, holds what it says it holds,
     prefill: { method: "snapkv", budget: 24 },
     decode: { strategy: "slide", budget: 16, recent: 8 },
   } as const;
-  const slide = await generate(page, { prompt, cache, config });
-  const { heldBytes, fullBytes } = slide.summary.memory;
-  expect(fullBytes).toBe(full.summary.memory.fullBytes);
-  expect(heldBytes).toBeLessThan(fullBytes);
-
-  const counted = await page.evaluate(async () => {
-    await gpu.release_unused();
-    const withCache = { ...live };
-    await engine.forget();
-    return {
-      bytes: withCache.bytes - live.bytes,
-      buffers: withCache.buffers - live.buffers,
-    };
-  });
   // Keys, values, positions and scores of 30 layers, each a buffer of its own, rounded up to 256
-  // bytes.
-  expect(counted.buffers).toBe(4 * 30);
-  expect(counted.bytes).toBeGreaterThanOrEqual(heldBytes);
-  expect(counted.bytes - heldBytes).toBeLessThan(counted.buffers * 256);
+  // bytes. Beside them the frame of h8 and h4, and the exact keys and values of h4.
+  for (const [cacheType, tensors] of [
+    ["h4", 7],
+    ["h8", 5],
+    ["f16", 4],
+  ] as const) {
+    const slide = await generate(page, { prompt, cache: { ...cache, cacheType }, config });
+    const { heldBytes, fullBytes } = slide.summary.memory;
+    expect(fullBytes).toBe(full.summary.memory.fullBytes);
+    expect(heldBytes).toBeLessThan(fullBytes);
+
+    const counted = await page.evaluate(async () => {
+      await gpu.release_unused();
+      const withCache = { ...live };
+      await engine.forget();
+      return {
+        bytes: withCache.bytes - live.bytes,
+        buffers: withCache.buffers - live.buffers,
+      };
+    });
+    expect(counted.buffers, cacheType).toBe(tensors * 30);
+    expect(counted.bytes, cacheType).toBeGreaterThanOrEqual(heldBytes);
+    expect(counted.bytes - heldBytes, cacheType).toBeLessThan(counted.buffers * 256);
+  }
 
   // On the same engine, since the model takes long to load.
   const outcome = await page.evaluate(async () => {

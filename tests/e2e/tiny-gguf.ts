@@ -7,7 +7,6 @@ const LAYERS = 2;
 const WIDTH = 32;
 const FEED_FORWARD = 64;
 const HEAD_DIM = 16;
-const KV_WIDTH = HEAD_DIM;
 const CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 const VOCABULARY = 256 + CONTROLS.length;
 const ALIGNMENT = 32;
@@ -36,6 +35,11 @@ export function tinyModel(seed = 1): Uint8Array {
   return gguf(metadata(), tensors(seed));
 }
 
+/** A model of one head of 32 elements, which quantised storage types can hold. */
+export function tinyModelOfWideHeads(): Uint8Array {
+  return gguf(metadata(WIDTH), tensors(1, WIDTH));
+}
+
 /** The same model without a chat template. */
 export function tinyModelOfTexts(): Uint8Array {
   return gguf(
@@ -61,7 +65,7 @@ export function tinyModelParts(count: number, seed = 1): Uint8Array[] {
   });
 }
 
-function metadata(): [string, Value][] {
+function metadata(headDim = HEAD_DIM): [string, Value][] {
   return [
     ["general.architecture", { text: "llama" }],
     ["general.name", { text: "tiny" }],
@@ -69,11 +73,11 @@ function metadata(): [string, Value][] {
     ["llama.context_length", { u32: 512 }],
     ["llama.embedding_length", { u32: WIDTH }],
     ["llama.feed_forward_length", { u32: FEED_FORWARD }],
-    ["llama.attention.head_count", { u32: WIDTH / HEAD_DIM }],
-    ["llama.attention.head_count_kv", { u32: KV_WIDTH / HEAD_DIM }],
+    ["llama.attention.head_count", { u32: WIDTH / headDim }],
+    ["llama.attention.head_count_kv", { u32: 1 }],
     ["llama.attention.layer_norm_rms_epsilon", { f32: 1e-5 }],
     ["llama.rope.freq_base", { f32: 10_000 }],
-    ["llama.rope.dimension_count", { u32: HEAD_DIM }],
+    ["llama.rope.dimension_count", { u32: headDim }],
     ["tokenizer.ggml.model", { text: "gpt2" }],
     ["tokenizer.ggml.pre", { text: "smollm" }],
     ["tokenizer.ggml.tokens", { texts: [...byteTokens(), ...CONTROLS] }],
@@ -89,7 +93,8 @@ function metadata(): [string, Value][] {
   ];
 }
 
-function tensors(seed: number): Tensor[] {
+/** Tensors of one KV head of `kvWidth` elements. */
+function tensors(seed: number, kvWidth = HEAD_DIM): Tensor[] {
   const random = mulberry32(seed);
   const matrix = (name: string, rows: number, columns: number): Tensor => ({
     name,
@@ -104,8 +109,8 @@ function tensors(seed: number): Tensor[] {
   const blocks = Array.from({ length: LAYERS }, (_, layer) => [
     ones(`blk.${layer}.attn_norm.weight`),
     matrix(`blk.${layer}.attn_q.weight`, WIDTH, WIDTH),
-    matrix(`blk.${layer}.attn_k.weight`, KV_WIDTH, WIDTH),
-    matrix(`blk.${layer}.attn_v.weight`, KV_WIDTH, WIDTH),
+    matrix(`blk.${layer}.attn_k.weight`, kvWidth, WIDTH),
+    matrix(`blk.${layer}.attn_v.weight`, kvWidth, WIDTH),
     matrix(`blk.${layer}.attn_output.weight`, WIDTH, WIDTH),
     ones(`blk.${layer}.ffn_norm.weight`),
     matrix(`blk.${layer}.ffn_gate.weight`, FEED_FORWARD, WIDTH),

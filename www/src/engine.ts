@@ -98,7 +98,7 @@ export interface Answer {
   readonly finish: FinishReason;
   /** Bytes. */
   readonly held: number;
-  /** Bytes that a full cache would have held. */
+  /** Bytes that a full cache in f16 would have held. */
   readonly full: number;
 }
 

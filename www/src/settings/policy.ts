@@ -1,6 +1,7 @@
 import { DECODE, PREFILL } from "../../generated/catalogue.js";
 import type { BudgetOption, CacheOptions, DecodeStrategy, PrefillMethod } from "../engine.ts";
 import type { Setting, ThirdPolicy } from "./setting.ts";
+import { bitsOf, storageOf } from "./storage-types.ts";
 
 export const PREFILL_METHODS = PREFILL.map(({ name }) => name);
 export const DECODE_STRATEGIES = DECODE.map(({ name }) => name);
@@ -47,7 +48,8 @@ export interface Policy {
 
 /** The runs that `setting` asks for, in the order they run in. */
 export function policiesOf(setting: Setting): Policy[] {
-  const { prefill, decode, cacheType, full, third } = setting;
+  const { prefill, decode, full, third } = setting;
+  const cacheType = storageOf(setting.cacheType, setting.valueType);
   const policies: Policy[] = [
     { id: "scope", name: nameOf(setting), ...rules(setting, prefill, decode) },
   ];
@@ -55,7 +57,7 @@ export function policiesOf(setting: Setting): Policy[] {
     policies.push({
       id: "full",
       name: "Full cache",
-      rule: "nothing is evicted",
+      rule: `nothing is evicted · ${bitsOf(cacheType)}`,
       cache: { cacheType },
     });
   }
@@ -76,11 +78,12 @@ function rules(
   prefill: PrefillMethod,
   decode: DecodeStrategy,
 ): Pick<Policy, "rule" | "cache"> {
-  const { prefillBudget, observationWindow, decodeBudget, recent, cacheType } = setting;
+  const { prefillBudget, observationWindow, decodeBudget, recent } = setting;
+  const cacheType = storageOf(setting.cacheType, setting.valueType);
   const ofPrompt = prefill === "full" ? "whole prompt" : `${prefill} ${prefillBudget}`;
   const ofOutput = decode === "full" ? "all output" : `${decode} ${decodeBudget}`;
   return {
-    rule: `${ofPrompt} · ${ofOutput}`,
+    rule: `${ofPrompt} · ${ofOutput} · ${bitsOf(cacheType)}`,
     cache: {
       cacheType,
       prefill: { method: prefill, budget: budgetOf(prefillBudget), observationWindow },

@@ -14,7 +14,7 @@ import {
 import { LENGTHS } from "./program-setting.ts";
 import { PRESETS, THIRD_POLICIES, presetOf, type Preset, type Setting } from "./setting.ts";
 import { openWhereThereIsRoom } from "./settings-card.ts";
-import { STORAGE_TYPES, explainStorage } from "./storage-types.ts";
+import { SAME, STORAGE_TYPES, VALUE_TYPES, explainStorage } from "./storage-types.ts";
 
 /** Prefix of a program's value in the list of examples. */
 const PROGRAM = "program-";
@@ -48,9 +48,7 @@ export class SettingForm {
     fill(control("prefill"), PREFILL_METHODS);
     fill(control("decode"), DECODE_STRATEGIES);
     fill(control("cacheType"), STORAGE_TYPES);
-    for (const type of control("cacheType").options) {
-      type.title = explainStorage(type.value);
-    }
+    fill(control("valueType"), VALUE_TYPES, { [SAME]: "as the keys" });
     for (const field of keysOf(LIMITS)) {
       const found = form.elements.namedItem(field);
       if (found instanceof HTMLInputElement) {
@@ -135,6 +133,10 @@ export class SettingForm {
     checkBudgets();
     element("prefill-hint", HTMLElement).textContent = explainPrefill(setting.prefill);
     element("decode-hint", HTMLElement).textContent = explainDecode(setting.decode);
+    const { cacheType, valueType } = setting;
+    element("cache-type-hint", HTMLElement).textContent = explainStorage(cacheType);
+    element("value-type-hint", HTMLElement).textContent =
+      valueType === SAME ? "Stored in the same type as keys." : explainStorage(valueType);
     element("third-hint", HTMLElement).textContent = explainThird(setting.third);
     element("settings-summary", HTMLElement).textContent = policiesOf(setting)[0]?.rule ?? "";
     const preset = presetOf(setting);

@@ -3,7 +3,7 @@ import { keysOf } from "./keys.ts";
 import { LIMITS, limited } from "./limits.ts";
 import { DECODE_STRATEGIES, PREFILL_METHODS } from "./policy.ts";
 import { DEFAULT_SETTING, THIRD_POLICIES, type Setting } from "./setting.ts";
-import { STORAGE_TYPES } from "./storage-types.ts";
+import { STORAGE_TYPES, VALUE_TYPES } from "./storage-types.ts";
 
 /** Prompts longer than this would make links that programs cut off; they stay out of them. */
 const LONGEST_PROMPT = 4000;
@@ -28,6 +28,7 @@ const READERS: Readers<Setting> = {
   recent: limited(LIMITS.recent),
   tokens: limited(LIMITS.tokens),
   cacheType: oneOf(STORAGE_TYPES),
+  valueType: oneOf(VALUE_TYPES),
   temperature: limited(LIMITS.temperature),
   topP: limited(LIMITS.topP),
   seed: limited(LIMITS.seed),

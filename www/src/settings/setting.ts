@@ -2,7 +2,7 @@ import type { CacheType, DecodeStrategy, PrefillMethod } from "../engine.ts";
 import { DEFAULT_PROMPT, SHORT_PROMPT } from "./example-prompts.ts";
 import { keysOf } from "./keys.ts";
 import { defaultOf } from "./options.ts";
-import { DEFAULT_STORAGE } from "./storage-types.ts";
+import { DEFAULT_STORAGE, SAME, type ValueType } from "./storage-types.ts";
 
 /** Everything that a reader can set, and that a link can carry. */
 export interface Setting {
@@ -21,7 +21,10 @@ export interface Setting {
   readonly recent: number;
   /** T: tokens to generate at most. Adaptive strategies pace their budget by it. */
   readonly tokens: number;
+  /** Type of the keys. */
   readonly cacheType: CacheType;
+  /** Type of the values, or that of the keys. */
+  readonly valueType: ValueType;
   readonly temperature: number;
   readonly topP: number;
   readonly seed: number;
@@ -51,6 +54,7 @@ export type CacheSetting = Pick<
   | "recent"
   | "tokens"
   | "cacheType"
+  | "valueType"
 >;
 
 /**
@@ -67,6 +71,7 @@ export const PRESETS = {
     recent: 48,
     tokens: 256,
     cacheType: DEFAULT_STORAGE,
+    valueType: SAME,
   },
   paper: {
     prefill: "snapkv",
@@ -77,6 +82,7 @@ export const PRESETS = {
     recent: defaultOf("decode.recent"),
     tokens: 4096,
     cacheType: DEFAULT_STORAGE,
+    valueType: SAME,
   },
   small: {
     prefill: "snapkv",
@@ -87,6 +93,7 @@ export const PRESETS = {
     recent: 32,
     tokens: 512,
     cacheType: DEFAULT_STORAGE,
+    valueType: SAME,
   },
   quick: {
     prefill: "snapkv",
@@ -97,6 +104,7 @@ export const PRESETS = {
     recent: 16,
     tokens: 64,
     cacheType: DEFAULT_STORAGE,
+    valueType: SAME,
   },
 } as const satisfies Record<string, CacheSetting>;
 export type Preset = keyof typeof PRESETS;

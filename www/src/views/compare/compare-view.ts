@@ -39,7 +39,7 @@ function figure(measured: readonly Measured[]): Figure {
   const most = Math.max(1, ...measured.map(shareOf));
   return {
     title: "Lines right against bytes held",
-    x: { label: "most bytes held, of the full cache's", from: 0, to: most, ticks: shareTicks(4) },
+    x: { label: "most bytes held, of a full f16 cache's", from: 0, to: most, ticks: shareTicks(4) },
     y: { label: "lines right", from: 0, to: 1.03, ticks: shareTicks(4) },
     series: [FULL.family, ...COMPARED_FAMILIES].flatMap((family): Series[] => {
       const points = measured

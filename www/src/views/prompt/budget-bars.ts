@@ -1,6 +1,7 @@
 import type { LoadedModel, Slots } from "../../engine.ts";
 import { SlotPlans } from "../../settings/planned-slots.ts";
 import type { Setting } from "../../settings/setting.ts";
+import { bitsOf } from "../../settings/storage-types.ts";
 import { create, element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
 import type { Run } from "./run.ts";
@@ -82,9 +83,10 @@ class Row {
     this.#prefill.style.width = `${(100 * prefill) / most}%`;
     this.#decode.style.width = `${(100 * decode) / most}%`;
     const about = measured ? "" : "about ";
-    this.#figures.textContent = `${about}${count(prefill)} + ${count(decode)}`;
+    const bits = bitsOf(this.run.policy.cache.cacheType);
+    this.#figures.textContent = `${about}${count(prefill)} + ${count(decode)} slots · ${bits}`;
     const ofPrompt = `${about}${count(prefill)} slots for the prompt`;
-    this.#spoken.textContent = `: ${ofPrompt}, ${count(decode)} for the output`;
+    this.#spoken.textContent = `: ${ofPrompt}, ${count(decode)} for the output, ${bits}`;
   }
 }
 

@@ -31,7 +31,7 @@ const stream = await engine.chat.completions.create({
   max_tokens: ${setting.tokens},
 ${sampling}
   cache: {
-    cacheType: "${cacheType}",
+    cacheType: ${typeof cacheType === "object" ? inline(cacheType) : JSON.stringify(cacheType)},
     prefill: ${inline(prefill)},
     decode: ${inline(decode)},
   },

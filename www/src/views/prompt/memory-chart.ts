@@ -1,6 +1,7 @@
 import type uPlot from "uplot";
 import { pageColour } from "../../charts/page-colour.ts";
 import type { PolicyId } from "../../settings/policy.ts";
+import { DEFAULT_STORAGE, bitsOf } from "../../settings/storage-types.ts";
 import { create } from "../../ui/dom.ts";
 import { bytes, count, separated } from "../../ui/format.ts";
 import { chartSvg } from "./memory-chart-svg.ts";
@@ -9,7 +10,7 @@ import type { Run } from "./run.ts";
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-/** Chart of the cache's bytes over new tokens: a line per run, a dashed one for a full cache. */
+/** Chart of the cache's bytes over new tokens: a line per run, a dashed one for a full f16 cache. */
 export class MemoryChart {
   readonly #host: HTMLElement;
   readonly #legend: HTMLElement;
@@ -31,7 +32,9 @@ export class MemoryChart {
   /** Shows `runs` as far as they have come. */
   show(runs: readonly Run[]): void {
     this.#runs = runs;
-    const shape = runs.map(({ policy }) => `${policy.id} ${policy.name}`).join("|");
+    const shape = runs
+      .map(({ policy }) => `${policy.id} ${policy.name} ${bitsOf(policy.cache.cacheType)}`)
+      .join("|");
     if (shape === this.#shape) {
       this.#plot?.setData(series(runs));
     } else {
@@ -53,15 +56,12 @@ export class MemoryChart {
       Array.from(values).flatMap((value, index) =>
         typeof value === "number" ? [[tokens[index] ?? 0, value]] : [],
       );
-    const lines = labels(this.#runs).map(({ id, name }) => {
-      const index = limited(this.#runs).findIndex(({ policy }) => policy.id === id);
-      return {
-        id,
-        name,
-        dashed: id === "full",
-        points: points((index < 0 ? full : held[index]) ?? []),
-      };
-    });
+    const lines = labels(this.#runs).map(({ id, name, run }, index) => ({
+      id,
+      name,
+      dashed: run === undefined,
+      points: points((run === undefined ? full : held[index]) ?? []),
+    }));
     return new Blob([chartSvg(lines, pageColour)], { type: "image/svg+xml" });
   }
 
@@ -142,12 +142,14 @@ export class MemoryChart {
   }
 }
 
-/** The runs with a line of their own: the dashed one is what the full cache's run holds, too. */
-const limited = (runs: readonly Run[]): Run[] => runs.filter(({ policy }) => policy.id !== "full");
+/** The runs with a line of their own: the dashed one is of a full cache in f16, run or not. */
+const limited = (runs: readonly Run[]): Run[] =>
+  runs.filter(({ policy: { id, cache } }) => id !== "full" || cache.cacheType !== DEFAULT_STORAGE);
 
-const labels = (runs: readonly Run[]): { id: PolicyId; name: string }[] => [
-  ...limited(runs).map(({ policy }) => ({ id: policy.id, name: policy.name })),
-  { id: "full", name: "Full cache" },
+/** Names of the lines; only the dashed one is of no run. */
+const labels = (runs: readonly Run[]): { id: PolicyId; name: string; run: Run | undefined }[] => [
+  ...limited(runs).map((run) => ({ id: run.policy.id, name: run.policy.name, run })),
+  { id: "full", name: "Full f16 cache", run: undefined },
 ];
 
 const wanted = (runs: readonly Run[]): number => Math.max(0, ...runs.map((run) => run.wanted));

@@ -24,7 +24,8 @@ function statusOf(runs: readonly Run[], loaded: boolean): string {
     return loaded ? "Ready to run." : "Runs once the model is there.";
   }
   const speed = first.usage?.decodeTokensPerSecond ?? first.tokensPerSecond;
-  const figure = first.saved === undefined ? "" : `, ${percent(first.saved)} of the cache saved`;
+  const figure =
+    first.saved === undefined ? "" : `, ${percent(first.saved)} of a full f16 cache saved`;
   const tokens = `${count(first.pieces.length)} tokens at ${rate(speed)} a second`;
   return `${endOf(first)}: ${tokens}${figure}.`;
 }

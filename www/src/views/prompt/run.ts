@@ -78,7 +78,7 @@ export class Run {
     return position < length ? this.promptTokens[position] : this.pieces[position - length];
   }
 
-  /** The share of a full cache's bytes that this run does not need, now. */
+  /** The share of a full f16 cache's bytes that this run does not need, now. */
   get saved(): number | undefined {
     return this.kv === undefined || this.kv.fullBytes === 0
       ? undefined
