@@ -24,6 +24,10 @@ const SHORT: usize = 16;
 /// Least variance of a channel, as a share of all channels' mean.
 const FLOOR: f32 = 1.0e-4;
 
+/// Least variance of a channel, as a share of the keys' mean square. Keys of a prompt of one token
+/// have no variance; later ones have to fit into exact rows of f16 all the same.
+const UNKNOWN: f32 = 1.0e-6;
+
 /// A layer's mean key and balance.
 #[derive(Module, Debug)]
 pub(super) struct Frame {
@@ -43,9 +47,12 @@ impl Frame {
         let left_out = if count < SHORT { 0 } else { LEFT_OUT };
         let keys = keys.narrow(1, left_out, count - left_out);
         let mean = keys.clone().mean_dim(1);
-        let centred = keys - mean.clone();
-        let variance = floored((centred.clone() * centred).mean_dim(1));
-        let squares = floored(squares.reshape([heads, 1, dim]));
+        let centred = keys.clone() - mean.clone();
+        let unknown = (keys.clone() * keys).mean_dim(1).mean_dim(2) * UNKNOWN;
+        let variance = floored((centred.clone() * centred).mean_dim(1), unknown);
+        let squares = squares.reshape([heads, 1, dim]);
+        let none = Tensor::zeros([heads, 1, 1], &squares.device());
+        let squares = floored(squares, none);
         let balance = (squares / variance).sqrt().sqrt();
         Self {
             numbers: Tensor::cat(vec![mean, balance], 1),
@@ -84,9 +91,11 @@ impl Frame {
     }
 }
 
-/// Raises channels of `[kv_heads, 1, head_dim]` that are almost zero.
-fn floored(numbers: Tensor<3>) -> Tensor<3> {
-    let least = (numbers.clone().mean_dim(2) * FLOOR).add_scalar(f32::MIN_POSITIVE);
+/// Raises channels of `[kv_heads, 1, head_dim]` that are almost zero, at least to `unknown`,
+/// `[kv_heads, 1, 1]`.
+fn floored(numbers: Tensor<3>, unknown: Tensor<3>) -> Tensor<3> {
+    let least = numbers.clone().mean_dim(2) * FLOOR + unknown;
+    let least = least.add_scalar(f32::MIN_POSITIVE);
     let shape = numbers.dims();
     numbers.max_pair(least.expand(shape))
 }
@@ -118,4 +127,51 @@ fn hadamard(order: usize, device: &Device) -> Tensor<2> {
     };
     let elements = (0..order).flat_map(|row| (0..order).map(move |column| element(row, column)));
     Tensor::from_data(TensorData::new(elements.collect(), [order, order]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers<const D: usize>(shape: [usize; D], seed: f32) -> Tensor<D> {
+        let count = shape.iter().product();
+        let number = |at: usize| (at as f32 * (1.3 + seed)).sin() * (1.0 + (at % 7) as f32);
+        let numbers: Vec<f32> = (0..count).map(number).collect();
+        Tensor::from_data(TensorData::new(numbers, shape), &Device::flex())
+    }
+
+    fn largest<const D: usize>(tensor: Tensor<D>) -> f32 {
+        tensor.abs().max().into_scalar::<f32>()
+    }
+
+    #[test]
+    fn turned_twice_is_as_before() {
+        for dim in [32, 64, 96, 128, 192, 256] {
+            let rows = numbers([3, dim], 0.1);
+            let turned = rotated(rows.clone());
+            assert!(largest(turned.clone() - rows.clone()) > 0.1, "{dim}");
+            assert!(largest(rotated(turned) - rows) < 1e-4, "{dim}");
+        }
+    }
+
+    /// Also of a prompt of one token, whose keys have no variance.
+    #[test]
+    fn products_are_those_of_centred_keys() {
+        for (dim, count) in [(32, 20), (64, 20), (96, 20), (128, 20), (64, 1), (64, 15)] {
+            let keys = numbers([2, count, dim], 0.2);
+            let queries = numbers([4, count, dim], 0.3);
+            let frame = Frame::of_prompt(keys.clone(), Frame::squares(queries.clone(), 2));
+            let others = numbers([2, 9, dim], 0.4);
+            let product = |queries: Tensor<3>, keys: Tensor<3>| {
+                queries.reshape([2, 2 * count, dim]).matmul(keys.swap_dims(1, 2))
+            };
+            let framed = frame.key(others.clone());
+            assert!(largest(framed.clone()) < 65_504.0, "an f16 holds it");
+            let found = product(frame.query(queries.clone()), framed);
+            let used = if count < 16 { keys } else { keys.narrow(1, 4, count - 4) };
+            let expected = product(queries, others - used.mean_dim(1));
+            let most = largest(expected.clone());
+            assert!(largest(found - expected) < 1e-5 * most, "{dim}, {count}");
+        }
+    }
 }

@@ -58,6 +58,7 @@ impl LayerCache {
         self.queries = None;
         let types = config.cache_type;
         let framing = store.framing(types, self.squares.take(), length);
+        let seen = self.state.seen;
         let (state, policy) = (&mut self.state, &config.policy);
         let heads = slots.iter();
         let held: Vec<usize> = heads.map(|slots| held_before(slots, length)).collect();
@@ -75,7 +76,7 @@ impl LayerCache {
         let store = store.keep(kept, capacity);
         self.store = Some(match framing {
             Some(framing) => store.framed(types, framing),
-            None => store.truncated(length).close(length),
+            None => store.truncated(length, seen).close(length),
         });
     }
 }

@@ -474,9 +474,9 @@ impl SlotStore {
         self.each_rows(|rows| rows.close(seen))
     }
 
-    /// Forgets exact rows from `length` on.
-    pub fn truncated(self, length: usize) -> Self {
-        self.each_rows(|rows| rows.truncated(length))
+    /// Forgets exact rows from `length` on, of `seen`.
+    pub fn truncated(self, length: usize, seen: usize) -> Self {
+        self.each_rows(|rows| rows.truncated(length, seen))
     }
 
     fn each_rows(self, change: impl Fn(Rows) -> Rows + Send + Sync) -> Self {

@@ -93,10 +93,11 @@ impl ExactRows {
         }
     }
 
-    /// Forgets positions from `length` on.
-    pub fn truncated(self, length: usize) -> Self {
+    /// Forgets positions from `length` on, of `seen`. Those forgotten have taken the rows of as
+    /// many earlier ones.
+    pub fn truncated(self, length: usize, seen: usize) -> Self {
         Self {
-            floor: self.floor.min(length),
+            floor: self.from(seen).min(length),
             ..self
         }
     }

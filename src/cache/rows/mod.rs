@@ -187,10 +187,10 @@ impl Rows {
         }
     }
 
-    /// Forgets exact rows from `length` on.
-    pub fn truncated(self, length: usize) -> Self {
+    /// Forgets exact rows from `length` on, of `seen`.
+    pub fn truncated(self, length: usize, seen: usize) -> Self {
         Self {
-            exact: self.exact.map(|exact| exact.truncated(length)),
+            exact: self.exact.map(|exact| exact.truncated(length, seen)),
             ..self
         }
     }

@@ -67,3 +67,66 @@ fn unpack(words: &[u32], row: &mut Vec<f32>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> impl Iterator<Item = Vec<f32>> {
+        [32, 64, 96, 128, 256].into_iter().flat_map(|dim| {
+            let wave = |at: usize| (at as f32 * 1.7).sin() * (1.0 + at as f32 * 0.01);
+            let outlier = |at: usize| if at == 5 { -1000.0 } else { wave(at) };
+            [
+                (0..dim).map(wave).collect(),
+                (0..dim).map(outlier).collect(),
+            ]
+        })
+    }
+
+    fn words(row: &[f32]) -> Vec<u32> {
+        let mut words = Vec::new();
+        pack(row, &mut words);
+        words
+    }
+
+    fn elements(words: &[u32]) -> Vec<f32> {
+        let mut row = Vec::new();
+        unpack(words, &mut row);
+        row
+    }
+
+    #[test]
+    fn the_error_is_at_most_that_of_the_largest_elements_scale() {
+        for row in rows() {
+            let words = words(&row);
+            assert_eq!(Some(words.len()), (STORAGE.format.words)(row.len()));
+            let largest = row.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+            let step = f64::from(largest) / 7.5;
+            let square = |was: &f32, read: f64| (f64::from(*was) - read).powi(2);
+            let nearest = |was: &f32| {
+                let levels = (0..16).map(|code| (f64::from(code) - 7.5) * step);
+                levels.map(|level| square(was, level)).fold(f64::MAX, f64::min)
+            };
+            let most: f64 = row.iter().map(nearest).sum();
+            let read = elements(&words);
+            let off: f64 = row.iter().zip(&read).map(|(was, it)| square(was, f64::from(*it))).sum();
+            assert!(off <= most * 1.0001, "{off} of {most}");
+        }
+    }
+
+    #[test]
+    fn what_was_unpacked_packs_to_the_same_codes() {
+        for row in rows() {
+            let first = words(&row);
+            let again = words(&elements(&first));
+            let last = first.len() - 1;
+            assert_eq!(again[..last], first[..last]);
+            assert!(again[last].abs_diff(first[last]) <= 1);
+        }
+    }
+
+    #[test]
+    fn zeros_stay_zeros() {
+        assert_eq!(elements(&words(&[0.0; 32])), [0.0; 32]);
+    }
+}
