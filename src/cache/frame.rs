@@ -8,8 +8,9 @@
 //! The mean key μ of the first prompt is taken per channel. A query sees it as one constant, which
 //! softmax drops.
 //!
-//! The balance s of keys against queries is `(a / b)^¼` per channel. a is the queries' mean square,
-//! b the keys' variance. Then the product's error is least.
+//! The balance s of keys against queries is `(a / b)^¼` per channel.
+//!
+//! Here a is the queries' mean square and b the keys' variance. Then the product's error is least.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -25,7 +26,7 @@ const SHORT: usize = 16;
 const FLOOR: f32 = 1.0e-4;
 
 /// Least variance of a channel, as a share of the keys' mean square. Keys of a prompt of one token
-/// have no variance; later ones have to fit into exact rows of f16 all the same.
+/// have no variance. Later ones have to fit into exact rows of f16 all the same.
 const UNKNOWN: f32 = 1.0e-6;
 
 /// A layer's mean key and balance.
@@ -163,12 +164,18 @@ mod tests {
             let frame = Frame::of_prompt(keys.clone(), Frame::squares(queries.clone(), 2));
             let others = numbers([2, 9, dim], 0.4);
             let product = |queries: Tensor<3>, keys: Tensor<3>| {
-                queries.reshape([2, 2 * count, dim]).matmul(keys.swap_dims(1, 2))
+                queries
+                    .reshape([2, 2 * count, dim])
+                    .matmul(keys.swap_dims(1, 2))
             };
             let framed = frame.key(others.clone());
             assert!(largest(framed.clone()) < 65_504.0, "an f16 holds it");
             let found = product(frame.query(queries.clone()), framed);
-            let used = if count < 16 { keys } else { keys.narrow(1, 4, count - 4) };
+            let used = if count < 16 {
+                keys
+            } else {
+                keys.narrow(1, 4, count - 4)
+            };
             let expected = product(queries, others - used.mean_dim(1));
             let most = largest(expected.clone());
             assert!(largest(found - expected) < 1e-5 * most, "{dim}, {count}");

@@ -10,7 +10,7 @@ import type { Run } from "./run.ts";
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-/** Chart of the cache's bytes over new tokens: a line per run, a dashed one for a full f16 cache. */
+/** Chart of the cache's bytes over new tokens: a line per run, dashed for a full f16 cache. */
 export class MemoryChart {
   readonly #host: HTMLElement;
   readonly #legend: HTMLElement;
@@ -142,7 +142,7 @@ export class MemoryChart {
   }
 }
 
-/** The runs with a line of their own: the dashed one is of a full cache in f16, run or not. */
+/** The runs with a line of their own. The dashed one is of a full cache in f16, run or not. */
 const limited = (runs: readonly Run[]): Run[] =>
   runs.filter(({ policy: { id, cache } }) => id !== "full" || cache.cacheType !== DEFAULT_STORAGE);
 
