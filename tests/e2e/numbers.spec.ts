@@ -130,16 +130,21 @@ test("runs are SCOPE, the full cache and a third, all in one cache type", () => 
   expect(policiesOf({ ...DEFAULT_SETTING, full: false })).toHaveLength(1);
 });
 
+/** The cache's type in a setting's options, and the rule of the full cache as the page says it. */
+const typesOf = (cacheType: Setting["cacheType"], valueType: Setting["valueType"]) => {
+  const [scope, full] = policiesOf({ ...DEFAULT_SETTING, cacheType, valueType });
+  expect(full?.cache.cacheType).toEqual(scope?.cache.cacheType);
+  return [scope?.cache.cacheType, full?.rule];
+};
+
 test("keys and values have one type or one each, and bits that say so", () => {
-  const of = (cacheType: Setting["cacheType"], valueType: Setting["valueType"]) => {
-    const [scope, full] = policiesOf({ ...DEFAULT_SETTING, cacheType, valueType });
-    expect(full?.cache.cacheType).toEqual(scope?.cache.cacheType);
-    return [scope?.cache.cacheType, full?.rule];
-  };
-  expect(of("h4", "same")).toEqual(["h4", "nothing is evicted · 4-bit"]);
-  expect(of("h4", "h4")).toEqual(["h4", "nothing is evicted · 4-bit"]);
-  expect(of("h8", "h4")).toEqual([{ keys: "h8", values: "h4" }, "nothing is evicted · 8/4-bit"]);
-  expect(of("f16", "same")).toEqual(["f16", "nothing is evicted · 16-bit"]);
+  expect(typesOf("h4", "same")).toEqual(["h4", "nothing is evicted · 4-bit"]);
+  expect(typesOf("h4", "h4")).toEqual(["h4", "nothing is evicted · 4-bit"]);
+  expect(typesOf("h8", "h4")).toEqual([
+    { keys: "h8", values: "h4" },
+    "nothing is evicted · 8/4-bit",
+  ]);
+  expect(typesOf("f16", "same")).toEqual(["f16", "nothing is evicted · 16-bit"]);
 });
 
 test("a model is an address or a file of the hub, however it is written", () => {

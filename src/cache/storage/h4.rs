@@ -29,11 +29,15 @@ const MOST: f32 = 7.5;
 const SHARES: [f32; 8] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65];
 
 fn pack(row: &[f32], words: &mut Vec<u32>) {
-    let largest = row.iter().fold(0.0_f32, |most, element| most.max(element.abs()));
+    let largest = row
+        .iter()
+        .fold(0.0_f32, |most, element| most.max(element.abs()));
     let mut best = (f32::INFINITY, 0.0);
     for share in SHARES {
         let scale = largest * (share / MOST);
-        let errors = row.iter().map(|element| element - level(*element, scale) * scale);
+        let errors = row
+            .iter()
+            .map(|element| element - level(*element, scale) * scale);
         let error = errors.map(|error| error * error).sum::<f32>();
         if error < best.0 {
             best = (error, scale);
@@ -44,7 +48,10 @@ fn pack(row: &[f32], words: &mut Vec<u32>) {
     let (eights, _) = row.as_chunks::<8>();
     words.extend(eights.iter().map(|eight| {
         let places = [0, 8, 16, 24, 4, 12, 20, 28];
-        let codes = eight.iter().zip(places).map(|(it, place)| code(*it) << place);
+        let codes = eight
+            .iter()
+            .zip(places)
+            .map(|(it, place)| code(*it) << place);
         codes.fold(0, |word, code| word | code)
     }));
     words.push(scale.to_bits());
@@ -52,7 +59,10 @@ fn pack(row: &[f32], words: &mut Vec<u32>) {
 
 /// The level nearest to an element, in units of the scale.
 fn level(element: f32, scale: f32) -> f32 {
-    (element / scale + MOST).round_ties_even().clamp(0.0, 2.0 * MOST) - MOST
+    (element / scale + MOST)
+        .round_ties_even()
+        .clamp(0.0, 2.0 * MOST)
+        - MOST
 }
 
 fn unpack(words: &[u32], row: &mut Vec<f32>) {
@@ -105,11 +115,17 @@ mod tests {
             let square = |was: &f32, read: f64| (f64::from(*was) - read).powi(2);
             let nearest = |was: &f32| {
                 let levels = (0..16).map(|code| (f64::from(code) - 7.5) * step);
-                levels.map(|level| square(was, level)).fold(f64::MAX, f64::min)
+                levels
+                    .map(|level| square(was, level))
+                    .fold(f64::MAX, f64::min)
             };
             let most: f64 = row.iter().map(nearest).sum();
             let read = elements(&words);
-            let off: f64 = row.iter().zip(&read).map(|(was, it)| square(was, f64::from(*it))).sum();
+            let off: f64 = row
+                .iter()
+                .zip(&read)
+                .map(|(was, it)| square(was, f64::from(*it)))
+                .sum();
             assert!(off <= most * 1.0001, "{off} of {most}");
         }
     }

@@ -23,7 +23,9 @@ pub const STORAGE: RowStorage = RowStorage {
 const MOST: f32 = 127.0;
 
 fn pack(row: &[f32], words: &mut Vec<u32>) {
-    let largest = row.iter().fold(0.0_f32, |most, element| most.max(element.abs()));
+    let largest = row
+        .iter()
+        .fold(0.0_f32, |most, element| most.max(element.abs()));
     let scale = largest / MOST;
     let code = |element: f32| (element / scale).round_ties_even() as i8 as u8;
     let (fours, _) = row.as_chunks::<4>();
