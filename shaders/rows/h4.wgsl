@@ -58,9 +58,9 @@ elements: see `cache/frame.rs`. `f16.wgsl` says what the macros do.
         let code{{ j }} = vec2<u32>(h4_codes(row_factor * pair{{ i + j }}));
 {%- endfor %}
         let low = vec4<u32>(code0, code1);
-        let codes = low | vec4<u32>(code2, code3) << vec4<u32>(4u);
-        {{ buffer }}[row_word + {{ i // 4 }}u] = codes.x | codes.y << 8u
-            | codes.z << 16u | codes.w << 24u;
+        let codes = low | (vec4<u32>(code2, code3) << vec4<u32>(4u));
+        {{ buffer }}[row_word + {{ i // 4 }}u] = codes.x | (codes.y << 8u)
+            | (codes.z << 16u) | (codes.w << 24u);
     }
 {%- endfor %}
     {{ buffer }}[row_word + {{ dim // 8 }}u] = bitcast<u32>(row_scale);

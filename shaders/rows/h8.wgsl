@@ -48,6 +48,6 @@ fn h8_four(word: u32) -> vec4<f32> {
 {%- macro write_functions() %}
 fn h8_word(scaled: vec4<f32>) -> u32 {
     let bytes = bitcast<vec4<u32>>(vec4<i32>(round(scaled))) & vec4<u32>(255u);
-    return bytes.x | bytes.y << 8u | bytes.z << 16u | bytes.w << 24u;
+    return bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (bytes.w << 24u);
 }
 {%- endmacro -%}
