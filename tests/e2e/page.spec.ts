@@ -39,8 +39,9 @@ test("4-bit keys and values hold fewer bytes of the same slots, and a link bring
   page,
 }) => {
   await offerTiny(page, Buffer.from(tinyModelOfWideHeads()));
-  // Long enough that the exact rows of h4 are fewer than the rows held.
-  await page.goto(`/${shortRun({ prefillBudget: "120", tokens: "20" })}`);
+  // In fewer slots the exact rows of h4 are more than it saves over h8.
+  const prompt = "A seal slept on the landing of a weather station. ".repeat(7);
+  await page.goto(`/${shortRun({ prompt, prefillBudget: "300", tokens: "12" })}`);
   await reach(page, "ready");
   const held: number[] = [];
   const full: number[] = [];
