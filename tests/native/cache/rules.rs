@@ -33,6 +33,10 @@ on!(flex:
     half_precision,
     clones_part,
     saved_caches_go_on,
+    rounded_rows_of_every_rule,
+    rounded_rows_through_turns,
+    rounded_rows_of_short_prompts,
+    rounded_rows_are_copied_and_saved,
 );
 
 on!(gpu:
@@ -53,4 +57,7 @@ on!(gpu:
     half_precision,
     clones_part,
     saved_caches_go_on,
+    rounded_rows_through_turns,
+    rounded_rows_of_short_prompts,
+    rounded_rows_are_copied_and_saved,
 );
