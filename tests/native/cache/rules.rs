@@ -37,6 +37,7 @@ on!(flex:
     rounded_rows_through_turns,
     rounded_rows_of_short_prompts,
     rounded_rows_are_copied_and_saved,
+    open_prompts_fork_to_rounded_rows,
 );
 
 on!(gpu:
@@ -60,4 +61,5 @@ on!(gpu:
     rounded_rows_through_turns,
     rounded_rows_of_short_prompts,
     rounded_rows_are_copied_and_saved,
+    open_prompts_fork_to_rounded_rows,
 );

@@ -284,10 +284,6 @@ fn tolerance(is_rounded: bool) -> f64 {
     if is_rounded { 1e-3 } else { 1e-4 }
 }
 
-pub fn assert_close(found: &[f32], expected: &[f64], what: &str) {
-    assert_within(1e-4, found, expected, what);
-}
-
 fn assert_within(tolerance: f64, found: &[f32], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {

@@ -2,9 +2,9 @@
 //! the same functions.
 
 use burn::tensor::Device;
-use kvscope::cache::{CacheType, CacheTypes};
+use kvscope::cache::{CacheType, CacheTypes, ScopeCache};
 
-use super::drive::Pair;
+use super::drive::{Pair, Random, config, read, tensor};
 use super::plain::PlainRules;
 
 /// Two layers of grouped heads and budgets that a few dozen tokens exceed.
@@ -292,7 +292,7 @@ pub async fn clones_part(device: &Device) {
         cache: pair.cache.clone(),
         plain: pair.plain.clone(),
         device: device.clone(),
-        random: super::drive::Random(311),
+        random: Random(311),
     };
     pair.steps(4).await;
     branch
@@ -317,7 +317,7 @@ pub async fn saved_caches_go_on(device: &Device) {
             pair.prompt(&[25]).await;
             pair.steps(17).await;
             let saved = pair.cache.save().await.expect("no open prompt");
-            let loaded = kvscope::cache::ScopeCache::load(&saved, device).expect("just saved");
+            let loaded = ScopeCache::load(&saved, device).expect("just saved");
             assert_eq!(loaded.memory(), pair.cache.memory());
             assert_eq!(loaded.save().await.expect("no open prompt"), saved);
             pair.cache = loaded;
@@ -438,7 +438,7 @@ pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
             cache: pair.cache.clone(),
             plain: pair.plain.clone(),
             device: device.clone(),
-            random: super::drive::Random(431),
+            random: Random(431),
         };
         pair.steps(4).await;
         branch.steps(7).await;
@@ -446,7 +446,7 @@ pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
         branch.truncate(50).await;
         branch.steps(3).await;
         let saved = pair.cache.save().await.expect("no open prompt");
-        let loaded = kvscope::cache::ScopeCache::load(&saved, device).expect("just saved");
+        let loaded = ScopeCache::load(&saved, device).expect("just saved");
         assert_eq!(loaded.memory(), pair.cache.memory());
         assert_eq!(loaded.save().await.expect("no open prompt"), saved);
         pair.cache = loaded;
@@ -454,5 +454,63 @@ pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
         pair.truncate(55).await;
         pair.prompt(&[5]).await;
         pair.steps(3).await;
+    }
+}
+
+/// An open prompt in f16 forks to rounded rows as if it had had them from the beginning.
+pub async fn open_prompts_fork_to_rounded_rows(device: &Device) {
+    for types in ROUNDED {
+        if types.values == CacheType::F32 {
+            continue;
+        }
+        let rules = rounded_rules("snapkv", "slide", 64);
+        let (mut random, dim) = (Random(440), rules.head_dim);
+        let mut whole = config(&rules, types).init(device).expect("valid");
+        let mut half = config(&rules, CacheType::F16).init(device).expect("valid");
+        half.prepare_forks();
+        let mut any = |heads: usize, count: usize| {
+            let values = random.values_of(CacheType::F16, heads * count * dim);
+            tensor(values, [heads, count, dim], device)
+        };
+        for layer in 0..rules.layers {
+            for count in [30, 11] {
+                let (queries, keys) = (any(rules.query_heads, count), any(rules.kv_heads, count));
+                let values = any(rules.kv_heads, count);
+                for cache in [&mut whole, &mut half] {
+                    let (queries, keys, values) = (queries.clone(), keys.clone(), values.clone());
+                    cache
+                        .append(layer, queries, keys, values)
+                        .expect("a fitting piece");
+                }
+            }
+        }
+        let mut fork = half.fork(config(&rules, types)).expect("an open prompt");
+        for layer in 0..rules.layers {
+            for cache in [&mut whole, &mut fork] {
+                cache.finish_prefill(layer).expect("an open prompt");
+            }
+        }
+        for _ in 0..8 {
+            for layer in 0..rules.layers {
+                let (query, key) = (any(rules.query_heads, 1), any(rules.kv_heads, 1));
+                let value = any(rules.kv_heads, 1);
+                let mut outputs = Vec::new();
+                for cache in [&mut whole, &mut fork] {
+                    let [query, key, value] =
+                        [&query, &key, &value].map(|token| token.clone().squeeze_dim::<2>(1));
+                    let output = cache
+                        .step(layer, query, key, value)
+                        .expect("a fitting token");
+                    outputs.push(read(output).await);
+                }
+                assert_eq!(outputs[0], outputs[1], "{types}, layer {layer}");
+            }
+        }
+        // Open prompts took unlike memory; what is held now is the same.
+        let layers = |cache: &ScopeCache| {
+            let held = |layer| cache.held(layer).expect("a layer").to_vec();
+            (0..rules.layers).map(held).collect::<Vec<_>>()
+        };
+        assert_eq!(layers(&whole), layers(&fork), "{types}");
     }
 }
