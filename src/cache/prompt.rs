@@ -7,6 +7,7 @@ use super::buffers::{copied_part, unpooled};
 use super::config::ScopeCacheConfig;
 use super::frame::Frame;
 use super::layer::LayerCache;
+use super::rows::Rows;
 use super::select;
 use super::store::SlotStore;
 use crate::kernels::{prompt_attention, prompt_attention_takes, prompt_scores, runs_wgsl};
@@ -184,8 +185,8 @@ fn attend_in_place(
 ) -> (Tensor<3>, SlotStore) {
     let [_, count, _] = queries.dims();
     let held = store.held(first + count);
-    let keys = store.keys.stored(slots, held).expect("rows of the type");
-    let values = store.values.stored(slots, held).expect("rows of the type");
+    let rows = Rows::stored_alike(&store.keys, &store.values, held);
+    let [keys, values] = rows.expect("rows of their types");
     let positions = store.positions.clone();
     let (output, stats) = prompt_attention(
         queries.clone(),

@@ -73,19 +73,30 @@ impl Rows {
         std::iter::once(self.slots.layout()).chain(exact)
     }
 
-    /// The rows of the first `slots` slots for kernels that read rows of one type.
+    /// The type that all rows have, exact ones included; `None` if some are exact.
+    fn only_type(&self) -> Option<CacheType> {
+        self.exact.is_none().then(|| self.slots.cache_type())
+    }
+
+    /// The rows of all slots for kernels that read keys and values of one type. Rows of any other
+    /// are copied to f32.
     ///
     /// # Errors
     ///
     /// [`KernelError`] on a device that runs no kernels.
-    pub fn stored(&self, slots: usize, held: Held<'_>) -> Result<StoredRows, KernelError> {
-        match &self.exact {
-            None => self.slots.stored(),
-            Some(_) => {
-                let rows = self.read(slots, held);
-                StoredRows::of_f32(rows, CacheType::F32.row_format())
-            }
+    pub fn stored_alike(
+        keys: &Self,
+        values: &Self,
+        held: Held<'_>,
+    ) -> Result<[StoredRows; 2], KernelError> {
+        if keys.only_type().is_some() && keys.only_type() == values.only_type() {
+            return Ok([keys.slots.stored()?, values.slots.stored()?]);
         }
+        let read = |rows: &Self| {
+            let rows = rows.read(rows.capacity(), held);
+            StoredRows::of_f32(rows, CacheType::F32.row_format())
+        };
+        Ok([read(keys)?, read(values)?])
     }
 
     /// The rows' memory, for kernels that write into it.

@@ -348,6 +348,29 @@ mod tests {
         Tensor::from_data(tensor.into_data(), (device, dtype))
     }
 
+    /// At most two elements are off, by a step: kernels divide in their own way.
+    #[test]
+    fn kernels_store_rows_of_any_size_as_the_host_does() {
+        let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();
+        for (cache_type, levels) in [(CacheType::H8, 127.0), (CacheType::H4, 7.5 * 0.65)] {
+            for dim in (32..=256).step_by(32) {
+                let element = |at: usize| ((at * at) as f32 * 0.37).sin() * (1 + at % 5) as f32;
+                let elements: Vec<f32> = (0..2 * 9 * dim).map(element).collect();
+                let rows = TensorData::new(elements, [2, 9, dim]);
+                let rows = Tensor::<3>::from_data(rows, &Device::flex());
+                let by_host = packed(rows.clone(), cache_type);
+                let by_kernel = packed(to(rows, gpu.device()), cache_type);
+                let read = unpacked(by_kernel, dim, cache_type);
+                let host = unpacked(by_host, dim, cache_type);
+                let off = (to(read, &Device::flex()) - host.clone()).abs();
+                let step = host.abs().max_dim(2).expand([2, 9, dim]) / levels;
+                let differ = off.clone().greater(step.clone() * 1e-3).int().sum();
+                assert!(differ.into_scalar::<i64>() <= 2, "{cache_type}, {dim}");
+                assert!(off.lower_equal(step * 1.01).all().into_scalar::<bool>());
+            }
+        }
+    }
+
     /// Every type's rows in words, packed and unpacked by kernels and by the host. A float type's
     /// rows are the same to the bit. Other types' elements may be off by a step, as WGSL's division
     /// is.

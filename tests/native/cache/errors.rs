@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use kvscope::cache::{
-    Budget, CacheError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
+    Budget, CacheError, CacheType, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
 };
 
 use crate::support::devices;
@@ -83,6 +83,23 @@ fn invalid_fields_are_named_with_their_value() {
         let error = config.init(&Device::flex()).expect_err(field);
         assert_eq!((error.field, error.value.as_str()), (field, value));
         assert!(error.to_string().contains(&error.allowed));
+    }
+}
+
+#[test]
+fn heads_that_rounded_rows_do_not_have_are_named() {
+    for device in [devices::flex(), devices::gpu()] {
+        for cache_type in [CacheType::H8, CacheType::H4] {
+            for head_dim in [8, 40, 288] {
+                let config = ScopeCacheConfig::new(2, 4, 2, head_dim).with_cache_type(cache_type);
+                let error = config.init(&device).expect_err("no such rows");
+                assert_eq!(
+                    (error.field, error.value.as_str()),
+                    ("head_dim", &*head_dim.to_string())
+                );
+                assert!(error.to_string().contains(cache_type.name()), "{error}");
+            }
+        }
     }
 }
 

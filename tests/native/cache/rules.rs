@@ -33,6 +33,11 @@ on!(flex:
     half_precision,
     clones_part,
     saved_caches_go_on,
+    rounded_rows_of_every_rule,
+    rounded_rows_through_turns,
+    rounded_rows_of_short_prompts,
+    rounded_rows_are_copied_and_saved,
+    open_prompts_fork_to_rounded_rows,
 );
 
 on!(gpu:
@@ -53,4 +58,8 @@ on!(gpu:
     half_precision,
     clones_part,
     saved_caches_go_on,
+    rounded_rows_through_turns,
+    rounded_rows_of_short_prompts,
+    rounded_rows_are_copied_and_saved,
+    open_prompts_fork_to_rounded_rows,
 );

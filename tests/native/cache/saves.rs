@@ -5,6 +5,7 @@ use kvscope::cache::{CacheError, CacheType, ScopeCache};
 use proptest::prelude::*;
 
 use crate::support::plain_cache::drive::{Pair, Random, tensor};
+use crate::support::plain_cache::plain::PlainRules;
 use crate::support::plain_cache::suite::rules;
 
 fn saved() -> Vec<u8> {
@@ -56,6 +57,59 @@ fn a_cache_of_version_1_goes_on() {
         pair.truncate(40).await;
         pair.steps(3).await;
     });
+}
+
+/// Version 2 had no exact rows, so no layer said from where.
+#[test]
+fn a_cache_of_version_2_goes_on() {
+    let device = Device::flex();
+    let mut pair = Pair::of(CacheType::F16, &rules("snapkv", "slide"), &device, 8);
+    pollster::block_on(async {
+        pair.prompt(&[20]).await;
+        pair.steps(15).await;
+        let mut saved = pair.cache.save().await.expect("no open prompt");
+        for _ in 0..2 {
+            saved = forged(&saved, ",\"exact_from\":0", "");
+        }
+        saved[8] = 2;
+        let whole = saved.len() - 4;
+        let checksum = crc32fast::hash(&saved[..whole]).to_le_bytes();
+        saved[whole..].copy_from_slice(&checksum);
+        pair.cache = ScopeCache::load(&saved, &device).expect("version 2");
+        pair.compare("when it was loaded").await;
+        pair.steps(12).await;
+    });
+}
+
+/// Any byte changed, and any length, of a save with a frame and exact rows.
+#[test]
+fn damaged_saves_of_rounded_rows_are_refused() {
+    let rules = PlainRules {
+        head_dim: 32,
+        ..rules("snapkv", "slide")
+    };
+    let mut pair = Pair::of(CacheType::H4, &rules, &Device::flex(), 9);
+    let saved = pollster::block_on(async {
+        pair.prompt(&[20]).await;
+        pair.steps(4).await;
+        pair.cache.save().await.expect("no open prompt")
+    });
+    let refused = |bytes: &[u8]| {
+        let error = ScopeCache::load(bytes, &Device::flex()).expect_err("damaged");
+        assert!(["cache-corrupt", "cache-version"].contains(&error.code()));
+    };
+    for at in (0..saved.len()).step_by(37) {
+        refused(&saved[..at]);
+        let mut damaged = saved.clone();
+        damaged[at] ^= 0x10;
+        refused(&damaged);
+    }
+    for (from, to) in [
+        ("\"cache_type\":\"h4\"", "\"cache_type\":\"h8\""),
+        ("\"exact_from\":0", "\"exact_from\":25"),
+    ] {
+        refused(&forged(&saved, from, to));
+    }
 }
 
 #[test]

@@ -3,4 +3,5 @@
 
 pub mod drive;
 pub mod plain;
+mod rounding;
 pub mod suite;

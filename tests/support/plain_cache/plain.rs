@@ -2,6 +2,8 @@
 //! arithmetic, sorting. It shares nothing with the crate; where both agree, both read the rules the
 //! same way.
 
+use super::rounding::{FIRST, NEWEST, Nearest, PlainFrame, Stored, stored};
+
 /// The numbers and names of a cache, as the fixtures' metadata has them.
 #[derive(Debug, Clone)]
 pub struct PlainRules {
@@ -23,12 +25,19 @@ pub struct PlainRules {
     pub decay: f64,
 }
 
+/// Keys or values, of which a row is one.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    Key,
+    Value,
+}
+
 /// One token's slot in one head.
 #[derive(Debug, Clone)]
 struct Entry {
     position: usize,
-    key: Vec<f64>,
-    value: Vec<f64>,
+    key: Stored,
+    value: Stored,
     /// The attention of the turn's steps so far, the older the less.
     attention: f64,
 }
@@ -43,6 +52,10 @@ struct Layer {
     skipped: usize,
     /// `skipped` before every step of the turn.
     skipped_before: Vec<usize>,
+    /// Per head, once the first prompt has ended.
+    frames: Vec<PlainFrame>,
+    /// No earlier position has exact rows, but for the first.
+    exact_from: usize,
 }
 
 /// A whole cache.
@@ -50,6 +63,9 @@ struct Layer {
 pub struct PlainCache {
     rules: PlainRules,
     layers: Vec<Layer>,
+    /// Storage types of keys and values, by name.
+    types: [String; 2],
+    nearest: Nearest,
 }
 
 impl PlainCache {
@@ -62,7 +78,38 @@ impl PlainCache {
         Self {
             layers: vec![layer; rules.layers],
             rules,
+            types: ["f32", "f32"].map(str::to_owned),
+            nearest: Nearest(f64::INFINITY),
         }
+    }
+
+    /// The same cache with rows rounded as these storage types of keys and values do.
+    pub fn rounded(self, types: [&str; 2]) -> Self {
+        Self {
+            types: types.map(str::to_owned),
+            ..self
+        }
+    }
+
+    pub fn rules(&self) -> &PlainRules {
+        &self.rules
+    }
+
+    /// The nearest tie of a row's codes. Keys of a first prompt have no frame yet, and no tie.
+    pub fn nearest_of(&self, layer: usize, head: usize, part: Part, row: &[f32]) -> f64 {
+        let mut nearest = Nearest(f64::INFINITY);
+        let frame = self.layers[layer].frames.get(head);
+        match (part, frame) {
+            (Part::Key, None) => {}
+            (Part::Key, _) => drop(stored(&self.types[0], &wide(row), frame, &mut nearest)),
+            (Part::Value, _) => drop(stored(&self.types[1], &wide(row), None, &mut nearest)),
+        }
+        nearest.0
+    }
+
+    /// The nearest tie since this was asked last.
+    pub fn take_nearest(&mut self) -> f64 {
+        std::mem::replace(&mut self.nearest, Nearest(f64::INFINITY)).0
     }
 
     pub fn positions(&self, layer: usize, head: usize) -> Vec<usize> {
@@ -83,16 +130,33 @@ impl PlainCache {
         let dim = rules.head_dim;
         let count = keys.len() / (rules.kv_heads * dim);
         let group = rules.query_heads / rules.kv_heads;
+        let [key_type, value_type] = &self.types;
+        let nearest = &mut self.nearest;
         let state = &mut self.layers[layer];
         let first = state.seen;
+        // A first prompt is stored as it is until its end.
+        let opening = first == 0;
+        if opening {
+            state.frames.clear();
+        } else {
+            state.exact_from = state.exact_from.max(first.saturating_sub(NEWEST));
+        }
+        let exact_from = state.exact_from;
         let mut output = vec![0.0; queries.len()];
         for head in 0..rules.kv_heads {
             for token in 0..count {
                 let row = (head * count + token) * dim;
+                let (key, value) = (wide(&keys[row..row + dim]), wide(&values[row..row + dim]));
+                let types = if opening {
+                    ["f32", "f32"]
+                } else {
+                    [&**key_type, &**value_type]
+                };
+                let frame = state.frames.get(head);
                 state.heads[head].push(Entry {
                     position: first + token,
-                    key: wide(&keys[row..row + dim]),
-                    value: wide(&values[row..row + dim]),
+                    key: stored(types[0], &key, frame, nearest),
+                    value: stored(types[1], &value, None, nearest),
                     attention: 0.0,
                 });
             }
@@ -108,20 +172,41 @@ impl PlainCache {
                     .collect();
                 for member in 0..group {
                     let row = ((head * group + member) * count + token) * dim;
-                    let probabilities = softmax(&wide(&queries[row..row + dim]), &visible);
+                    let probabilities =
+                        softmax(&wide(&queries[row..row + dim]), &visible, exact_from);
                     for (slot, probability) in probabilities.iter().enumerate() {
                         all[slot] += probability / group as f64;
                         if token + window_queries >= count {
                             window[slot] += probability / group as f64;
                         }
                     }
-                    weigh(&probabilities, &visible, &mut output[row..row + dim]);
+                    weigh(
+                        &probabilities,
+                        &visible,
+                        exact_from,
+                        &mut output[row..row + dim],
+                    );
                 }
             }
-            state.heads[head] = rules.keep_of_prompt(layer, held, &all, &window);
+            if opening {
+                let own = (head * count * dim..(head + 1) * count * dim).step_by(dim);
+                let own: Vec<_> = own.map(|row| wide(&keys[row..row + dim])).collect();
+                let asked = head * group * count * dim..(head + 1) * group * count * dim;
+                let asked: Vec<_> = queries[asked].chunks(dim).map(wide).collect();
+                state.frames.push(PlainFrame::of(&own, &asked));
+            }
+            state.heads[head] = rules.keep_of_prompt(layer, held, &all, &window, nearest);
+            if opening {
+                let frame = &state.frames[head];
+                for entry in &mut state.heads[head] {
+                    entry.key = stored(key_type, &entry.key.exact, Some(frame), nearest);
+                    entry.value = stored(value_type, &entry.value.exact, None, nearest);
+                }
+            }
             state.kept[head] = state.heads[head].len();
         }
         state.seen += count;
+        state.exact_from = state.exact_from.max(state.seen.saturating_sub(NEWEST));
         state.prompt_end = state.seen;
         state.skipped = 0;
         state.skipped_before.clear();
@@ -138,6 +223,7 @@ impl PlainCache {
                 held.retain(|entry| entry.position < length);
             }
             state.seen = length;
+            state.exact_from = state.exact_from.min(length);
             if length < state.prompt_end {
                 state.prompt_end = length;
                 state.kept = state.heads.iter().map(Vec::len).collect();
@@ -157,10 +243,14 @@ impl PlainCache {
         let rules = self.rules.clone();
         let dim = rules.head_dim;
         let group = rules.query_heads / rules.kv_heads;
+        let [key_type, value_type] = &self.types;
+        let nearest = &mut self.nearest;
         let state = &mut self.layers[layer];
         let position = state.seen;
         let step = position - state.prompt_end;
         state.seen += 1;
+        state.exact_from = state.exact_from.max(state.seen.saturating_sub(NEWEST));
+        let exact_from = state.exact_from;
         state.skipped_before.push(state.skipped);
         let mut output = vec![0.0; query.len()];
         let mut scores = Vec::new();
@@ -168,19 +258,29 @@ impl PlainCache {
             let row = head * dim;
             state.heads[head].push(Entry {
                 position,
-                key: wide(&key[row..row + dim]),
-                value: wide(&value[row..row + dim]),
+                key: stored(
+                    key_type,
+                    &wide(&key[row..row + dim]),
+                    state.frames.get(head),
+                    nearest,
+                ),
+                value: stored(value_type, &wide(&value[row..row + dim]), None, nearest),
                 attention: 0.0,
             });
             let visible: Vec<&Entry> = state.heads[head].iter().collect();
             let mut score = vec![0.0; visible.len()];
             for member in 0..group {
                 let row = (head * group + member) * dim;
-                let probabilities = softmax(&wide(&query[row..row + dim]), &visible);
+                let probabilities = softmax(&wide(&query[row..row + dim]), &visible, exact_from);
                 for (slot, probability) in probabilities.iter().enumerate() {
                     score[slot] += probability / group as f64;
                 }
-                weigh(&probabilities, &visible, &mut output[row..row + dim]);
+                weigh(
+                    &probabilities,
+                    &visible,
+                    exact_from,
+                    &mut output[row..row + dim],
+                );
             }
             for (entry, score) in state.heads[head].iter_mut().zip(&mut score) {
                 let before = if step == 0 { 0.0 } else { entry.attention };
@@ -237,7 +337,7 @@ impl PlainCache {
                 score
             };
             let until = held.len() - newest.min(held.len());
-            let chosen = largest(&score[from..until], stay);
+            let chosen = largest(&score[from..until], stay, nearest);
             state.heads[head] = held
                 .into_iter()
                 .enumerate()
@@ -258,6 +358,7 @@ impl PlainRules {
         held: Vec<Entry>,
         all: &[f64],
         window: &[f64],
+        nearest: &mut Nearest,
     ) -> Vec<Entry> {
         let n = held.len();
         let (a, w) = (self.prefill_budget, self.window);
@@ -280,7 +381,7 @@ impl PlainRules {
             "h2o" | "pyramidinfer" => all[..before].to_vec(),
             _ => self.pool(&window[..before]),
         };
-        let chosen = largest(&score, stay);
+        let chosen = largest(&score, stay, nearest);
         held.into_iter()
             .enumerate()
             .filter(|(slot, _)| *slot >= before || chosen.contains(slot))
@@ -305,9 +406,16 @@ impl PlainRules {
 }
 
 /// The `count` slots with the largest scores; of equal ones the earlier.
-fn largest(scores: &[f64], count: usize) -> Vec<usize> {
+fn largest(scores: &[f64], count: usize, nearest: &mut Nearest) -> Vec<usize> {
     let mut slots: Vec<usize> = (0..scores.len()).collect();
     slots.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    if 0 < count && count < slots.len() {
+        let (last, next) = (scores[slots[count - 1]], scores[slots[count]]);
+        // Pooled scores of neighbours are equal in any precision.
+        if last > next {
+            nearest.note((last - next) / last.abs());
+        }
+    }
     slots.truncate(count);
     slots
 }
@@ -316,11 +424,25 @@ fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
-fn softmax(query: &[f64], held: &[&Entry]) -> Vec<f64> {
+impl Stored {
+    /// The row of `position` as it is read.
+    fn read(&self, position: usize, exact_from: usize) -> &[f64] {
+        if position < FIRST || position >= exact_from {
+            &self.exact
+        } else {
+            &self.coarse
+        }
+    }
+}
+
+fn softmax(query: &[f64], held: &[&Entry], exact_from: usize) -> Vec<f64> {
     let scale = 1.0 / (query.len() as f64).sqrt();
     let logits: Vec<f64> = held
         .iter()
-        .map(|entry| entry.key.iter().zip(query).map(|(a, b)| a * b).sum::<f64>() * scale)
+        .map(|entry| {
+            let key = entry.key.read(entry.position, exact_from);
+            key.iter().zip(query).map(|(a, b)| a * b).sum::<f64>() * scale
+        })
         .collect();
     let most = logits.iter().copied().fold(f64::MIN, f64::max);
     let exponentials: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
@@ -328,9 +450,10 @@ fn softmax(query: &[f64], held: &[&Entry]) -> Vec<f64> {
     exponentials.iter().map(|value| value / sum).collect()
 }
 
-fn weigh(probabilities: &[f64], held: &[&Entry], output: &mut [f64]) {
+fn weigh(probabilities: &[f64], held: &[&Entry], exact_from: usize, output: &mut [f64]) {
     for (probability, entry) in probabilities.iter().zip(held) {
-        for (sum, value) in output.iter_mut().zip(&entry.value) {
+        let row = entry.value.read(entry.position, exact_from);
+        for (sum, value) in output.iter_mut().zip(row) {
             *sum += probability * value;
         }
     }

@@ -2,9 +2,9 @@
 //! the same functions.
 
 use burn::tensor::Device;
-use kvscope::cache::CacheType;
+use kvscope::cache::{CacheType, CacheTypes, ScopeCache};
 
-use super::drive::Pair;
+use super::drive::{Pair, Random, config, read, tensor};
 use super::plain::PlainRules;
 
 /// Two layers of grouped heads and budgets that a few dozen tokens exceed.
@@ -292,7 +292,7 @@ pub async fn clones_part(device: &Device) {
         cache: pair.cache.clone(),
         plain: pair.plain.clone(),
         device: device.clone(),
-        random: super::drive::Random(311),
+        random: Random(311),
     };
     pair.steps(4).await;
     branch
@@ -317,7 +317,7 @@ pub async fn saved_caches_go_on(device: &Device) {
             pair.prompt(&[25]).await;
             pair.steps(17).await;
             let saved = pair.cache.save().await.expect("no open prompt");
-            let loaded = kvscope::cache::ScopeCache::load(&saved, device).expect("just saved");
+            let loaded = ScopeCache::load(&saved, device).expect("just saved");
             assert_eq!(loaded.memory(), pair.cache.memory());
             assert_eq!(loaded.save().await.expect("no open prompt"), saved);
             pair.cache = loaded;
@@ -325,5 +325,192 @@ pub async fn saved_caches_go_on(device: &Device) {
             pair.truncate(50).await;
             pair.prompt(&[5]).await;
         }
+    }
+}
+
+/// Types with rounded rows, of keys and of values.
+const ROUNDED: [CacheTypes; 5] = [
+    CacheTypes {
+        keys: CacheType::H8,
+        values: CacheType::H8,
+    },
+    CacheTypes {
+        keys: CacheType::H4,
+        values: CacheType::H4,
+    },
+    CacheTypes {
+        keys: CacheType::H8,
+        values: CacheType::H4,
+    },
+    CacheTypes {
+        keys: CacheType::H4,
+        values: CacheType::F16,
+    },
+    CacheTypes {
+        keys: CacheType::H8,
+        values: CacheType::F32,
+    },
+];
+
+/// Heads that have rounded rows, and budgets that leave rows on both sides of the exact window.
+fn rounded_rules(prefill: &str, decode: &str, head_dim: usize) -> PlainRules {
+    PlainRules {
+        query_heads: 4,
+        head_dim,
+        prefill_budget: 24,
+        decode_budget: 12,
+        recent: 5,
+        ..rules(prefill, decode)
+    }
+}
+
+/// Every method with every strategy, the types in turn.
+pub async fn rounded_rows_of_every_rule(device: &Device) {
+    for (nth, prefill) in PREFILL.into_iter().enumerate() {
+        for (other, decode) in SPLIT.into_iter().chain(UNIFIED).enumerate() {
+            let types = ROUNDED[(nth + other) % ROUNDED.len()];
+            let rules = rounded_rules(prefill, decode, 32);
+            let mut pair = Pair::of(types, &rules, device, 400);
+            pair.prompt(&[30, 11]).await;
+            pair.steps(24).await;
+        }
+    }
+}
+
+/// Every method and strategy once per type, with later turns in chunks and going back.
+pub async fn rounded_rows_through_turns(device: &Device) {
+    for (nth, (prefill, decode)) in ONCE.into_iter().enumerate() {
+        let head_dim = [32, 64][nth % 2];
+        rounded_turns(
+            ROUNDED[nth % 5],
+            &rounded_rules(prefill, decode, head_dim),
+            device,
+        )
+        .await;
+    }
+    for (nth, types) in ROUNDED.into_iter().enumerate() {
+        rounded_turns(
+            types,
+            &rounded_rules("full", "full", [96, 128][nth % 2]),
+            device,
+        )
+        .await;
+    }
+}
+
+async fn rounded_turns(types: CacheTypes, rules: &PlainRules, device: &Device) {
+    let mut pair = Pair::of(types, rules, device, 410);
+    pair.prompt(&[20, 5]).await;
+    pair.steps(20).await;
+    pair.prompt(&[2]).await;
+    pair.steps(3).await;
+    pair.prompt(&[25, 1, 14]).await;
+    pair.steps(12).await;
+    // Less than the exact window, into the turn; then more, into the turn before.
+    pair.truncate(95).await;
+    pair.steps(6).await;
+    pair.prompt(&[4, 4]).await;
+    pair.truncate(48).await;
+    pair.steps(8).await;
+    pair.prompt(&[9]).await;
+}
+
+/// Prompts shorter than those that leave out their first positions, and a single token.
+pub async fn rounded_rows_of_short_prompts(device: &Device) {
+    for types in ROUNDED {
+        for prompt in [1, 2, 3, 15, 16] {
+            let rules = rounded_rules("snapkv", "slide", 32);
+            let mut pair = Pair::of(types, &rules, device, 420 + prompt as u64);
+            pair.prompt(&[prompt]).await;
+            pair.steps(40).await;
+        }
+    }
+}
+
+/// Clones part and saves go on with rounded rows too.
+pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
+    for types in ROUNDED {
+        let mut pair = Pair::of(types, &rounded_rules("h2o", "slide", 64), device, 430);
+        pair.prompt(&[45]).await;
+        pair.steps(12).await;
+        let mut branch = Pair {
+            rules: pair.rules.clone(),
+            cache: pair.cache.clone(),
+            plain: pair.plain.clone(),
+            device: device.clone(),
+            random: Random(431),
+        };
+        pair.steps(4).await;
+        branch.steps(7).await;
+        pair.steps(2).await;
+        branch.truncate(50).await;
+        branch.steps(3).await;
+        let saved = pair.cache.save().await.expect("no open prompt");
+        let loaded = ScopeCache::load(&saved, device).expect("just saved");
+        assert_eq!(loaded.memory(), pair.cache.memory());
+        assert_eq!(loaded.save().await.expect("no open prompt"), saved);
+        pair.cache = loaded;
+        pair.steps(4).await;
+        pair.truncate(55).await;
+        pair.prompt(&[5]).await;
+        pair.steps(3).await;
+    }
+}
+
+/// An open prompt in f16 forks to rounded rows as if it had had them from the beginning.
+pub async fn open_prompts_fork_to_rounded_rows(device: &Device) {
+    for types in ROUNDED {
+        if types.values == CacheType::F32 {
+            continue;
+        }
+        let rules = rounded_rules("snapkv", "slide", 64);
+        let (mut random, dim) = (Random(440), rules.head_dim);
+        let mut whole = config(&rules, types).init(device).expect("valid");
+        let mut half = config(&rules, CacheType::F16).init(device).expect("valid");
+        half.prepare_forks();
+        let mut any = |heads: usize, count: usize| {
+            let values = random.values_of(CacheType::F16, heads * count * dim);
+            tensor(values, [heads, count, dim], device)
+        };
+        for layer in 0..rules.layers {
+            for count in [30, 11] {
+                let (queries, keys) = (any(rules.query_heads, count), any(rules.kv_heads, count));
+                let values = any(rules.kv_heads, count);
+                for cache in [&mut whole, &mut half] {
+                    let (queries, keys, values) = (queries.clone(), keys.clone(), values.clone());
+                    cache
+                        .append(layer, queries, keys, values)
+                        .expect("a fitting piece");
+                }
+            }
+        }
+        let mut fork = half.fork(config(&rules, types)).expect("an open prompt");
+        for layer in 0..rules.layers {
+            for cache in [&mut whole, &mut fork] {
+                cache.finish_prefill(layer).expect("an open prompt");
+            }
+        }
+        for _ in 0..8 {
+            for layer in 0..rules.layers {
+                let (query, key) = (any(rules.query_heads, 1), any(rules.kv_heads, 1));
+                let value = any(rules.kv_heads, 1);
+                let mut outputs = Vec::new();
+                for cache in [&mut whole, &mut fork] {
+                    let [query, key, value] =
+                        [&query, &key, &value].map(|token| token.clone().squeeze_dim::<2>(1));
+                    let output = cache
+                        .step(layer, query, key, value)
+                        .expect("a fitting token");
+                    outputs.push(read(output).await);
+                }
+                assert_eq!(outputs[0], outputs[1], "{types}, layer {layer}");
+            }
+        }
+        // Open prompts took unlike memory; what is held now is the same.
+        let layers = |cache: &ScopeCache| {
+            let held = |layer| cache.held(layer).expect("a layer").to_vec();
+            (0..rules.layers).map(held).collect::<Vec<_>>()
+        };
+        assert_eq!(layers(&whole), layers(&fork), "{types}");
     }
 }
