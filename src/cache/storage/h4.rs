@@ -3,7 +3,7 @@
 //! Code c stands for (c - 7.5) · scale. A word's low half-bytes are its first four elements, its
 //! high ones the last four.
 
-use super::RowStorage;
+use super::{RowStorage, largest};
 use crate::kernels::RowFormat;
 use crate::shaders::shader;
 
@@ -29,9 +29,7 @@ const MOST: f32 = 7.5;
 const SHARES: [f32; 8] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65];
 
 fn pack(row: &[f32], words: &mut Vec<u32>) {
-    let largest = row
-        .iter()
-        .fold(0.0_f32, |most, element| most.max(element.abs()));
+    let largest = largest(row);
     let mut best = (f32::INFINITY, 0.0);
     for share in SHARES {
         let scale = largest * (share / MOST);
@@ -81,36 +79,14 @@ fn unpack(words: &[u32], row: &mut Vec<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rows() -> impl Iterator<Item = Vec<f32>> {
-        [32, 64, 96, 128, 256].into_iter().flat_map(|dim| {
-            let wave = |at: usize| (at as f32 * 1.7).sin() * (1.0 + at as f32 * 0.01);
-            let outlier = |at: usize| if at == 5 { -1000.0 } else { wave(at) };
-            [
-                (0..dim).map(wave).collect(),
-                (0..dim).map(outlier).collect(),
-            ]
-        })
-    }
-
-    fn words(row: &[f32]) -> Vec<u32> {
-        let mut words = Vec::new();
-        pack(row, &mut words);
-        words
-    }
-
-    fn elements(words: &[u32]) -> Vec<f32> {
-        let mut row = Vec::new();
-        unpack(words, &mut row);
-        row
-    }
+    use crate::cache::storage::tests::{elements, rows, words};
 
     #[test]
     fn the_error_is_at_most_that_of_the_largest_elements_scale() {
         for row in rows() {
-            let words = words(&row);
+            let words = words(STORAGE, &row);
             assert_eq!(Some(words.len()), (STORAGE.format.words)(row.len()));
-            let largest = row.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+            let largest = largest(&row);
             let step = f64::from(largest) / 7.5;
             let square = |was: &f32, read: f64| (f64::from(*was) - read).powi(2);
             let nearest = |was: &f32| {
@@ -120,7 +96,7 @@ mod tests {
                     .fold(f64::MAX, f64::min)
             };
             let most: f64 = row.iter().map(nearest).sum();
-            let read = elements(&words);
+            let read = elements(STORAGE, &words);
             let off: f64 = row
                 .iter()
                 .zip(&read)
@@ -128,21 +104,5 @@ mod tests {
                 .sum();
             assert!(off <= most * 1.0001, "{off} of {most}");
         }
-    }
-
-    #[test]
-    fn what_was_unpacked_packs_to_the_same_codes() {
-        for row in rows() {
-            let first = words(&row);
-            let again = words(&elements(&first));
-            let last = first.len() - 1;
-            assert_eq!(again[..last], first[..last]);
-            assert!(again[last].abs_diff(first[last]) <= 1);
-        }
-    }
-
-    #[test]
-    fn zeros_stay_zeros() {
-        assert_eq!(elements(&words(&[0.0; 32])), [0.0; 32]);
     }
 }

@@ -121,3 +121,62 @@ impl CacheType {
         Err(ConfigError::new("head_dim", head_dim, allowed))
     }
 }
+
+/// The largest magnitude of a row's elements.
+fn largest(row: &[f32]) -> f32 {
+    let magnitudes = row.iter().map(|element| element.abs());
+    magnitudes.fold(0.0, f32::max)
+}
+
+/// Rows for the tests of every type, and of each type's own.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Types whose rows have one scale.
+    const SCALED: [CacheType; 2] = [CacheType::H8, CacheType::H4];
+
+    pub fn rows() -> impl Iterator<Item = Vec<f32>> {
+        [32, 64, 96, 128, 256].into_iter().flat_map(|dim| {
+            let wave = |at: usize| (at as f32 * 1.7).sin() * (1.0 + at as f32 * 0.01);
+            let outlier = |at: usize| if at == 5 { -1000.0 } else { wave(at) };
+            [
+                (0..dim).map(wave).collect(),
+                (0..dim).map(outlier).collect(),
+            ]
+        })
+    }
+
+    pub fn words(storage: RowStorage, row: &[f32]) -> Vec<u32> {
+        let mut words = Vec::new();
+        (storage.pack)(row, &mut words);
+        words
+    }
+
+    pub fn elements(storage: RowStorage, words: &[u32]) -> Vec<f32> {
+        let mut row = Vec::new();
+        (storage.unpack)(words, &mut row);
+        row
+    }
+
+    #[test]
+    fn what_was_unpacked_packs_to_the_same_codes() {
+        for storage in SCALED.map(|one| *one.storage()) {
+            for row in rows() {
+                let first = words(storage, &row);
+                let again = words(storage, &elements(storage, &first));
+                let last = first.len() - 1;
+                assert_eq!(again[..last], first[..last]);
+                assert!(again[last].abs_diff(first[last]) <= 1);
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_stay_zeros() {
+        for storage in SCALED.map(|one| *one.storage()) {
+            let zeros = words(storage, &[0.0; 32]);
+            assert_eq!(elements(storage, &zeros), [0.0; 32]);
+        }
+    }
+}

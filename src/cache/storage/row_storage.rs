@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use crate::kernels::RowFormat;
 
 /// Storage of keys and values of one type, row by row; a row is one slot's key or value.
+#[derive(Clone, Copy)]
 pub struct RowStorage {
     /// Size of a row, and how shaders read and write it.
     pub format: RowFormat,
