@@ -51,6 +51,24 @@ macro_rules! in_either {
     }};
 }
 
+/// Writes rows of f32 into rows in either form, once they have that form.
+macro_rules! as_stored {
+    ($self:expr, $new:ident, |$rows:ident| $written:expr) => {{
+        let rows = $self;
+        let memory = match rows.memory {
+            RowMemory::Floats($rows) => {
+                let $new = $new.cast($rows.dtype());
+                RowMemory::Floats($written)
+            }
+            RowMemory::Words($rows) => {
+                let $new = packed($new, rows.cache_type);
+                RowMemory::Words($written)
+            }
+        };
+        PlainRows { memory, ..rows }
+    }};
+}
+
 /// Asks the same of rows in either form.
 macro_rules! of_either {
     ($self:expr, |$rows:ident| $asked:expr) => {
@@ -169,51 +187,26 @@ impl PlainRows {
     /// The rows of the first `slots` slots in f32, `[kv_heads, slots, head_dim]`. Of any type but
     /// f32 this is a copy, which lives as long as one layer's attention.
     pub fn read(&self, slots: usize) -> Tensor<3> {
-        match &self.memory {
-            RowMemory::Floats(rows) => first(rows, slots).cast(FloatDType::F32),
-            RowMemory::Words(rows) => unpacked(first(rows, slots), self.head_dim, self.cache_type),
-        }
+        self.read_range(0..slots)
     }
 
     /// The rows of the slots `range` in f32, `[kv_heads, slots, head_dim]`.
     pub fn read_range(&self, range: Range<usize>) -> Tensor<3> {
-        let (start, slots) = (range.start, range.len());
         match &self.memory {
-            RowMemory::Floats(rows) => rows.clone().narrow(1, start, slots).cast(FloatDType::F32),
-            RowMemory::Words(rows) => {
-                let rows = rows.clone().narrow(1, start, slots);
-                unpacked(rows, self.head_dim, self.cache_type)
-            }
+            RowMemory::Floats(rows) => part(rows, range).cast(FloatDType::F32),
+            RowMemory::Words(rows) => unpacked(part(rows, range), self.head_dim, self.cache_type),
         }
     }
 
     /// Writes one row per head, `[kv_heads, head_dim]`, into the slots `index`, counted over all
     /// heads' slots.
     pub fn put(self, index: Tensor<1, Int>, new: Tensor<2>) -> Self {
-        let memory = match self.memory {
-            RowMemory::Floats(rows) => {
-                let new = new.cast(rows.dtype());
-                RowMemory::Floats(put(rows, index, new))
-            }
-            RowMemory::Words(rows) => {
-                RowMemory::Words(put(rows, index, packed(new, self.cache_type)))
-            }
-        };
-        Self { memory, ..self }
+        as_stored!(self, new, |rows| put(rows, index, new))
     }
 
     /// Writes `[kv_heads, count, head_dim]` into the slots from `start` on.
     pub fn put_range(self, start: usize, new: Tensor<3>) -> Self {
-        let memory = match self.memory {
-            RowMemory::Floats(rows) => {
-                let new = new.cast(rows.dtype());
-                RowMemory::Floats(put_range(rows, start, new))
-            }
-            RowMemory::Words(rows) => {
-                RowMemory::Words(put_range(rows, start, packed(new, self.cache_type)))
-            }
-        };
-        Self { memory, ..self }
+        as_stored!(self, new, |rows| put_range(rows, start, new))
     }
 
     /// The same rows in memory of their own.
@@ -287,12 +280,12 @@ fn unpacked<const D: usize>(words: Tensor<D, Int>, dim: usize, cache_type: Cache
     Tensor::from_data(TensorData::new(elements, shape), (&device, DType::F32))
 }
 
-fn first<K: Basic>(rows: &Tensor<3, K>, slots: usize) -> Tensor<3, K> {
+fn part<K: Basic>(rows: &Tensor<3, K>, range: Range<usize>) -> Tensor<3, K> {
     let [_, capacity, _] = rows.dims();
-    if slots == capacity {
+    if range == (0..capacity) {
         rows.clone()
     } else {
-        rows.clone().narrow(1, 0, slots)
+        rows.clone().narrow(1, range.start, range.len())
     }
 }
 
