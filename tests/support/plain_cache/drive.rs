@@ -204,6 +204,26 @@ impl Pair {
         types.iter().any(|one| !floats.contains(one))
     }
 
+    /// A copy of both, to be fed from the source of `seed`.
+    pub fn branch(&self, seed: u64) -> Self {
+        Self {
+            rules: self.rules.clone(),
+            cache: self.cache.clone(),
+            plain: self.plain.clone(),
+            device: self.device.clone(),
+            random: Random(seed),
+        }
+    }
+
+    /// Puts what is loaded from a save in the cache's place. It must have the same bytes.
+    pub async fn reload(&mut self) {
+        let saved = self.cache.save().await.expect("no open prompt");
+        let loaded = ScopeCache::load(&saved, &self.device).expect("just saved");
+        assert_eq!(loaded.memory(), self.cache.memory());
+        assert_eq!(loaded.save().await.expect("no open prompt"), saved);
+        self.cache = loaded;
+    }
+
     /// Both go back to `length` tokens.
     pub async fn truncate(&mut self, length: usize) {
         self.cache.truncate(length).await.expect("readable");

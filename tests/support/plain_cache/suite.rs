@@ -287,13 +287,7 @@ pub async fn clones_part(device: &Device) {
     let mut pair = Pair::new(&rules("snapkv", "slide"), device, 310);
     pair.prompt(&[25]).await;
     pair.steps(12).await;
-    let mut branch = Pair {
-        rules: pair.rules.clone(),
-        cache: pair.cache.clone(),
-        plain: pair.plain.clone(),
-        device: device.clone(),
-        random: Random(311),
-    };
+    let mut branch = pair.branch(311);
     pair.steps(4).await;
     branch
         .compare("the clone, while the original went on")
@@ -316,11 +310,7 @@ pub async fn saved_caches_go_on(device: &Device) {
             let mut pair = Pair::of(cache_type, &rules(prefill, decode), device, 320);
             pair.prompt(&[25]).await;
             pair.steps(17).await;
-            let saved = pair.cache.save().await.expect("no open prompt");
-            let loaded = ScopeCache::load(&saved, device).expect("just saved");
-            assert_eq!(loaded.memory(), pair.cache.memory());
-            assert_eq!(loaded.save().await.expect("no open prompt"), saved);
-            pair.cache = loaded;
+            pair.reload().await;
             pair.steps(12).await;
             pair.truncate(50).await;
             pair.prompt(&[5]).await;
@@ -433,23 +423,13 @@ pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
         let mut pair = Pair::of(types, &rounded_rules("h2o", "slide", 64), device, 430);
         pair.prompt(&[45]).await;
         pair.steps(12).await;
-        let mut branch = Pair {
-            rules: pair.rules.clone(),
-            cache: pair.cache.clone(),
-            plain: pair.plain.clone(),
-            device: device.clone(),
-            random: Random(431),
-        };
+        let mut branch = pair.branch(431);
         pair.steps(4).await;
         branch.steps(7).await;
         pair.steps(2).await;
         branch.truncate(50).await;
         branch.steps(3).await;
-        let saved = pair.cache.save().await.expect("no open prompt");
-        let loaded = ScopeCache::load(&saved, device).expect("just saved");
-        assert_eq!(loaded.memory(), pair.cache.memory());
-        assert_eq!(loaded.save().await.expect("no open prompt"), saved);
-        pair.cache = loaded;
+        pair.reload().await;
         pair.steps(4).await;
         pair.truncate(55).await;
         pair.prompt(&[5]).await;
