@@ -8,13 +8,15 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use kvscope::Error;
 use kvscope::cache::{
-    BudgetOption, CACHE_TYPE, CacheError, CacheOptions, CacheType, CacheTypes, DecodeOptions,
-    DecodeStrategy, PrefillMethod, PrefillOptions, ScopeCacheConfig,
+    BudgetOption, CACHE_TYPE, CacheError, CacheOptions, CacheType, DecodeOptions, DecodeStrategy,
+    PrefillMethod, PrefillOptions, ScopeCacheConfig,
 };
 use kvscope::policy::{
     DECODE_BUDGET, Description, Kind, OBSERVATION_WINDOW, OptionEntry, PREFILL_BUDGET, Parameters,
     RECENT, Spec, Value,
 };
+
+use super::types::apart;
 
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Cache")]
@@ -237,10 +239,11 @@ fn described(name: &'static str, description: &Description) -> PossibleValue {
 impl CacheArguments {
     pub fn options(&self) -> CacheOptions {
         CacheOptions {
-            cache_type: Some(CacheTypes {
-                keys: self.cache_type_k.unwrap_or(self.cache_type),
-                values: self.cache_type_v.unwrap_or(self.cache_type),
-            }),
+            cache_type: Some(apart(
+                self.cache_type.into(),
+                self.cache_type_k,
+                self.cache_type_v,
+            )),
             prefill: PrefillOptions {
                 method: self.prefill_method,
                 budget: Some(self.prefill_budget.clone()),

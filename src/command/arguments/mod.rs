@@ -23,7 +23,7 @@ pub use policies::{PoliciesArguments, Policy};
 pub use prompt::PromptArguments;
 pub use readme::ReadmeArguments;
 pub use sampling::SamplingArguments;
-pub use types::{types, word};
+pub use types::{apart, types, word};
 
 /// Continue a prompt under a cache policy
 ///

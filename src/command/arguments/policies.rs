@@ -5,7 +5,7 @@ use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::policy::presets::Pair;
 
 use super::CacheArguments;
-use super::types::{one, types};
+use super::types::{apart, one, types};
 use crate::command::policies;
 
 #[derive(Args)]
@@ -79,10 +79,7 @@ impl PoliciesArguments {
     pub fn types(&self) -> Vec<CacheTypes> {
         let mut all = Vec::new();
         for given in &self.cache_type {
-            let types = CacheTypes {
-                keys: self.cache_type_k.unwrap_or(given.keys),
-                values: self.cache_type_v.unwrap_or(given.values),
-            };
+            let types = apart(*given, self.cache_type_k, self.cache_type_v);
             if !all.contains(&types) {
                 all.push(types);
             }

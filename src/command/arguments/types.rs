@@ -35,6 +35,14 @@ pub fn word(types: CacheTypes) -> String {
     }
 }
 
+/// `types`, with the type of keys or of values that is given apart in its place.
+pub fn apart(types: CacheTypes, keys: Option<CacheType>, values: Option<CacheType>) -> CacheTypes {
+    CacheTypes {
+        keys: keys.unwrap_or(types.keys),
+        values: values.unwrap_or(types.values),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use kvscope::policy::presets::Pair;
 
 use super::points::Point;
 use super::summary::{ALL, Row};
-use crate::command::arguments::{types, word};
+use crate::command::arguments::{apart, types, word};
 
 const WIDTH: f64 = 760.0;
 /// Of one panel, and the margins around its axes.
@@ -275,10 +275,7 @@ fn types_of(policy: &str) -> CacheTypes {
             .map(|types| types.keys)
     };
     let both = option("cache-type").unwrap_or_default();
-    CacheTypes {
-        keys: option("cache-type-k").unwrap_or(both),
-        values: option("cache-type-v").unwrap_or(both),
-    }
+    apart(both.into(), option("cache-type-k"), option("cache-type-v"))
 }
 
 /// The size of a mark: smaller for fewer bits.
