@@ -246,7 +246,7 @@ fn main(
 {%- endif %}
 
 {%- if exact_values %}
-    // What the quantised rows of these slots lack.
+    // Exact rows less quantised ones: the loop above has taken these slots' quantised rows.
     let corrected = select(0u, atomicLoad(&exacts), stripe < STRIPES);
     for (var index = stripe; index < corrected; index += STRIPES) {
         let slot = exact_slots[index];

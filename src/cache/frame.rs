@@ -10,7 +10,8 @@
 //!
 //! The balance s of keys against queries is `(a / b)^¼` per channel.
 //!
-//! Here a is the queries' mean square and b the keys' variance. Then the product's error is least.
+//! Here a is the sum of the queries' squares and b the keys' variance. Then the product's error is
+//! least.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};

@@ -399,7 +399,7 @@ test("without a file system of the origin's, a model loads and is not kept", asy
   page,
   site,
 }) => {
-  // What a worker is given can't be changed from the page: the worker starts with a line of ours
+  // Arguments of a worker can't be changed from the page: the worker starts with a line of ours
   // before its own.
   const outcome = await page.evaluate(async () => {
     const script = `StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("", "SecurityError"));
