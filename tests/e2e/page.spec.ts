@@ -329,6 +329,33 @@ test("a link brings its setting, and a model that it names is fetched only when 
   await expect(page).toHaveURL(/#.*prefillBudget=128/);
 });
 
+test("an address that the reader has just changed is not written over", async ({ page }) => {
+  await offer(page, null);
+  await page.goto("/");
+  await reach(page, "empty");
+  const tokens = page.getByLabel("Expected tokens T");
+  await page.evaluate(async () => {
+    const field = document.querySelector<HTMLInputElement>("#tokens");
+    if (field === null) {
+      throw new Error("no field");
+    }
+    // The second change waits to be written, since the first has just been.
+    for (const typed of ["40", "41"]) {
+      field.value = typed;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    // A browser changes the address first and tells of it later.
+    history.pushState(null, "", "#tokens=300");
+    await new Promise((resolve) => setTimeout(resolve, 600));
+  });
+  await expect(page).toHaveURL(/#tokens=300$/);
+  await page.evaluate(() => dispatchEvent(new HashChangeEvent("hashchange")));
+  await expect(tokens).toHaveValue("300");
+  await tokens.fill("50");
+  await expect(page).toHaveURL(/tokens=50/);
+});
+
 test.describe("a model from another origin", () => {
   const elsewhere = "https://models.example";
   test.use({ routedOrigin: elsewhere });

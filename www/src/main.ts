@@ -1,7 +1,7 @@
 import { ModelLoader } from "./model/model-loader.ts";
 import { fromEvaluationFragment } from "./settings/evaluation-setting.ts";
 import { fromFragment, toFragment } from "./settings/setting-link.ts";
-import { currentAddress, writeFragment } from "./ui/address.ts";
+import { currentAddress, onFragment, writeFragment } from "./ui/address.ts";
 import { wireCopy } from "./ui/copy-button.ts";
 import { element } from "./ui/dom.ts";
 import { keepForOffline } from "./ui/offline.ts";
@@ -39,9 +39,9 @@ function writeLink(): void {
   writeFragment(parts.filter((part) => part !== "").join("&"));
 }
 
-addEventListener("hashchange", () => {
-  views.show(fromEvaluationFragment(location.hash));
-  prompt.show(fromFragment(location.hash));
+onFragment((fragment) => {
+  views.show(fromEvaluationFragment(fragment));
+  prompt.show(fromFragment(fragment));
 });
 // Followed, the link would take the place of the setting in the page's address.
 element("skip-link", HTMLAnchorElement).addEventListener("click", (event) => {

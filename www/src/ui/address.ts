@@ -1,7 +1,9 @@
 /** Safari refuses more than 100 changes of an address in 30 seconds. Typing is faster than that. */
 const LEAST_INTERVAL_MS = 350;
 
-let wanted = location.hash.slice(1);
+/** The fragment that this page has written or has been told of. */
+let known = location.hash;
+let wanted = known.slice(1);
 let writtenAt = Number.NEGATIVE_INFINITY;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -22,12 +24,26 @@ export function currentAddress(): string {
   return location.href;
 }
 
+/** Calls `read` with the address's fragment whenever a reader has changed it. */
+export function onFragment(read: (fragment: string) => void): void {
+  addEventListener("hashchange", () => {
+    known = location.hash;
+    wanted = known.slice(1);
+    read(known);
+  });
+}
+
 function write(): void {
   clearTimeout(timer);
   timer = undefined;
-  if (wanted !== location.hash.slice(1)) {
+  // The reader's address is newer than anything of ours until its event has come.
+  if (location.hash !== known) {
+    return;
+  }
+  if (wanted !== known.slice(1)) {
     writtenAt = performance.now();
     const { pathname, search } = location;
     history.replaceState(null, "", wanted === "" ? `${pathname}${search}` : `#${wanted}`);
+    known = location.hash;
   }
 }
