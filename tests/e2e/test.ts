@@ -75,6 +75,11 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   baseURL: async ({ server }, use) => use(server.origin),
   expectedConsoleErrors: [/(?!)/, { option: true }], // matches nothing
   routedOrigin: ["", { option: true }],
+  // A test may have seen enough while a request is still routed: that route has no page any more.
+  context: async ({ context }, use) => {
+    await use(context);
+    await Promise.all(context.pages().map((page) => page.unrouteAll({ behavior: "ignoreErrors" })));
+  },
   page: async ({ page, server, expectedConsoleErrors, routedOrigin }, use) => {
     const errors: string[] = [];
     const foreign: string[] = [];
