@@ -36,15 +36,18 @@ fn main() -> Outcome<()> {
     eprintln!("native: {}, {}", gpu.report().name, gpu.report().driver);
     let engine = block_on(Engine::open(&plan.model, OpenOptions::on(gpu.clone())))?;
 
-    let spots = spots::all(&plan)?;
+    let spots = spots::all(&plan, engine.model().config().head_dim)?;
     if plan.browser {
         write(&spots, &engine, &folder)?;
     }
     let prefill = prefill::run(&plan, &engine, &gpu)?;
     let spots = run::all(&spots, &engine, &gpu)?;
-    let products = products::run(plan.products, &engine, &gpu)?;
+    let chosen = products::chosen(&engine, &gpu)?;
+    let products = products::run(plan.products, &gpu, chosen)?;
+    let formats = products::formats(plan.formats, &gpu, chosen)?;
     let measured = json!({
         "adapter": gpu.report(), "prefill": prefill, "spots": spots, "products": products,
+        "formats": formats,
     });
     fs::write(folder.join("native.json"), measured.to_string())?;
     Ok(())
@@ -56,7 +59,7 @@ fn write(spots: &[Spot], engine: &Engine, folder: &Path) -> Outcome<()> {
     let caches = folder.join("caches");
     fs::create_dir_all(&caches)?;
     for spot in spots {
-        let bytes = widen::to_model(&spot.saved, engine.model().config())?;
+        let bytes = widen::to_model(spot, engine.model().config())?;
         fs::write(caches.join(format!("{}.bin", spot.id)), bytes)?;
     }
     fs::write(folder.join("spots.json"), serde_json::to_vec(spots)?)?;

@@ -15,8 +15,12 @@ pub struct Plan {
     pub decode: Vec<Decode>,
     pub curve: Vec<Curve>,
     pub selection: Vec<Selection>,
+    /// Full caches in each storage type.
+    pub storage: Vec<Decode>,
     /// Rounds in which kernels run by themselves.
     pub products: usize,
+    /// Rounds in which the products of each block format run by themselves.
+    pub formats: usize,
     /// Warm-up steps before the counted ones.
     pub warm: usize,
     /// Counted steps per round.

@@ -66,7 +66,7 @@ impl<'a> Measured<'a> {
     }
 
     fn round(&mut self, engine: &Engine, gpu: &Gpu) -> Outcome<()> {
-        let saved = widen::to_model(&self.spot.saved, engine.model().config())?;
+        let saved = widen::to_model(self.spot, engine.model().config())?;
         let mut cache = ScopeCache::load(&saved, gpu.device())?;
         drop(saved);
         self.cache_bytes = cache.memory().held_bytes;

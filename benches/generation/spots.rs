@@ -33,6 +33,9 @@ pub struct Spot {
     /// Bytes of [`Thin::save`].
     #[serde(skip)]
     pub saved: Vec<u8>,
+    /// Bytes of the tensors in it, if their rows are to be kept.
+    #[serde(skip)]
+    pub parts: Option<Vec<usize>>,
 }
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,7 @@ pub enum Kind {
     Decode,
     Selection,
     Curve,
+    Storage,
 }
 
 impl Spot {
@@ -50,8 +54,9 @@ impl Spot {
     }
 }
 
-/// Finds every spot of `plan`, those of a group one after the other.
-pub fn all(plan: &Plan) -> Outcome<Vec<Spot>> {
+/// Finds every spot of `plan` in a model with heads of `head_dim`, those of a group one after the
+/// other.
+pub fn all(plan: &Plan, head_dim: usize) -> Outcome<Vec<Spot>> {
     let mut spots = Vec::new();
     for decode in &plan.decode {
         let counted = Counted {
@@ -72,6 +77,20 @@ pub fn all(plan: &Plan) -> Outcome<Vec<Spot>> {
             rounds: 1,
         };
         spots.push(counted.spot(plan, &mut Thin::new(&selection.filled)?, &selection.filled)?);
+    }
+    for storage in &plan.storage {
+        let counted = Counted {
+            kind: Kind::Storage,
+            context: storage.context,
+            first: storage.context,
+            steps: plan.steps,
+            rounds: plan.rounds,
+        };
+        let mut thin = Thin::with_rows(&storage.filled, head_dim)?;
+        thin.go_to(counted.first - plan.warm)?;
+        let parts = Some(thin.parts());
+        let spot = counted.spot(plan, &mut thin, &storage.filled)?;
+        spots.push(Spot { parts, ..spot });
     }
     for curve in &plan.curve {
         let mut thin = Thin::new(&curve.filled)?;
@@ -120,6 +139,7 @@ impl Counted {
             rounds: self.rounds,
             selections: 0,
             saved: thin.save()?,
+            parts: None,
         };
         thin.go_to(first + steps)?;
         let selections = thin.selections().into_iter();

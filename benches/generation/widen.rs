@@ -1,11 +1,11 @@
-//! A saved cache of one small head, widened to the layers and heads of a model. Every head holds
-//! the same positions, with random keys and values. The format is `kvscope::cache`'s
-//! (`src/cache/persist.rs`).
+//! A saved cache of one head, widened to the layers and heads of a model. Every head holds the same
+//! positions, with random keys and values. The format is `kvscope::cache`'s (`src/cache/save.rs`).
 
 use kvscope::model::LlamaConfig;
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::spots::Spot;
 use crate::thin::DIM;
 
 /// Magic, version and the header's length.
@@ -16,26 +16,40 @@ const CHECKSUM: usize = 4;
 /// Bytes of an f16.
 const F16: usize = 2;
 
-/// Widens the cache, in f16, for a model.
-pub fn to_model(thin: &[u8], model: &LlamaConfig) -> Outcome<Vec<u8>> {
+/// Widens a spot's cache for a model: with its rows, or with others in f16.
+pub fn to_model(spot: &Spot, model: &LlamaConfig) -> Outcome<Vec<u8>> {
+    let thin = &spot.saved;
     let length: [u8; 4] = thin[LENGTH_AT..PREAMBLE].try_into()?;
     let (header, rows) = thin[PREAMBLE..].split_at(u32::from_le_bytes(length) as usize);
-    let header: Value = serde_json::from_slice(header)?;
+    let mut header: Value = serde_json::from_slice(header)?;
     let slots = header["layers"][0]["capacity"].as_u64().unwrap_or(0) as usize;
-    let rows = &rows[2 * slots * DIM * size_of::<f32>()..rows.len() - CHECKSUM];
-    let (positions, scores) = rows.split_at(slots * size_of::<i32>());
+    let mut layer = Vec::new();
+    match &spot.parts {
+        Some(parts) => {
+            let mut rest = rows;
+            for &part in parts {
+                let (of_head, others) = rest.split_at(part);
+                layer.extend(of_head.repeat(model.kv_heads));
+                rest = others;
+            }
+        }
+        None => {
+            header["config"]["cache_type"] = json!("f16");
+            layer = random_f16(2 * model.kv_heads * slots * model.head_dim * F16);
+            let columns = &rows[2 * slots * DIM * size_of::<f32>()..rows.len() - CHECKSUM];
+            let (positions, scores) = columns.split_at(slots * size_of::<i32>());
+            for column in [positions, scores] {
+                layer.extend(column.repeat(model.kv_heads));
+            }
+        }
+    }
 
     let header = serde_json::to_vec(&widened(header, model))?;
     let mut wide = thin[..LENGTH_AT].to_vec();
     wide.extend_from_slice(&u32::try_from(header.len())?.to_le_bytes());
     wide.extend_from_slice(&header);
-    let row_bytes = model.kv_heads * slots * model.head_dim * F16;
-    let values = random_f16(2 * row_bytes);
     for _ in 0..model.layers {
-        wide.extend_from_slice(&values);
-        for column in [positions, scores] {
-            wide.extend(column.repeat(model.kv_heads));
-        }
+        wide.extend_from_slice(&layer);
     }
     wide.extend_from_slice(&crc32fast::hash(&wide).to_le_bytes());
     Ok(wide)
@@ -47,7 +61,6 @@ fn widened(mut header: Value, model: &LlamaConfig) -> Value {
     config["query_heads"] = json!(model.query_heads);
     config["kv_heads"] = json!(model.kv_heads);
     config["head_dim"] = json!(model.head_dim);
-    config["cache_type"] = json!("f16");
     let mut layer = header["layers"][0].clone();
     let head = layer["state"]["heads"][0].clone();
     layer["state"]["heads"] = json!(vec![head; model.kv_heads]);

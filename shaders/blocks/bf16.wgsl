@@ -2,8 +2,10 @@
 
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 
+// By a product: adapters on a CPU shift lane by lane.
 fn halves(first: u32, second: u32) -> vec4<f32> {
-    let pairs = vec4<u32>(first << 16u, first & 0xffff0000u, second << 16u, second & 0xffff0000u);
+    let upper = 0xffff0000u;
+    let pairs = vec4<u32>(65536u * first, first & upper, 65536u * second, second & upper);
     return bitcast<vec4<f32>>(pairs);
 }
 

@@ -4,8 +4,8 @@
 
 struct Fixed {
     scale: f32,
-    // Sum of all elements, without the scale: less than 2^24, so exact in f32.
-    total: f32,
+    // Sums of elements 0 to 15 and 16 to 31, without the scale: less than 2^24, so exact in f32.
+    totals: vec2<f32>,
     upper0: vec4<u32>,
     upper1: vec4<u32>,
     lower0: vec4<u32>,
@@ -33,10 +33,14 @@ fn fixed_point(
     let i5 = vec4<i32>(round(x5 * by));
     let i6 = vec4<i32>(round(x6 * by));
     let i7 = vec4<i32>(round(x7 * by));
-    let sums = ((i0 + i1) + (i2 + i3)) + ((i4 + i5) + (i6 + i7));
+    let first = (i0 + i1) + (i2 + i3);
+    let second = (i4 + i5) + (i6 + i7);
     return Fixed(
         largest / REACH,
-        f32((sums.x + sums.y) + (sums.z + sums.w)),
+        vec2<f32>(vec2<i32>(
+            (first.x + first.y) + (first.z + first.w),
+            (second.x + second.y) + (second.z + second.w),
+        )),
         vec4<u32>(upper(i0), upper(i1), upper(i2), upper(i3)),
         vec4<u32>(upper(i4), upper(i5), upper(i6), upper(i7)),
         vec4<u32>(pack4xI8(i0), pack4xI8(i1), pack4xI8(i2), pack4xI8(i3)),

@@ -8,30 +8,26 @@ fn shifts_of(member: u32) -> vec4<u32> {
     return 8u * (vec4<u32>(0u, 1u, 2u, 3u) ^ vec4<u32>(member % 4u));
 }
 
-fn is_topmost(shift: vec4<u32>) -> vec4<bool> {
-    return shift == vec4<u32>(24u);
-}
-
 // Factors that replace shifting down.
 fn units_of(shift: vec4<u32>) -> vec4<f32> {
     return 1.0 / vec4<f32>(vec4<u32>(1u) << shift);
 }
 
-fn turned_product(q: vec4<u32>, mask: u32, turned: u32, a: f32, b: f32, c: f32, d: f32) -> f32 {
-    return f32(i32((q.x & mask) ^ turned)) * a + f32(i32((q.y & mask) ^ turned)) * b
-        + f32(i32((q.z & mask) ^ turned)) * c + f32(i32((q.w & mask) ^ turned)) * d;
+fn kept_product(q: vec4<u32>, mask: u32, a: f32, b: f32, c: f32, d: f32) -> f32 {
+    return f32(i32(q.x & mask)) * a + f32(i32(q.y & mask)) * b
+        + f32(i32(q.z & mask)) * c + f32(i32(q.w & mask)) * d;
 }
 
 // Products, byte by byte, of four words with an input of sixteen elements. Bits outside `mask` are
-// dropped, those of `turned` flipped.
-fn turned_products(
-    q: vec4<u32>, mask: vec4<u32>, turned: vec4<u32>,
+// dropped. The topmost byte is signed, the others are not.
+fn kept_products(
+    q: vec4<u32>, mask: vec4<u32>,
     a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
 ) -> vec4<f32> {
     return vec4<f32>(
-        turned_product(q, mask.x, turned.x, a.x, b.x, c.x, d.x),
-        turned_product(q, mask.y, turned.y, a.y, b.y, c.y, d.y),
-        turned_product(q, mask.z, turned.z, a.z, b.z, c.z, d.z),
-        turned_product(q, mask.w, turned.w, a.w, b.w, c.w, d.w),
+        kept_product(q, mask.x, a.x, b.x, c.x, d.x),
+        kept_product(q, mask.y, a.y, b.y, c.y, d.y),
+        kept_product(q, mask.z, a.z, b.z, c.z, d.z),
+        kept_product(q, mask.w, a.w, b.w, c.w, d.w),
     );
 }

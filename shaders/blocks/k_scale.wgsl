@@ -1,19 +1,10 @@
-// The scales and minima of Q4_K and Q5_K. A block's first word of `scales` is d and dmin; the next
-// three are 12 bytes. The lower 6 bits of bytes 0 to 3 are scales 0 to 3; of bytes 4 to 7, minima 0
-// to 3. Bytes 8 to 11 hold the lower four bits of scales (low nibble) and minima (high nibble) 4 to
-// 7. Their upper two are the top bits of bytes 0 to 7.
+// The scales and minima of Q4_K and Q5_K. In each of four words of `scales` from `first` on are two
+// groups' scales and minima, a byte each.
 
-// d * scale and dmin * minimum of group `within` of block `block`.
-fn k_scale(block: u32, within: u32) -> vec2<f32> {
-    let first = 4u * block;
-    let byte = 8u * (within % 4u);
-    let scale = (scales[first + 1u] >> byte) & 255u;
-    let minimum = (scales[first + 2u] >> byte) & 255u;
-    let both = (scales[first + 3u] >> byte) & 255u;
-    let early = vec2<u32>(scale & 63u, minimum & 63u);
-    let late = vec2<u32>(
-        (both & 15u) | ((scale >> 6u) << 4u),
-        (both >> 4u) | ((minimum >> 6u) << 4u),
-    );
-    return unpack2x16float(scales[first]) * vec2<f32>(select(late, early, within < 4u));
+// A group's scale, and its minimum below 0.
+fn k_scale(first: u32, group: u32) -> vec2<f32> {
+    let pair = scales[first + group % 8u / 2u];
+    let own = vec2<u32>(pair * select(65536u, 1u, group % 2u == 1u));
+    let raised = vec2<f32>(vec2<i32>(own & vec2<u32>(0x003f0000u, 0x3f000000u)));
+    return raised * vec2<f32>(0.0000152587890625, -0.000000059604644775390625);
 }

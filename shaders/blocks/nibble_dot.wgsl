@@ -21,6 +21,6 @@ fn group_dot(
     let r = q >> vec4<u32>(4u);
     let early = fma(placed(q.x), x0, fma(placed(q.y), x1, fma(placed(q.z), x2, placed(q.w) * x3)));
     let late = fma(placed(r.x), x4, fma(placed(r.y), x5, fma(placed(r.z), x6, placed(r.w) * x7)));
-    let scale = group_scale(group);
+    let scale = group_scale(group, group_factors(group));
     return scale.x * dot(early + late, PLACES) + scale.y * (total.x + total.y);
 }

@@ -8,7 +8,7 @@
 @group(0) @binding(2) var<storage, read> positions: array<i32>;
 // Per head and row a line of `tiles` times TILE. A tile that is hidden from a row is not written.
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>;
-// Per tile, the largest logit.
+// Per tile, the largest logit; infinite if one is infinite or NaN.
 @group(0) @binding(4) var<storage, read_write> largest: array<f32>;
 @group(0) @binding(5) var<uniform> shape: Shape;
 
@@ -54,6 +54,8 @@ fn main(
         let own = i32(shape.first + next.query);
         next = seeing(row + 1u, next.query + 1u, hidden);
         var most = HIDDEN;
+        // The largest magnitude as bits, above which NaNs are.
+        var greatest = 0u;
         let begin = (kv * shape.rows + shape.start + row) * DIM + corner;
 {%- for quad in range(dim // 4) %}
         let x{{ 4 * quad }} = queries[begin + {{ 4 * quad }}u];
@@ -61,10 +63,13 @@ fn main(
         {{ sums }}
         let line = (kv * shape.count + row) * shape.tiles * TILE + slot;
 {%- for s in range(slots) %}
-        let l{{ s }} = select(HIDDEN, s{{ s }} * {{ scale }}, place{{ s }} <= own);
+        let seen{{ s }} = (place{{ s }} <= own) & (own - place{{ s }} < shape.window);
+        let l{{ s }} = select(HIDDEN, s{{ s }} * {{ scale }}, seen{{ s }});
         most = max(most, l{{ s }});
+        greatest = max(greatest, bitcast<u32>(l{{ s }}) & 0x7fffffffu);
         logits[line + {{ s }}u] = l{{ s }};
 {%- endfor %}
+        most = select(most, bitcast<f32>(greatest & 0x7f800000u), greatest >= 0x7f800000u);
         most = max(most, quadSwapX(most));
         most = max(most, quadSwapY(most));
         if lane == 0u {

@@ -109,8 +109,17 @@ impl PlaneSplitter {
 
     /// Hands on whole units.
     fn put(&mut self, units: &[u8], piece: &mut PlanePiece) {
-        let (planes, block) = (self.format.planes(), self.format.block_bytes());
+        let planes = self.format.planes();
         let [quants, scales] = unit_words(self.format);
+        let mut arranged = Vec::new();
+        let (units, block) = match &planes.arranged {
+            Some(order) => {
+                arranged.reserve(units.len() / self.format.block_bytes() * order.bytes);
+                (order.append)(units, &mut arranged);
+                (arranged.as_slice(), order.bytes)
+            }
+            None => (units, self.format.block_bytes()),
+        };
         let units = units.chunks_exact(planes.unit * block);
         self.units += units.len();
         piece.quants.reserve(units.len() * quants);

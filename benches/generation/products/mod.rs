@@ -2,6 +2,7 @@
 //! and kernels only for comparison.
 
 mod data;
+mod formats;
 mod machine;
 mod ours;
 mod texture;
@@ -11,13 +12,14 @@ use std::time::Instant;
 use kvscope::device::{Gpu, Readback};
 use kvscope::engine::Engine;
 use kvscope::fused::BoundKernel;
-use kvscope::fused::{FusedDecoder, KnownTunings};
+use kvscope::fused::{FusedDecoder, KnownTunings, Tuning};
 use kvscope::kernels::BoundBuffer;
 use pollster::block_on;
 use serde::Serialize;
 
 use crate::Outcome;
 use data::Data;
+pub use formats::run as formats;
 
 /// Dispatches timed together.
 const DISPATCHES: usize = 2;
@@ -75,17 +77,18 @@ struct Job {
     first: usize,
 }
 
+/// The tuning of the model's decode steps; `None` if the kernels do not take the model.
+pub fn chosen(engine: &Engine, gpu: &Gpu) -> Outcome<Option<Tuning>> {
+    let (model, pipelines) = (engine.model(), engine.pipelines());
+    let known = &mut KnownTunings::default();
+    Ok(block_on(FusedDecoder::tune(model, pipelines, gpu, known))?)
+}
+
 /// Times every kernel in each of `rounds`.
-pub fn run(rounds: usize, engine: &Engine, gpu: &Gpu) -> Outcome<Vec<Timed>> {
+pub fn run(rounds: usize, gpu: &Gpu, chosen: Option<Tuning>) -> Outcome<Vec<Timed>> {
     if rounds == 0 {
         return Ok(Vec::new());
     }
-    let chosen = block_on(FusedDecoder::tune(
-        engine.model(),
-        engine.pipelines(),
-        gpu,
-        &mut KnownTunings::default(),
-    ))?;
     let (device, queue) = gpu.wgpu();
     let data = Data::new();
     let mut jobs = machine::jobs(device, queue, &data)?;

@@ -4,8 +4,8 @@ use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{
-    DecodePipeline, DecodeSizes, KernelVariant, LayerStep, MatrixSpec, SPLIT, ShaderSources,
-    Tuning, step_words,
+    DecodePipeline, DecodeSizes, Features, KernelVariant, LayerStep, MatrixSpec, SPLIT,
+    ShaderSources, StepHeader, Tuning, step_words,
 };
 use kvscope::kernels::KernelError;
 
@@ -32,6 +32,7 @@ pub const SIZES: DecodeSizes = DecodeSizes {
         keys: CacheType::F16,
         values: CacheType::F16,
     },
+    features: Features::LLAMA,
 };
 
 /// Slots attended to.
@@ -48,6 +49,22 @@ macro_rules! shader {
 
 const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
 
+/// The texts of the kernel for gate and up.
+pub const GATE_UP: [&str; 3] = [
+    shader!("gate_up.wgsl"),
+    shader!("product.wgsl"),
+    shader!("rms.wgsl"),
+];
+
+/// SiLU of gate times up, from the products of the rows of both.
+pub fn gated(products: &[f64]) -> Vec<f64> {
+    let (gate, up) = products.split_at(products.len() / 2);
+    let pairs = gate.iter().zip(up);
+    pairs
+        .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
+        .collect()
+}
+
 /// Gate and up, in every way that the device can do.
 pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Result<Vec<Job>, KernelError> {
     let (device, queue) = gpu.wgpu();
@@ -56,16 +73,8 @@ pub fn products(gpu: &Gpu, data: &Data, chosen: Option<Tuning>) -> Result<Vec<Jo
     let scales = filled(device, queue, &data.scales, STORAGE);
     let mut input = vec![0.0; 4 * at.vectors];
     input[4 * at.weighted..][..WIDTH].copy_from_slice(&data.input);
-    let (gate, up) = data.expected.split_at(ROWS / 2);
-    let expected = gate.iter().zip(up);
-    let expected: Vec<f64> = expected
-        .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
-        .collect();
-    let texts = ShaderSources(&[
-        shader!("gate_up.wgsl"),
-        shader!("product.wgsl"),
-        shader!("rms.wgsl"),
-    ]);
+    let expected = gated(&data.expected);
+    let texts = ShaderSources(&GATE_UP);
     let job = |tuning: Tuning| -> Result<Job, KernelError> {
         let particular = KernelVariant {
             matrix: Some(MatrixSpec {
@@ -135,7 +144,7 @@ pub fn attention(gpu: &Gpu, chosen: Option<Tuning>) -> Result<Vec<Job>, KernelEr
         ..LayerStep::default()
     };
     let uniform = wgpu::BufferUsages::UNIFORM;
-    let step = step_words(&SIZES, [SLOTS, 0], std::iter::empty(), &[layer]);
+    let step = step_words(&SIZES, StepHeader::new(SLOTS, 0), [], &[layer]);
     let step = filled(device, queue, &step, uniform);
     let place = filled(device, queue, &[0, SLOTS as u32, 0, 0], uniform);
     let bound = [

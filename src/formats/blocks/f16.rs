@@ -9,6 +9,7 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, |block| [half::f16::from_le_bytes(*block).to_f32()]),
     planes: Planes {
         unit: 2,
+        arranged: None,
         quants: &[0..2],
         scales: &[],
     },

@@ -9,6 +9,7 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, |block| [f32::from_le_bytes(*block)]),
     planes: Planes {
         unit: 1,
+        arranged: None,
         quants: &[0..4],
         scales: &[],
     },

@@ -30,10 +30,20 @@ pub(super) struct Format {
 pub(crate) struct Planes {
     /// Blocks per unit.
     pub unit: usize,
+    /// Another order of a block's bits, in which ranges then count; `None` for the file's own.
+    pub arranged: Option<Arranged>,
     /// Ranges of a block's bytes in the first plane, `quants`.
     pub quants: &'static [Range<usize>],
     /// Ranges in the second plane, `scales`; without any, there is no such plane.
     pub scales: &'static [Range<usize>],
+}
+
+/// An order of a block's bits in which a group's are together, as `groups.rs` puts them.
+pub(crate) struct Arranged {
+    /// Bytes per block in this order. Zeros may have come in.
+    pub bytes: usize,
+    /// Appends whole blocks in this order: see [`append_each`].
+    pub append: fn(&[u8], &mut Vec<u8>),
 }
 
 /// WGSL of a row's product with a group of 32 elements of the input, per way of computing it.
@@ -46,6 +56,8 @@ pub(crate) struct Products {
     /// By lanes in quads, each with elements that stay in place: `quad_dot`. `None` where lanes in
     /// quads compute as others do.
     pub quads: Option<&'static [&'static str]>,
+    /// Groups in a row, from a multiple of it on, for which `group_factors` gives the same.
+    pub sharing: usize,
 }
 
 impl Products {
@@ -54,15 +66,45 @@ impl Products {
         floats: &[wgsl!("dot.wgsl")],
         integers: None,
         quads: None,
+        sharing: 1,
     };
 
-    /// Of elements that are scale · nibble + offset. The format's WGSL has `group_nibbles` and
-    /// `group_scale`.
+    /// Of elements that are scale · byte + offset, the byte signed. The format's WGSL has
+    /// `group_bytes`, `group_factors` and `group_scales`; `byte_weights.wgsl` dequantises by them.
+    pub const BYTES: Self = Self {
+        floats: &[wgsl!("byte_dot.wgsl")],
+        integers: Some(&[wgsl!("fixed_point.wgsl"), wgsl!("byte_product.wgsl")]),
+        quads: Some(&[wgsl!("in_place.wgsl"), wgsl!("byte_quads.wgsl")]),
+        sharing: 1,
+    };
+
+    /// As [`BYTES`](Self::BYTES), with bytes from fields of words. The format's WGSL has
+    /// `group_fields` and the fields' masks; `fields.wgsl` makes bytes of them.
+    pub const FIELDS: Self = Self {
+        quads: Some(&[wgsl!("in_place.wgsl"), wgsl!("field_quads.wgsl")]),
+        ..Self::BYTES
+    };
+
+    /// Of elements that are scale · nibble + offset. The format's WGSL has `group_nibbles`,
+    /// `group_factors` and `group_scale`; `nibble_weights.wgsl` dequantises by them.
     pub const NIBBLES: Self = Self {
         floats: &[wgsl!("nibble_dot.wgsl")],
         integers: Some(&[wgsl!("fixed_point.wgsl"), wgsl!("nibble_product.wgsl")]),
-        quads: Some(&[wgsl!("in_place.wgsl"), wgsl!("nibble_quads.wgsl")]),
+        quads: Some(&[
+            wgsl!("in_place.wgsl"),
+            wgsl!("nibble_fields.wgsl"),
+            wgsl!("field_quads.wgsl"),
+        ]),
+        sharing: 1,
     };
+
+    /// The same with factors that `groups` groups have in common.
+    pub const fn sharing(self, groups: usize) -> Self {
+        Self {
+            sharing: groups,
+            ..self
+        }
+    }
 
     /// The texts for a kernel that computes in `integers`, or whose lanes are `in_quads`.
     pub fn wgsl(&self, integers: bool, in_quads: bool) -> &'static [&'static str] {
@@ -169,6 +211,29 @@ pub(super) fn each<const N: usize, const E: usize>(
     blocks.iter().flat_map(elements).collect()
 }
 
+/// Appends all blocks of `N` bytes, each with its bits in another order.
+pub(super) fn append_each<const N: usize>(
+    bytes: &[u8],
+    into: &mut Vec<u8>,
+    append: impl Fn(&[u8; N], &mut Vec<u8>),
+) {
+    let (blocks, _) = bytes.as_chunks::<N>();
+    blocks.iter().for_each(|block| append(block, into));
+}
+
+/// Element `i`'s nibble of the 16 bytes at `block[at..]`. Low ones are elements 0 to 15, high ones
+/// 16 to 31.
+pub(super) fn nibble_at<const N: usize>(block: &[u8; N], at: usize, i: usize) -> u8 {
+    (block[at + i % 16] >> (4 * (i / 16))) & 0xf
+}
+
+/// Element `i`'s two bits of the 64 bytes at `block[at..]`. Each half of the 256 elements has 32
+/// bytes. Quarter k of a half has bits 2k and 2k + 1.
+pub(super) fn two_bits_at<const N: usize>(block: &[u8; N], at: usize, i: usize) -> u8 {
+    let (half, quarter, within) = (i / 128, i % 128 / 32, i % 32);
+    block[at + half * 32 + within] >> (2 * quarter) & 3
+}
+
 /// Reads the f16 at `block[at..at + 2]`. Callers pass constant places inside a block.
 pub(super) fn half_at<const N: usize>(block: &[u8; N], at: usize) -> f32 {
     half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
@@ -215,6 +280,7 @@ fn ggml_name(id: u32) -> Option<&'static str> {
         34 => "TQ1_0",
         35 => "TQ2_0",
         39 => "MXFP4",
+        40 => "NVFP4",
         _ => return None,
     })
 }
@@ -229,7 +295,8 @@ mod tests {
             assert_eq!(ggml_name(format.ggml_id()), Some(format.name()));
             assert_eq!(BlockFormat::from_ggml(format.ggml_id()), Ok(format));
         }
-        assert_eq!(BlockFormat::from_ggml(10), Err("Q2_K".to_owned()));
+        assert_eq!(BlockFormat::from_ggml(16), Err("IQ2_XXS".to_owned()));
+        assert_eq!(BlockFormat::from_ggml(40), Err("NVFP4".to_owned()));
         assert_eq!(BlockFormat::from_ggml(4), Err("type number 4".to_owned()));
     }
 }

@@ -18,6 +18,8 @@ macro_rules! wgsl {
 }
 
 mod format;
+mod groups;
+mod iq4_levels;
 mod k_scales;
 
 /// Declares the formats: per format its file, its name, its summary.
@@ -62,7 +64,13 @@ formats! {
     q5_0::Q5_0 = "32 elements of 5 bits, a scale.",
     q5_1::Q5_1 = "32 elements of 5 bits, a scale and a minimum.",
     q8_0::Q8_0 = "32 elements of 8 bits, a scale.",
+    q2_k::Q2_K = "256 elements of 2 bits in 16 groups, each with a scale and a minimum of 4 bits.",
+    q3_k::Q3_K = "256 elements of 3 bits in 16 groups, each with a scale of 6 bits.",
     q4_k::Q4_K = "256 elements of 4 bits in 8 groups, each with a scale and a minimum of 6 bits.",
     q5_k::Q5_K = "256 elements of 5 bits in 8 groups, each with a scale and a minimum of 6 bits.",
     q6_k::Q6_K = "256 elements of 6 bits in 16 groups, each with a scale of 8 bits.",
+    iq4_nl::IQ4_NL = "32 elements of 4 bits, of 16 levels that are not even, a scale.",
+    iq4_xs::IQ4_XS = "256 elements as IQ4_NL's in 8 groups, each with a scale of 6 bits.",
+    mxfp4::MXFP4 = "32 floats of 4 bits, an exponent.",
+    tq2_0::TQ2_0 = "256 elements of 2 bits, -1 to 2, a scale.",
 }

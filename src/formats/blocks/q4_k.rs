@@ -3,10 +3,13 @@
 //! elements. The low nibbles are the even group, the high ones the odd. An element of group g is
 //! d·scale(g)·q − dmin·minimum(g).
 
-use super::format::{Format, Planes, Products, each, half_at};
-use super::k_scales::scale_and_minimum;
+use super::format::{Arranged, Format, Planes, Products, append_each, each};
+use super::{groups, k_scales};
 
 const BYTES: usize = 144;
+
+/// The scales and minima come to take 16 bytes.
+const ARRANGED: usize = BYTES + 4;
 
 pub(super) static FORMAT: Format = Format {
     ggml_id: 12,
@@ -15,20 +18,33 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, elements),
     planes: Planes {
         unit: 1,
-        quants: &[16..144],
-        scales: &[0..16],
+        arranged: Some(Arranged {
+            bytes: ARRANGED,
+            append: |bytes, into| append_each(bytes, into, append),
+        }),
+        quants: &[20..ARRANGED],
+        scales: &[0..20],
     },
-    wgsl: &[wgsl!("q4_k.wgsl"), wgsl!("k_scale.wgsl")],
-    products: Products::NIBBLES,
+    wgsl: &[
+        wgsl!("q4_k.wgsl"),
+        wgsl!("k_scale.wgsl"),
+        wgsl!("nibble_weights.wgsl"),
+    ],
+    products: Products::NIBBLES.sharing(8),
 };
 
 fn elements(block: &[u8; BYTES]) -> [f32; 256] {
-    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    let packed: [u8; 12] = std::array::from_fn(|i| block[4 + i]);
-    std::array::from_fn(|i| {
-        let (group, within) = (i / 32, i % 32);
-        let (scale, minimum) = scale_and_minimum(packed, group);
-        let nibble = (block[16 + group / 2 * 32 + within] >> (4 * (group % 2))) & 0xf;
-        d * f32::from(scale) * f32::from(nibble) - dmin * f32::from(minimum)
-    })
+    k_scales::elements(block, |group, within| quant(block, group, within))
+}
+
+fn quant(block: &[u8; BYTES], group: usize, within: usize) -> u8 {
+    (block[16 + group / 2 * 32 + within] >> (4 * (group % 2))) & 0xf
+}
+
+fn append(block: &[u8; BYTES], into: &mut Vec<u8>) {
+    k_scales::append(block, into);
+    for group in 0..8 {
+        let quants = std::array::from_fn(|within| quant(block, group, within));
+        groups::append(&groups::four_bits(&quants), into);
+    }
 }

@@ -2,7 +2,10 @@
 //! word is element i's fifth. Their low nibbles are elements 0 to 15, the high ones 16 to 31. An
 //! element is d·(q − 16).
 
-use super::format::{Format, Planes, Products, each, half_at, word_at};
+use super::format::{
+    Arranged, Format, Planes, Products, append_each, each, half_at, nibble_at, word_at,
+};
+use super::groups;
 
 const BYTES: usize = 22;
 
@@ -13,18 +16,35 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, elements),
     planes: Planes {
         unit: 1,
+        arranged: Some(Arranged {
+            bytes: BYTES,
+            append: |bytes, into| append_each(bytes, into, append),
+        }),
         quants: &[6..22],
         scales: &[0..2, 2..6],
     },
-    wgsl: &[wgsl!("q5_0.wgsl")],
-    products: Products::WEIGHTS,
+    wgsl: &[
+        wgsl!("q5_0.wgsl"),
+        wgsl!("fifth_bits.wgsl"),
+        wgsl!("fields.wgsl"),
+        wgsl!("byte_weights.wgsl"),
+    ],
+    products: Products::FIELDS,
 };
 
 fn elements(block: &[u8; BYTES]) -> [f32; 32] {
-    let (d, fifth) = (half_at(block, 0), word_at(block, 2));
-    std::array::from_fn(|i| {
-        let nibble = (block[6 + i % 16] >> (4 * (i / 16))) & 0xf;
-        let bit = (fifth >> i) as u8 & 1;
-        d * (f32::from(nibble | bit << 4) - 16.0)
-    })
+    let d = half_at(block, 0);
+    quants(block).map(|quant| d * (f32::from(quant) - 16.0))
+}
+
+fn quants(block: &[u8; BYTES]) -> [u8; 32] {
+    let fifth = word_at(block, 2);
+    std::array::from_fn(|i| nibble_at(block, 6, i) | ((fifth >> i) as u8 & 1) << 4)
+}
+
+fn append(block: &[u8; BYTES], into: &mut Vec<u8>) {
+    let (nibbles, fifth) = groups::five_bits(&quants(block));
+    into.extend(&block[..2]);
+    groups::append(&[fifth], into);
+    groups::append(&nibbles, into);
 }

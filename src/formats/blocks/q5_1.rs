@@ -2,7 +2,10 @@
 //! Bit i of the word is element i's fifth. Their low nibbles are elements 0 to 15, the high ones 16
 //! to 31. An element is d·q + m.
 
-use super::format::{Format, Planes, Products, each, half_at, word_at};
+use super::format::{
+    Arranged, Format, Planes, Products, append_each, each, half_at, nibble_at, word_at,
+};
+use super::groups;
 
 const BYTES: usize = 24;
 
@@ -13,18 +16,35 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, elements),
     planes: Planes {
         unit: 1,
+        arranged: Some(Arranged {
+            bytes: BYTES,
+            append: |bytes, into| append_each(bytes, into, append),
+        }),
         quants: &[8..24],
         scales: &[0..8],
     },
-    wgsl: &[wgsl!("q5_1.wgsl")],
-    products: Products::WEIGHTS,
+    wgsl: &[
+        wgsl!("q5_1.wgsl"),
+        wgsl!("fifth_bits.wgsl"),
+        wgsl!("fields.wgsl"),
+        wgsl!("byte_weights.wgsl"),
+    ],
+    products: Products::FIELDS,
 };
 
 fn elements(block: &[u8; BYTES]) -> [f32; 32] {
-    let (d, m, fifth) = (half_at(block, 0), half_at(block, 2), word_at(block, 4));
-    std::array::from_fn(|i| {
-        let nibble = (block[8 + i % 16] >> (4 * (i / 16))) & 0xf;
-        let bit = (fifth >> i) as u8 & 1;
-        d * f32::from(nibble | bit << 4) + m
-    })
+    let (d, m) = (half_at(block, 0), half_at(block, 2));
+    quants(block).map(|quant| d * f32::from(quant) + m)
+}
+
+fn quants(block: &[u8; BYTES]) -> [u8; 32] {
+    let fifth = word_at(block, 4);
+    std::array::from_fn(|i| nibble_at(block, 8, i) | ((fifth >> i) as u8 & 1) << 4)
+}
+
+fn append(block: &[u8; BYTES], into: &mut Vec<u8>) {
+    let (nibbles, fifth) = groups::five_bits(&quants(block));
+    into.extend(&block[..4]);
+    groups::append(&[fifth], into);
+    groups::append(&nibbles, into);
 }

@@ -11,16 +11,12 @@ pub(super) static FORMAT: Format = Format {
     dequantise: |bytes| each(bytes, elements),
     planes: Planes {
         unit: 2,
+        arranged: None,
         quants: &[2..34],
         scales: &[0..2],
     },
-    wgsl: &[wgsl!("q8_0.wgsl")],
-    products: Products {
-        // Its own text has a faster `group_dot`.
-        floats: &[],
-        integers: Some(&[wgsl!("fixed_point.wgsl"), wgsl!("byte_product.wgsl")]),
-        quads: Some(&[wgsl!("in_place.wgsl"), wgsl!("byte_quads.wgsl")]),
-    },
+    wgsl: &[wgsl!("q8_0.wgsl"), wgsl!("byte_weights.wgsl")],
+    products: Products::BYTES.sharing(2),
 };
 
 fn elements(block: &[u8; BYTES]) -> [f32; 32] {

@@ -5,7 +5,7 @@ use kvscope::device::Readback;
 use kvscope::formats::BlockFormat;
 use kvscope::formats::planes::PlaneSplitter;
 use kvscope::fused::{
-    DecodePipeline, DecodeSizes, KernelVariant, MatrixSpec, ShaderSources, Tuning,
+    DecodePipeline, DecodeSizes, Features, KernelVariant, MatrixSpec, ShaderSources, Tuning,
 };
 use kvscope::fused::{FusedDecoder, KnownTunings, Pipelines};
 use kvscope::kernels::BoundBuffer;
@@ -43,6 +43,7 @@ const SIZES: DecodeSizes = DecodeSizes {
         keys: CacheType::F16,
         values: CacheType::F16,
     },
+    features: Features::LLAMA,
 };
 
 macro_rules! shader {
@@ -197,13 +198,24 @@ fn every_way_is_right_within_its_bound() {
     let abilities = devices::opened().shader_abilities();
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let inputs = inputs(&mut random);
-    // Each is compiled: one format in every way there is, others in one of each kind. Q5_1 is not
-    // multiplied in integers, but by the same kernels.
+    // Each is compiled: one format in every way there is, others in one of each kind.
     let joined = Tuning::MODERATE.joining(abilities.subgroup);
     let mut every = Tuning::tried(abilities, BlockFormat::Q4_1);
     every.extend([Tuning::LIGHT, Tuning::SERIAL.in_integers()]);
     let quads = Tuning::SERIAL.in_quads(abilities);
     every.extend([quads, quads.in_integers()]);
+    let of_bytes = [
+        BlockFormat::Q5_0,
+        BlockFormat::Q5_1,
+        BlockFormat::Q2_K,
+        BlockFormat::Q3_K,
+        BlockFormat::Q5_K,
+        BlockFormat::Q6_K,
+        BlockFormat::IQ4_NL,
+        BlockFormat::IQ4_XS,
+        BlockFormat::MXFP4,
+        BlockFormat::TQ2_0,
+    ];
     for (format, ways) in [
         (BlockFormat::Q4_1, every),
         (
@@ -218,8 +230,10 @@ fn every_way_is_right_within_its_bound() {
             BlockFormat::Q8_0,
             vec![joined, quads, Tuning::LIGHT.in_integers()],
         ),
-        (BlockFormat::Q5_1, vec![Tuning::LIGHT.in_integers()]),
-    ] {
+    ]
+    .into_iter()
+    .chain(of_bytes.map(|format| (format, vec![joined, quads, Tuning::LIGHT.in_integers()])))
+    {
         let matrix = Matrix::new(format, &mut random);
         for tuning in ways {
             let found = matrix.products(&inputs, tuning);

@@ -57,6 +57,21 @@ fn block(format: BlockFormat, most: f32, random: &mut ChaCha8Rng) -> Vec<u8> {
         }
         // d · scale · (q − 32), scale −128 to 127
         BlockFormat::Q6_K => put(208, size / 128.0 / 32.0),
+        // d · scale · q − dmin · minimum, scale and minimum 0 to 15
+        BlockFormat::Q2_K => {
+            put(80, size / 15.0 / 1.5);
+            put(82, size / 15.0);
+        }
+        // d · (scale − 32) · (q − 4)
+        BlockFormat::Q3_K => put(108, size / 32.0 / 4.0),
+        // d · level(q), levels −127 to 113
+        BlockFormat::IQ4_NL => put(0, size / 127.0),
+        // d · (scale − 32) · level(q)
+        BlockFormat::IQ4_XS => put(0, size / 32.0 / 127.0),
+        // d · (q − 1)
+        BlockFormat::TQ2_0 => put(64, size / 2.0),
+        // 2^(e − 128) · level(q), levels −12 to 12
+        BlockFormat::MXFP4 => block[0] = (128.0 + (size / 12.0).log2().floor()) as u8,
     }
     block
 }

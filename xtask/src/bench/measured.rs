@@ -13,6 +13,9 @@ pub struct Measured {
     /// Native half only.
     #[serde(default)]
     pub products: Vec<Product>,
+    /// Native half only.
+    #[serde(default)]
+    pub formats: Vec<OfFormat>,
     /// Browser half only.
     #[serde(default)]
     pub wllama: Vec<Wllama>,
@@ -63,6 +66,7 @@ pub enum Kind {
     Decode,
     Selection,
     Curve,
+    Storage,
 }
 
 /// Work requested of WebGPU. The browser counts calls of WebGPU's objects. The native decoder
@@ -131,6 +135,19 @@ pub enum ProductKind {
     Product,
     /// A decode step's attention.
     Attention,
+}
+
+/// Both products of a block format.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OfFormat {
+    pub format: String,
+    /// Multiply-adds of a vector's product; a prompt has as many per token.
+    pub multiply_adds: u64,
+    pub tokens: u64,
+    /// Milliseconds of each round.
+    pub vector_ms: Vec<f64>,
+    pub prompt_ms: Vec<f64>,
 }
 
 /// llama.cpp's steps at one context.

@@ -65,6 +65,8 @@ enum Part {
     Prefill,
     /// Decode steps at each context
     Decode,
+    /// Decode steps under a full cache in each storage type, at each context
+    Storage,
     /// Cost of selection, for each of SCOPE's strategies
     Selection,
     /// The time of a step along a long generation

@@ -23,6 +23,12 @@ const STEPS: usize = INTERVAL as usize + 2;
 /// SCOPE's strategies.
 const SCOPE: [&str; 3] = ["slide", "adaptive", "discontinuous"];
 
+/// Storage types, the one first that the others are compared with.
+const TYPES: [&str; 3] = ["f16", "h8", "h4"];
+
+/// Steps from a prompt's end to a context, for the warm-up.
+const ROOM: u32 = 8;
+
 /// End of the curve, and distance between its windows.
 const CURVE: [u32; 2] = [6144, 256];
 const QUICK_CURVE: [u32; 2] = [4096, 512];
@@ -115,9 +121,11 @@ pub fn of(options: &Options, model: &Path) -> Value {
         "passes": options.passes,
         "prefill": when(Part::Prefill, prefill(&prompts, rounds, options)),
         "decode": when(Part::Decode, decode(&contexts)),
+        "storage": when(Part::Storage, storage(&contexts)),
         "selection": when(Part::Selection, selection(options.quick)),
         "curve": when(Part::Curve, curve(options.quick)),
         "products": if options.has(Part::Products) { products } else { 0 },
+        "formats": if options.has(Part::Products) { products } else { 0 },
         "wllama": options.browser && options.has(Part::Wllama),
     })
 }
@@ -153,6 +161,19 @@ fn decode(contexts: &[u32]) -> Vec<Value> {
         })
     });
     all.collect()
+}
+
+/// Full caches in each type, of a prompt that only the last steps follow.
+fn storage(contexts: &[u32]) -> Vec<Value> {
+    let at = |context: &u32, name: &str| {
+        json!({
+            "policy": name, "cache": { "cacheType": name }, "maxNewTokens": STEPS,
+            "prompt": context - ROOM, "context": context,
+        })
+    };
+    let all = contexts.iter();
+    all.flat_map(|context| TYPES.map(|name| at(context, name)))
+        .collect()
 }
 
 fn selection(quick: bool) -> Vec<Value> {

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::measured::{Kind, Measured, Prefill, Product, ProductKind, Spot, StepMs, best};
+use super::measured::{
+    Kind, Measured, OfFormat, Prefill, Product, ProductKind, Spot, StepMs, best,
+};
 
 /// A table.
 #[derive(Serialize)]
@@ -22,9 +24,11 @@ pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
     sections.push(limit(native, browser));
     sections.push(counts(native, browser));
     sections.push(memory(native, browser));
+    sections.push(storage(native, browser));
     sections.push(selection(native, browser));
     sections.push(curve(native, browser));
     sections.push(products(native));
+    sections.push(formats(native));
     sections.retain(|section| !section.rows.is_empty());
     sections
 }
@@ -214,6 +218,45 @@ fn counts(native: &Measured, browser: Option<&Measured>) -> Section {
     }
 }
 
+fn storage(native: &Measured, browser: Option<&Measured>) -> Section {
+    let spots = pairs(native, browser, Kind::Storage);
+    let best = |spot: &Spot| StepMs::of(&spot.ms).map(|it| it.best);
+    // The first type of each context.
+    let compared = |context: u32| spots.iter().find(|(here, _)| here.context == context);
+    let rows = spots.iter().map(|(here, there)| {
+        let first = compared(here.context);
+        let (here_ms, there_ms) = (best(here), there.and_then(best));
+        let first_ms = first.and_then(|(here, _)| best(here));
+        let first_there = first.and_then(|(_, there)| there.and_then(best));
+        let first_bytes = first.map(|(here, _)| here.cache_bytes as f64);
+        vec![
+            json!(here.context),
+            json!(here.policy),
+            json!(here.cache_bytes as f64 / 1e6),
+            json!(ratio(Some(here.cache_bytes as f64), first_bytes)),
+            json!(here_ms),
+            json!(ratio(here_ms, first_ms)),
+            json!(there_ms),
+            json!(ratio(there_ms, first_there)),
+        ]
+    });
+    Section {
+        title: "a step by the storage type of a full cache",
+        about: "a step reads all of the cache once, so its bytes are those read beside the weights; best as above, and over f16's",
+        columns: vec![
+            "context",
+            "type",
+            "cache read, MB",
+            "of f16",
+            "native, ms",
+            "of f16",
+            "browser, ms",
+            "of f16",
+        ],
+        rows: rows.collect(),
+    }
+}
+
 fn memory(native: &Measured, browser: Option<&Measured>) -> Section {
     let mega = |bytes: Option<u64>| json!(bytes.map(|bytes| bytes as f64 / 1e6));
     let mut others = browser.into_iter().flat_map(|it| &it.prefill);
@@ -369,6 +412,41 @@ fn products(native: &Measured) -> Section {
     }
 }
 
+/// The format that the others are compared with.
+const COMPARED: &str = "Q4_1";
+
+fn formats(native: &Measured) -> Section {
+    let vector = |it: &OfFormat| Some(it.multiply_adds as f64 / least(&it.vector_ms)? / 1e6);
+    let prompt = |it: &OfFormat| {
+        let multiply_adds = (it.multiply_adds * it.tokens) as f64;
+        Some(multiply_adds / least(&it.prompt_ms)? / 1e6)
+    };
+    let compared = native.formats.iter().find(|it| it.format == COMPARED);
+    let rows = native.formats.iter().map(|it| {
+        vec![
+            json!(it.format),
+            json!(vector(it)),
+            json!(ratio(vector(it), compared.and_then(vector))),
+            json!(prompt(it)),
+            json!(ratio(prompt(it), compared.and_then(prompt))),
+        ]
+    });
+    Section {
+        title: "products by format",
+        about: "native; a matrix of 3072 rows of 768 with one vector, by a decode step's kernel of gate and up, and with the 128 \
+                of a prompt; G multiply-adds a second by the best of all rounds, in each of which every format has its turn, and \
+                that over Q4_1's",
+        columns: vec![
+            "format",
+            "a vector, G a second",
+            "over Q4_1's",
+            "a prompt, G a second",
+            "over Q4_1's",
+        ],
+        rows: rows.collect(),
+    }
+}
+
 /// Positions and milliseconds.
 fn points(spot: &Spot) -> Vec<(u32, f64)> {
     let first = spot.position + spot.warm;
@@ -490,6 +568,25 @@ mod tests {
         assert_eq!(rated[0], [2.0, 1.0, 1.0].map(Value::from));
         assert_eq!(rated[2], [1.0, 2.0, 2.0].map(Value::from));
         assert_eq!(rated[3], [2.5, 0.8, 0.8].map(Value::from));
+    }
+
+    #[test]
+    fn formats_are_rated_by_one_of_them() {
+        let format = |name: &str, vector: [f64; 2], prompt: [f64; 1]| {
+            json!({
+                "format": name, "multiplyAdds": 2_000_000, "tokens": 10,
+                "vectorMs": vector, "promptMs": prompt,
+            })
+        };
+        let formats = [
+            format("Q8_0", [5.0, 4.0], [20.0]),
+            format("Q4_1", [2.0, 3.0], [10.0]),
+        ];
+        let native = json!({ "prefill": [], "spots": [], "formats": formats });
+        let sections = of(&serde_json::from_value(native).expect("a half"), None);
+        let rows = &sections[0].rows;
+        assert_eq!(rows[0][1..], [0.5, 0.5, 1.0, 0.5].map(Value::from));
+        assert_eq!(rows[1][1..], [1.0, 1.0, 2.0, 1.0].map(Value::from));
     }
 
     #[test]

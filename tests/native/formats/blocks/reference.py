@@ -1,6 +1,9 @@
-"""Writes reference.json: random blocks and their elements by gguf (PyPI), llama.cpp's own Python package.
+"""Writes reference.json: random blocks and their elements by gguf (PyPI), llama.cpp's own Python
+package.
 
-    pip install gguf==0.19.0 && python reference.py > reference.json && npx prettier --write reference.json
+    pip install gguf==0.19.0
+    python reference.py > reference.json
+    npx prettier --write reference.json
 """
 
 import json
@@ -11,7 +14,7 @@ import numpy
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 
-# Format: blocks, bytes a block, places of its f16 scales.
+# Format: blocks, bytes per block, places of its f16 scales.
 FORMATS = {
     "F16": (32, 2, [0]),
     "BF16": (32, 2, []),
@@ -23,6 +26,12 @@ FORMATS = {
     "Q4_K": (1, 144, [0, 2]),
     "Q5_K": (1, 176, [0, 2]),
     "Q6_K": (1, 210, [208]),
+    "Q2_K": (1, 84, [80, 82]),
+    "Q3_K": (1, 110, [108]),
+    "IQ4_NL": (2, 18, [0]),
+    "IQ4_XS": (1, 136, [0]),
+    "MXFP4": (4, 17, []),
+    "TQ2_0": (1, 66, [64]),
 }
 
 random.seed(4)
@@ -33,6 +42,8 @@ for name, (count, size, scales) in FORMATS.items():
         block = bytearray(random.randbytes(size))
         for at in scales:
             block[at : at + 2] = struct.pack("<e", random.uniform(-0.1, 0.1))
+        if name == "MXFP4":
+            block[0] = random.randrange(118, 130)
         if name == "BF16":
             block[:] = struct.pack("<f", random.uniform(-2, 2))[2:]
         blocks += block

@@ -1,0 +1,16 @@
+// IQ4_NL: `quants` has one vector per block, the low nibbles elements 0 to 15, the high ones 16 to
+// 31. `scales` has two blocks' scales per word. An element is d * level(q).
+
+@group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> scales: array<u32>;
+
+alias Factors = vec2<f32>;
+
+fn group_factors(group: u32) -> Factors {
+    return unpack2x16float(scales[group / 2u]);
+}
+
+fn group_scales(group: u32, factors: Factors) -> vec4<f32> {
+    let d = factors[group % 2u];
+    return vec4<f32>(d, d, 0.0, 0.0);
+}
