@@ -13,6 +13,9 @@ pub(super) enum Kind {
     Control,
     /// Text that is always one token.
     UserDefined,
+    /// Text whose spelling is a mark in other vocabularies. A program's prompt means the token by
+    /// it, as llama.cpp reads it; a user's text does not.
+    Lookalike,
     /// Stands for text outside the vocabulary.
     Unknown,
     /// A place in the vocabulary that no text leads to.

@@ -1,7 +1,6 @@
 //! From tokens to text, as they come.
 
 use super::added::Kind;
-use super::spelling::Spelling;
 use super::tokenizer::Tokenizer;
 use crate::generate;
 use std::ops::Deref;
@@ -12,14 +11,16 @@ use std::ops::Deref;
 /// Joined, the results of [`push`](Self::push) and [`finish`](Self::finish) equal
 /// [`String::from_utf8_lossy`] of all tokens' bytes: bytes that are no text become U+FFFD. Control
 /// tokens are left out unless [`with_controls`](Self::with_controls) asks for them. The space that
-/// SentencePiece puts before a text is left out too. Numbers outside the vocabulary, which models
-/// with padded output can choose, add nothing.
+/// SentencePiece puts before a text is left out too, unless
+/// [`with_first_space`](Self::with_first_space) asks for it. Numbers outside the vocabulary, which
+/// models with padded output can choose, add nothing.
 ///
 /// It holds the tokenizer as anything that dereferences to it: `&Tokenizer`, an `Rc`, an `Arc`.
 #[derive(Debug, Clone)]
 pub struct Detokenizer<T> {
     tokenizer: T,
     controls: bool,
+    first_space: bool,
     /// Bytes that begin a character.
     pending: Vec<u8>,
     /// No text has been returned yet.
@@ -32,6 +33,7 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
         Self {
             tokenizer,
             controls: false,
+            first_space: false,
             pending: Vec::new(),
             fresh: true,
         }
@@ -40,6 +42,13 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
     /// Sets whether control tokens are written as their text.
     pub fn with_controls(mut self, controls: bool) -> Self {
         self.controls = controls;
+        self
+    }
+
+    /// Sets whether a text keeps its first space where SentencePiece would have put it. The
+    /// continuation of a text does: it begins where that text ends.
+    pub fn with_first_space(mut self, first_space: bool) -> Self {
+        self.first_space = first_space;
         self
     }
 
@@ -53,11 +62,10 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
             return String::new();
         }
         let bytes = self.tokenizer.token_bytes(id).unwrap_or_default();
-        let strips = Spelling::SentencePiece { strip_space: true };
         let mut bytes = bytes.as_slice();
         if self.fresh && !bytes.is_empty() {
             self.fresh = false;
-            if self.tokenizer.spelling == strips {
+            if self.tokenizer.begins_with_space() && !self.first_space {
                 bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
             }
         }

@@ -18,6 +18,7 @@
 //! Tokens that a model declares as added text, such as `<think>`, are text, and found in user text.
 
 mod added;
+mod charsmap;
 mod chat;
 mod detokenizer;
 mod error;
@@ -29,10 +30,10 @@ mod pre_tokenizer;
 mod spelling;
 mod tokenizer;
 
-pub use chat::{ChatTemplate, Date, Message};
+pub use chat::{ChatTemplate, Date, Message, Time};
 pub use detokenizer::Detokenizer;
 pub use error::TextError;
 pub use limits::{
     MAX_JSON_BYTES, MAX_MERGES, MAX_PIECE_BYTES, MAX_TEMPLATE_BYTES, MAX_TEXT_BYTES, MAX_TOKENS,
 };
-pub use tokenizer::{Controls, Tokenizer};
+pub use tokenizer::{Controls, Tokenizer, TokenizerFiles};

@@ -1,5 +1,8 @@
 //! The spelling of bytes in a vocabulary's tokens.
 
+use super::TextError;
+use tokenizers::normalizers::{NormalizerWrapper, Replace};
+
 /// The way a vocabulary writes bytes down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
@@ -28,6 +31,12 @@ impl Spelling {
             },
         }
     }
+}
+
+/// The step that spells spaces as SentencePiece does.
+pub(super) fn spaces() -> Result<NormalizerWrapper, TextError> {
+    let spaces = Replace::new(" ", "▁").map_err(TextError::encode)?;
+    Ok(NormalizerWrapper::Replace(spaces))
 }
 
 /// The byte that GPT-2's alphabet writes as `character`. Printable Latin-1 stands for itself; the

@@ -1,18 +1,15 @@
 //! From text to tokens.
 
 use super::added::{AddedTokens, Found, Kind};
-use super::chat::{ChatTemplate, Date, Message};
+use super::chat::{ChatTemplate, Date, Message, Time};
 use super::limits::MAX_TEXT_BYTES;
-use super::parts::{Marks, Parts, Rules};
+use super::parts::{Marks, Parts, Rules, WordModel};
 use super::spelling::Spelling;
 use super::{TextError, gguf, json};
 use crate::formats::gguf::Metadata;
 use std::ops::Range;
-use tokenizers::models::bpe::BPE;
 use tokenizers::normalizer::Range as In;
-use tokenizers::{
-    Model, NormalizedString, Normalizer, OffsetType, PreTokenizedString, PreTokenizer, Token,
-};
+use tokenizers::{NormalizedString, OffsetType, PreTokenizedString, PreTokenizer, Token};
 
 /// Meaning of a control token's text within a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,21 +27,38 @@ pub enum Controls {
 /// same.
 #[derive(Debug)]
 pub struct Tokenizer {
-    model: BPE,
+    model: WordModel,
     rules: Rules,
     pub(super) added: AddedTokens,
     pub(super) spelling: Spelling,
     vocabulary: usize,
     marks: Marks,
     template: Option<Result<ChatTemplate, TextError>>,
-    pub(super) date: Date,
+    /// The time that templates see; `None` for that of the user's clock.
+    time: Option<Time>,
+}
+
+/// Files of a model's folder that say how its text becomes tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenizerFiles<'a> {
+    /// `tokenizer.json`.
+    pub tokenizer: &'a [u8],
+    /// `tokenizer_config.json`.
+    pub tokenizer_config: Option<&'a [u8]>,
+    /// `chat_template.jinja`, which newer models have instead of a field of the former.
+    pub chat_template: Option<&'a [u8]>,
+    /// `config.json`, which names tokens that end a turn.
+    pub config: Option<&'a [u8]>,
+    /// `generation_config.json`, which does so too.
+    pub generation_config: Option<&'a [u8]>,
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer of a GGUF file's metadata: `gpt2` or `llama`.
+    /// Reads the tokenizer of a GGUF file's metadata: `gpt2`, `gemma4`, `llama` or `t5`.
     ///
-    /// `gpt2` is byte-level BPE with the pre-tokenizer that the file names; `default` and no name
-    /// mean GPT-2's. `llama` is SentencePiece's BPE. An unusable chat template is reported by
+    /// `gpt2` is BPE with the pre-tokenizer that the file names, nearly always of bytes. `default`
+    /// and no name mean GPT-2's. `gemma4` is BPE of characters, `llama` SentencePiece's BPE, `t5`
+    /// its unigram model. An unusable chat template is reported by
     /// [`encode_chat`](Self::encode_chat), not here.
     ///
     /// # Errors
@@ -55,7 +69,8 @@ impl Tokenizer {
         Self::from_parts(gguf::parts(metadata)?)
     }
 
-    /// Reads the tokenizer of Hugging Face's files: BPE, byte-level or as SentencePiece's.
+    /// Reads the tokenizer of Hugging Face's files: BPE, byte-level or as SentencePiece's, or a
+    /// unigram model.
     ///
     /// Tokens added whole are found in a text before normalization, whatever the file says of them.
     ///
@@ -66,7 +81,22 @@ impl Tokenizer {
         tokenizer_json: &[u8],
         tokenizer_config_json: Option<&[u8]>,
     ) -> Result<Self, TextError> {
-        Self::from_parts(json::parts(tokenizer_json, tokenizer_config_json)?)
+        Self::from_files(&TokenizerFiles {
+            tokenizer: tokenizer_json,
+            tokenizer_config: tokenizer_config_json,
+            ..TokenizerFiles::default()
+        })
+    }
+
+    /// Reads the tokenizer of a model's folder, as [`from_json`](Self::from_json) does. Every token
+    /// that one of the files names as an end is one. An unusable chat template is reported by
+    /// [`encode_chat`](Self::encode_chat), not here.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::Malformed`] and [`TextError::Unsupported`].
+    pub fn from_files(files: &TokenizerFiles<'_>) -> Result<Self, TextError> {
+        Self::from_parts(json::parts(files)?)
     }
 
     fn from_parts(mut parts: Parts) -> Result<Self, TextError> {
@@ -79,10 +109,11 @@ impl Tokenizer {
             vocabulary: parts.vocabulary,
             marks: parts.marks,
             template: None,
-            date: Date::default(),
+            time: Some(Time::default()),
         };
         if let Some(source) = parts.template {
-            tokenizer.template = Some(ChatTemplate::new(&source, &tokenizer));
+            let template = source.and_then(|source| ChatTemplate::new(&source, &tokenizer));
+            tokenizer.template = Some(template);
         }
         Ok(tokenizer)
     }
@@ -97,10 +128,26 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// Sets the date that chat templates see as today.
-    pub fn with_date(mut self, date: Date) -> Self {
-        self.date = date;
+    /// Sets the day that chat templates see as today, at midnight; [`Date::default`] by default.
+    pub fn with_date(self, date: Date) -> Self {
+        self.with_time(Time::from(date))
+    }
+
+    /// Sets the time that chat templates see.
+    pub fn with_time(mut self, time: Time) -> Self {
+        self.time = Some(time);
         self
+    }
+
+    /// Has chat templates see the time of the user's clock, as engines that are opened do.
+    pub fn with_users_time(mut self) -> Self {
+        self.time = None;
+        self
+    }
+
+    /// The time that chat templates see.
+    pub(super) fn time(&self) -> Time {
+        self.time.unwrap_or_else(Time::now)
     }
 
     /// Encodes `text` alone, without a BOS token before it.
@@ -111,7 +158,7 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, controls: Controls) -> Result<Vec<u32>, TextError> {
         let found = self.added.find(text, 0..text.len(), |kind| match kind {
             Kind::UserDefined => true,
-            Kind::Control | Kind::Unknown => controls == Controls::Read,
+            Kind::Control | Kind::Lookalike | Kind::Unknown => controls == Controls::Read,
             Kind::Normal | Kind::Unused | Kind::Byte => false,
         });
         self.encode_around(text, &found)
@@ -204,8 +251,14 @@ impl Tokenizer {
     pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
         match self.added.get(id) {
             Some(added) => Some(added.text.clone().into_bytes()),
-            None => Some(self.spelling.bytes(&self.model.id_to_token(id)?)),
+            None => Some(self.spelling.bytes(&self.model.text(id)?)),
         }
+    }
+
+    /// Returns whether a text's first token is written with a space that is not the text's, as in
+    /// SentencePiece's vocabularies.
+    pub fn begins_with_space(&self) -> bool {
+        self.spelling == Spelling::SentencePiece { strip_space: true }
     }
 
     /// Returns whether a token is a mark for the model and not text.
@@ -222,7 +275,7 @@ impl Tokenizer {
     pub(super) fn kind(&self, id: u32) -> Option<Kind> {
         match self.added.get(id) {
             Some(added) => Some(added.kind),
-            None => self.model.id_to_token(id).map(|_| Kind::Normal),
+            None => self.model.text(id).map(|_| Kind::Normal),
         }
     }
 
@@ -256,13 +309,13 @@ impl Tokenizer {
     fn try_encode_around(&self, text: &str, found: &[Found]) -> tokenizers::Result<Vec<u32>> {
         let mut words = PreTokenizedString::from(text);
         words.split(|_, whole| pieces(&whole, found))?;
-        if let Some(normalizer) = &self.rules.normalizer {
+        for normalizer in &self.rules.normalizers {
             words.normalize(|piece| normalizer.normalize(piece))?;
         }
         if let Some(pre_tokenizer) = &self.rules.pre_tokenizer {
             pre_tokenizer.pre_tokenize(&mut words)?;
         }
-        words.tokenize(|word| self.model.tokenize(word.get()))?;
+        words.tokenize(|word| self.model.tokenize(word.get(), &self.rules))?;
         let encoding = words.into_encoding(None, 0, OffsetType::None)?;
         Ok(encoding.get_ids().to_vec())
     }

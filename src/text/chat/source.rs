@@ -3,6 +3,7 @@
 use super::mark;
 use crate::text::TextError;
 use crate::text::added::{AddedTokens, Kind};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Part of a template's source.
@@ -15,6 +16,16 @@ enum Part {
     /// A string in code, with its quotes.
     Text(char, &'static str),
     Comment,
+}
+
+/// A source with `\n` for every line end, as Jinja2 takes it (`Lexer.tokeniter` of
+/// <https://github.com/pallets/jinja>).
+pub(super) fn with_unix_lines(source: &str) -> Cow<'_, str> {
+    if source.contains('\r') {
+        Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(source)
+    }
 }
 
 /// Rewrites a source for compilation.

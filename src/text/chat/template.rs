@@ -42,9 +42,10 @@ impl ChatTemplate {
             let detail = format!("it has {have} bytes, at most {most} are read");
             return Err(TextError::template(&detail));
         }
-        source::check(source)?;
+        let lines = source::with_unix_lines(source);
+        source::check(&lines)?;
         let mut template = Self {
-            environment: environment(source::marked(source, &tokenizer.added))?,
+            environment: environment(source::marked(&lines, &tokenizer.added))?,
             source: source.to_owned(),
             joined: None,
         };
@@ -86,8 +87,8 @@ impl ChatTemplate {
         }
         let values = messages.iter().map(Message::value);
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        let date = tokenizer.date;
-        let now = Value::from_function(move |format: &str| date.format(format));
+        let time = tokenizer.time();
+        let now = Value::from_function(move |format: &str| time.format(format));
         let mut context = vec![
             ("messages", Value::from(values)),
             ("add_generation_prompt", Value::from(add_generation_prompt)),

@@ -2,89 +2,73 @@
 //! (<https://github.com/google/sentencepiece>). The merge to the piece of the highest score comes
 //! first.
 
-use super::pieces::Pieces;
+use super::vocabulary::{UNKNOWN, Vocabulary};
 use crate::formats::WeightsError;
-use crate::formats::gguf::{Metadata, MetadataArray};
-use crate::quoted::quoted;
+use crate::formats::gguf::Metadata;
 use crate::text::TextError;
 use crate::text::added::Kind;
-use crate::text::limits::{MAX_MERGES, MAX_PIECE_BYTES};
+use crate::text::limits::MAX_MERGES;
 use crate::text::parts::{Marks, Parts, Rules};
-use crate::text::spelling::{Spelling, fallback_byte};
+use crate::text::spelling::{Spelling, fallback_byte, spaces};
 use std::cmp::Reverse;
 use tokenizers::models::bpe::{Merges, Vocab};
-use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace, Sequence};
-
-const TOKENS: &str = "tokenizer.ggml.tokens";
-const SCORES: &str = "tokenizer.ggml.scores";
-const UNKNOWN: &str = "tokenizer.ggml.unknown_token_id";
+use tokenizers::normalizers::{NormalizerWrapper, Prepend, Sequence};
 
 pub(super) fn parts(metadata: &Metadata) -> Result<Parts, TextError> {
-    let pieces = Pieces::read(metadata)?;
+    let vocabulary = Vocabulary::read(metadata)?;
     let prefix = metadata.boolean("tokenizer.ggml.add_space_prefix")?;
     let prefix = prefix.unwrap_or(true);
-    let mut parts = Parts {
-        vocab: Vocab::with_capacity(pieces.len()),
-        merges: Merges::new(),
-        added: Default::default(),
-        vocabulary: pieces.len(),
-        spelling: Spelling::SentencePiece {
-            strip_space: prefix,
-        },
-        rules: Rules {
-            normalizer: Some(normalizer(prefix)?),
-            byte_fallback: true,
-            fuse_unknown: true,
-            unknown: unknown(metadata, &pieces)?,
-            ..Rules::default()
-        },
-        marks: super::marks(metadata, &pieces, defaults(&pieces))?,
-        template: None,
+    let spelling = Spelling::SentencePiece {
+        strip_space: prefix,
     };
-    pieces.insert_into(&mut parts, metadata)?;
-    if parts.rules.unknown.is_none() && !all_bytes(&pieces) {
+    let rules = Rules {
+        normalizers: vec![normalizer(prefix)?.into()],
+        byte_fallback: true,
+        fuse_unknown: true,
+        unknown: unknown(&vocabulary),
+        ..Rules::default()
+    };
+    let adds_bos = |said: Option<bool>| said.unwrap_or(true);
+    let marks = super::marks(metadata, &vocabulary, defaults(&vocabulary), adds_bos)?;
+    let mut parts = vocabulary.parts(spelling, rules, marks)?;
+    if parts.rules.unknown.is_none() && !all_bytes(&vocabulary) {
         let expected = "an unknown token, or a token for each of the 256 bytes";
         return Err(metadata.unfit(UNKNOWN, "missing", expected).into());
     }
-    parts.merges = merges(metadata, &pieces, &parts.vocab)?;
+    parts.merges = merges(&vocabulary, &parts.vocab)?;
     Ok(parts)
 }
 
 /// The rules of SentencePiece's `identity` normalizer as these models use it: spaces become `▁`,
 /// and one more precedes the text.
 fn normalizer(prefix: bool) -> Result<NormalizerWrapper, TextError> {
-    let spaces = Replace::new(" ", "▁").map_err(TextError::encode)?;
     let first = prefix.then(|| NormalizerWrapper::Prepend(Prepend::new("▁".to_owned())));
-    let steps = first
-        .into_iter()
-        .chain([NormalizerWrapper::Replace(spaces)])
-        .collect();
+    let steps = first.into_iter().chain([spaces()?]).collect();
     Ok(NormalizerWrapper::Sequence(Sequence::new(steps)))
 }
 
 /// SentencePiece's own numbers for `<s>` and `</s>`, if these are control tokens.
-fn defaults(pieces: &Pieces<'_>) -> Marks {
-    let control = |id| (pieces.kind(id) == Some(Kind::Control)).then_some(id);
+fn defaults(vocabulary: &Vocabulary<'_>) -> Marks {
+    let control = |id| (vocabulary.kind(id) == Some(Kind::Control)).then_some(id);
     Marks {
         bos: control(1),
         eos: control(2),
-        add_bos: true,
         ..Marks::default()
     }
 }
 
 /// The text of the unknown token: by the file's key, else by its type.
-fn unknown(metadata: &Metadata, pieces: &Pieces<'_>) -> Result<Option<String>, WeightsError> {
-    let is_unknown = |id: &u32| pieces.kind(*id) == Some(Kind::Unknown);
-    let named = pieces.id(metadata, UNKNOWN)?.filter(is_unknown);
-    let id = named.or_else(|| (0..pieces.len() as u32).find(is_unknown));
-    let text = id.and_then(|id| pieces.text(id));
-    Ok(text.filter(|text| !text.is_empty()).map(str::to_owned))
+fn unknown(vocabulary: &Vocabulary<'_>) -> Option<String> {
+    let is_unknown = |id: &u32| vocabulary.kind(*id) == Some(Kind::Unknown);
+    let named = vocabulary.id(UNKNOWN).filter(is_unknown);
+    let id = named.or_else(|| vocabulary.first_unknown());
+    let text = id.and_then(|id| vocabulary.text(id));
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn all_bytes(pieces: &Pieces<'_>) -> bool {
+fn all_bytes(vocabulary: &Vocabulary<'_>) -> bool {
     let mut seen = [false; 256];
-    for (_, text, kind) in pieces.iter() {
+    for (_, text, kind) in vocabulary.iter() {
         if kind == Kind::Byte
             && let Some(byte) = fallback_byte(text)
         {
@@ -92,19 +76,6 @@ fn all_bytes(pieces: &Pieces<'_>) -> bool {
         }
     }
     seen.iter().all(|&seen| seen)
-}
-
-fn scores(metadata: &Metadata, tokens: usize) -> Result<&[f32], WeightsError> {
-    match metadata.required(SCORES, Metadata::array)? {
-        MetadataArray::F32(scores) if scores.len() != tokens => {
-            Err(metadata.unfit(SCORES, scores.len(), format!("{tokens} scores")))
-        }
-        MetadataArray::F32(scores) => match scores.iter().find(|score| !score.is_finite()) {
-            Some(score) => Err(metadata.unfit(SCORES, score, "finite scores")),
-            None => Ok(scores),
-        },
-        _ => Err(metadata.unfit(SCORES, "an array of others", "32-bit floats")),
-    }
 }
 
 /// A merge with its sort keys.
@@ -120,22 +91,19 @@ struct Ranked {
 /// score, then by the lengths in characters, all descending; ties by the pieces' numbers. See
 /// `generate_merges` in
 /// <https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py>.
-fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Merges, WeightsError> {
-    let scores = scores(metadata, pieces.len())?;
+fn merges(vocabulary: &Vocabulary<'_>, vocab: &Vocab) -> Result<Merges, WeightsError> {
+    let scores = vocabulary.scores()?;
     // Unknown and byte tokens are in the vocabulary too, but their spelling is not text.
     let normal = |text: &str| {
         let id = vocab.get(text).copied();
-        id.filter(|&id| pieces.kind(id) == Some(Kind::Normal))
+        id.filter(|&id| vocabulary.kind(id) == Some(Kind::Normal))
     };
     let mut ranked: Vec<Ranked> = Vec::new();
-    for ((_, text, kind), &score) in pieces.iter().zip(scores) {
+    for ((_, text, kind), &score) in vocabulary.iter().zip(scores.iter()) {
         if kind != Kind::Normal {
             continue;
         }
-        if text.len() > MAX_PIECE_BYTES {
-            let expected = format!("pieces of at most {MAX_PIECE_BYTES} bytes");
-            return Err(metadata.unfit(TOKENS, quoted(text), expected));
-        }
+        vocabulary.check_length(text)?;
         let (begin, characters) = (ranked.len(), text.chars().count() as u32);
         for (left_characters, (middle, _)) in (0..).zip(text.char_indices()).skip(1) {
             let (left, right) = text.split_at(middle);
@@ -152,7 +120,7 @@ fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Mer
         }
         if ranked.len() > MAX_MERGES {
             let expected = format!("pieces that give at most {MAX_MERGES} merges");
-            return Err(metadata.unfit(TOKENS, "a vocabulary that gives more", expected));
+            return Err(vocabulary.unfit("a vocabulary that gives more", expected));
         }
         ranked[begin..].sort_unstable_by_key(|merge| (merge.left, merge.right));
     }
@@ -162,7 +130,7 @@ fn merges(metadata: &Metadata, pieces: &Pieces<'_>, vocab: &Vocab) -> Result<Mer
             .total_cmp(&a.score)
             .then_with(|| lengths(a).cmp(&lengths(b)))
     });
-    let text = |id| pieces.text(id).unwrap_or_default().to_owned();
+    let text = |id| vocabulary.text(id).unwrap_or_default().to_owned();
     let merges = ranked.iter();
     Ok(merges
         .map(|merge| (text(merge.left), text(merge.right)))

@@ -7,10 +7,11 @@ mod steps;
 
 use super::TextError;
 use super::added::{Added, Kind};
-use super::limits::{MAX_JSON_BYTES, MAX_MERGES, MAX_TOKENS};
-use super::parts::{Marks, Parts, Rules, ends_a_turn};
+use super::limits::{MAX_JSON_BYTES, MAX_MERGES, MAX_PIECE_BYTES, MAX_TOKENS};
+use super::parts::{IgnoreMerges, Marks, Parts, Rules, ends_a_turn};
+use super::tokenizer::TokenizerFiles;
 use crate::quoted::quoted;
-use config::Config;
+use config::{Config, Ends};
 use file::{AddedToken, File, Merge, Model};
 use serde::de::DeserializeOwned;
 use tokenizers::models::bpe::Merges;
@@ -19,8 +20,10 @@ const FILE: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 
 /// Reads and checks everything.
-pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextError> {
-    let config = config.map(|bytes| read::<Config>(CONFIG, bytes));
+pub(super) fn parts(files: &TokenizerFiles<'_>) -> Result<Parts, TextError> {
+    let config = files
+        .tokenizer_config
+        .map(|bytes| read::<Config>(CONFIG, bytes));
     let config = config.transpose()?.unwrap_or_default();
     let File {
         added_tokens,
@@ -29,31 +32,38 @@ pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextErr
         post_processor,
         decoder,
         model,
-    } = read(FILE, file)?;
+    } = read(FILE, files.tokenizer)?;
     model.check()?;
     let vocabulary = model.vocabulary(&added_tokens)?;
     let begins = steps::first_token(post_processor.as_ref());
-    let bos_text = config.bos().or(begins.as_deref());
+    let bos_text = begins.as_deref().or(config.bos());
     let eos_text = config.eos();
     let is_mark =
         |text: &str| ends_a_turn(text) || Some(text) == bos_text || Some(text) == eos_text;
-    let unknown = model.unk_token.clone().filter(|text| !is_mark(text));
+    let unknown = model.unknown()?.filter(|text| !is_mark(text));
     let mut parts = Parts {
-        vocab: model.vocab,
+        vocab: model.vocab.tokens,
         merges: Merges::new(),
+        scores: model.vocab.scores,
         added: Default::default(),
         vocabulary,
         spelling: steps::spelling(decoder.as_ref())?,
         rules: Rules {
-            normalizer: steps::normalizer(normalizer)?,
+            normalizers: steps::normalizers(normalizer)?,
             pre_tokenizer: steps::pre_tokenizer(pre_tokenizer)?,
-            ignore_merges: model.ignore_merges,
+            ignore_merges: match model.ignore_merges {
+                true => IgnoreMerges::Always,
+                false => IgnoreMerges::Never,
+            },
             byte_fallback: model.byte_fallback,
             fuse_unknown: model.fuse_unk,
             unknown,
         },
         marks: Marks::default(),
-        template: config.template()?,
+        template: match files.chat_template {
+            Some(source) => Some(Ok(String::from_utf8_lossy(source).into_owned())),
+            None => config.template().transpose(),
+        },
     };
     for token in added_tokens {
         add(&mut parts, token, is_mark)?;
@@ -78,11 +88,26 @@ pub(super) fn parts(file: &[u8], config: Option<&[u8]>) -> Result<Parts, TextErr
     parts.marks = Marks {
         bos,
         eos: eos_text.and_then(|text| parts.added.id(text)),
-        ends: Vec::new(),
-        add_bos: bos.is_some() && config.add_bos_token.unwrap_or(begins.is_some()),
+        ends: ends(files, parts.vocabulary),
+        add_bos: bos.is_some() && begins.is_some(),
     };
     parts.merges = merges(&parts, model.merges)?;
     Ok(parts)
+}
+
+/// The tokens that a model's configurations name as ends. They need not be control tokens.
+fn ends(files: &TokenizerFiles<'_>, tokens: usize) -> Vec<u32> {
+    let named = [
+        ("config.json", files.config),
+        ("generation_config.json", files.generation_config),
+    ];
+    let ends = named.into_iter().filter_map(|(name, bytes)| {
+        let ends = read::<Ends>(name, bytes?);
+        // The model's sizes are read from the first by others; the second is a matter of taste.
+        let ends = ends.inspect_err(|error| log::warn!("{name} is passed over: {error}"));
+        Some(ends.ok()?.ids(name, tokens))
+    });
+    ends.flatten().collect()
 }
 
 fn read<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, TextError> {
@@ -173,12 +198,40 @@ impl Model {
     /// Refuses what kvscope does not know, and unreasonable counts.
     fn check(&self) -> Result<(), TextError> {
         let kind = self.kind.as_deref().unwrap_or("BPE");
-        if kind != "BPE" {
-            return Err(TextError::unsupported(
-                "the model's type",
-                quoted(kind),
-                "BPE",
+        match (kind, &self.vocab.scores) {
+            ("BPE", None) | ("Unigram", Some(_)) => {}
+            ("BPE" | "Unigram", _) => {
+                let found = format!("{} with another model's vocabulary", quoted(kind));
+                let what = "the model's type";
+                return Err(TextError::unsupported(what, found, "BPE and Unigram"));
+            }
+            _ => {
+                let what = "the model's type";
+                return Err(TextError::unsupported(
+                    what,
+                    quoted(kind),
+                    "BPE and Unigram",
+                ));
+            }
+        }
+        if let Some(text) = &self.vocab.twice {
+            let what = format!("the token {}", quoted(text));
+            return Err(TextError::malformed(what, "there twice", "each token once"));
+        }
+        let mut scores = self.vocab.scores.iter().flatten();
+        if let Some(score) = scores.find(|score| !score.is_finite()) {
+            return Err(TextError::malformed(
+                "a token's score",
+                score,
+                "a finite one",
             ));
+        }
+        let mut pieces = self.vocab.tokens.keys();
+        if kind == "Unigram"
+            && let Some(piece) = pieces.find(|piece| piece.len() > MAX_PIECE_BYTES)
+        {
+            let expected = format!("at most {MAX_PIECE_BYTES} bytes");
+            return Err(TextError::malformed("a token", quoted(piece), expected));
         }
         let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix];
         let affix = affixes
@@ -212,10 +265,23 @@ impl Model {
         Ok(())
     }
 
+    /// The text of the unknown token.
+    fn unknown(&self) -> Result<Option<String>, TextError> {
+        let Some(place) = self.unk_id else {
+            return Ok(self.unk_token.clone());
+        };
+        let mut tokens = self.vocab.tokens.iter();
+        let found = tokens.find(|(_, id)| **id as usize == place);
+        let text = found.map(|(text, _)| text.clone());
+        let expected = "a token's place in the vocabulary";
+        let error = || TextError::malformed("unk_id", place, expected);
+        text.map(Some).ok_or_else(error)
+    }
+
     /// One more than the highest token number, after checking all numbers.
     fn vocabulary(&self, added: &[AddedToken]) -> Result<usize, TextError> {
         let mut used = Vec::new();
-        let listed = self.vocab.iter().map(|(text, &id)| (text, id));
+        let listed = self.vocab.tokens.iter().map(|(text, &id)| (text, id));
         let mut claim = |text: &str, id: u32| {
             let what = || format!("the number of token {}", quoted(text));
             let place = id as usize;
@@ -238,7 +304,7 @@ impl Model {
             claim(text, id)?;
         }
         for token in added {
-            if !self.vocab.contains_key(&token.content) {
+            if !self.vocab.tokens.contains_key(&token.content) {
                 claim(&token.content, token.id)?;
             }
         }

@@ -2,14 +2,19 @@
 
 use crate::quoted::quoted;
 use crate::text::TextError;
+use crate::text::charsmap::{Charsmap, from_base64};
+use crate::text::parts::Normalization;
 use crate::text::spelling::Spelling;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 
-const NORMALIZERS: [&str; 9] = [
+const NORMALIZERS: [&str; 12] = [
     "Sequence",
+    "Precompiled",
+    "Strip",
+    "Nmt",
     "Prepend",
     "Replace",
     "NFC",
@@ -33,8 +38,47 @@ const MAX_PATTERN_BYTES: usize = 4096;
 /// Largest product of a regular expression's counts, such as `{1,3}`: it bounds the compiled size.
 const MAX_REPEATS: u64 = 1000;
 
-pub(super) fn normalizer(step: Option<Json>) -> Result<Option<NormalizerWrapper>, TextError> {
-    checked("normalizer", step, &NORMALIZERS)
+/// The normalizer's steps. SentencePiece's map is read here: the crate's own believes it.
+pub(super) fn normalizers(step: Option<Json>) -> Result<Vec<Normalization>, TextError> {
+    let steps = match step {
+        Some(Json::Object(mut sequence)) if sequence.contains_key("normalizers") => {
+            match sequence.remove("normalizers") {
+                Some(Json::Array(steps)) => steps,
+                _ => return Err(TextError::malformed("normalizer", "a Sequence", "a list")),
+            }
+        }
+        step => step.into_iter().collect(),
+    };
+    let mut normalizers = Vec::new();
+    for step in steps {
+        if step.get("type").and_then(Json::as_str) == Some("Precompiled") {
+            let map = step.get("precompiled_charsmap").and_then(Json::as_str);
+            let bytes = from_base64(map.unwrap_or_default());
+            let map = bytes.map(|bytes| match bytes.is_empty() {
+                true => Ok(None),
+                false => Charsmap::read(&bytes).map(Some),
+            });
+            let Some(Ok(map)) = map else {
+                let found = "Precompiled with a map that can't be read";
+                return Err(TextError::unsupported(
+                    "normalizer",
+                    found,
+                    "SentencePiece's",
+                ));
+            };
+            normalizers.extend(map.map(Normalization::Charsmap));
+        } else if parts(&step).iter().any(|(kind, _)| *kind == "Precompiled") {
+            let what = "a Sequence within a Sequence";
+            return Err(TextError::unsupported("normalizer", what, "a map in none"));
+        } else {
+            normalizers.extend(checked("normalizer", Some(step), &NORMALIZERS)?.map(known));
+        }
+    }
+    Ok(normalizers)
+}
+
+fn known(step: NormalizerWrapper) -> Normalization {
+    step.into()
 }
 
 pub(super) fn pre_tokenizer(step: Option<Json>) -> Result<Option<PreTokenizerWrapper>, TextError> {

@@ -11,7 +11,7 @@ use crate::support::text::{CONTROL, USER_DEFINED, Vocabulary, controls, read, sh
 const NAMES: [(&str, Cut, bool); 8] = [
     ("default", Cut::Gpt2, false),
     ("gpt-2", Cut::Gpt2, false),
-    ("smollm", Cut::Gpt2, false),
+    ("smollm", Cut::Digits, false),
     ("llama-bpe", Cut::Llama3, true),
     ("smaug-bpe", Cut::Llama3, false),
     ("qwen2", Cut::Qwen2, false),

@@ -1,6 +1,6 @@
 //! Chat templates against Jinja's recorded output; no message becomes a control token.
 
-use kvscope::text::{Date, Message, TextError, Tokenizer};
+use kvscope::text::{Date, Message, TextError, Time, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -45,6 +45,37 @@ struct Case {
     prompt: bool,
     /// Nothing where the template refused.
     rendered: Option<String>,
+}
+
+/// Jinja2 takes every line end of a source for `\n`, and leaves those of messages alone.
+#[test]
+fn line_ends_are_unix_ones_whatever_the_source_has() {
+    let message = [Message::new("user", "x\r\ny")];
+    for source in [
+        "{% for m in messages %}\n<s>{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}\n[INST]\n",
+        "{{ 'a\nb' }}{{ messages[0].content }}",
+        "{% raw %}a\nb{% endraw %}\n.",
+        "{# a\nb #}\nx",
+        "{% set a %}1\n2{% endset %}{{ a }}|{{ a | length }}",
+        "x\n\n",
+        "{{ 'a\nb\n'.split('\n') | length }}",
+    ] {
+        let encoded = |source: &str| {
+            let tokenizer = with_template(source);
+            tokenizer.encode_chat(&message, true).unwrap()
+        };
+        let expected = encoded(source);
+        for ends in ["\r\n", "\r"] {
+            assert_eq!(
+                encoded(&source.replace('\n', ends)),
+                expected,
+                "{source:?} {ends:?}"
+            );
+        }
+    }
+    let tokenizer = with_template("{{ messages[0].content }}\r\n");
+    let ids = tokenizer.encode_chat(&message, true).unwrap();
+    assert_eq!(shown(&tokenizer, &ids), "x\r\ny");
 }
 
 #[test]
@@ -231,6 +262,16 @@ fn templates_are_told_the_day_that_the_program_chose() {
         day: 5,
     };
     assert_eq!(text(&tokenizer.with_date(date)), "05 Dec 2031");
+    let tokenizer = with_template("{{ strftime_now('%A %-d, %I:%M %p') }}");
+    let time = Time {
+        hour: 15,
+        minute: 4,
+        ..Time::from(date)
+    };
+    assert_eq!(text(&tokenizer.with_time(time)), "Friday 5, 03:04 PM");
+    // A clock that shows another century than the test was written in is wrong.
+    let tokenizer = with_template("{{ strftime_now('%C') }}").with_users_time();
+    assert_eq!(text(&tokenizer), "20");
 }
 
 #[test]

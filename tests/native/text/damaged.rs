@@ -1,6 +1,6 @@
 //! Damaged tokenizers in GGUF files: an error that names the key and its place, never a panic.
 
-use kvscope::text::{Controls, TextError};
+use kvscope::text::{Controls, TextError, Tokenizer};
 use proptest::prelude::*;
 
 use crate::support::gguf_file::{GgufFile, Value};
@@ -66,18 +66,6 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             byte_level(),
             "token_type",
-            numbers(&[7; 258]),
-            "token types from 1 to 6",
-        ),
-        (
-            byte_level(),
-            "token_type",
-            numbers(&[-1; 258]),
-            "token types from 1 to 6",
-        ),
-        (
-            byte_level(),
-            "token_type",
             floats(&[1.0; 258]),
             "32-bit integers",
         ),
@@ -100,21 +88,9 @@ fn what_is_wrong_is_named_with_its_place() {
         (byte_level(), "merges", numbers(&[1]), "an array of strings"),
         (
             byte_level(),
-            "bos_token_id",
-            Some(Value::U32(258)),
-            "below 258",
-        ),
-        (
-            byte_level(),
             "eos_token_id",
             Some(Value::I32(-1)),
             "not negative",
-        ),
-        (
-            byte_level(),
-            "eot_token_id",
-            Some(Value::U64(u64::MAX)),
-            "below 258",
         ),
         (
             byte_level(),
@@ -126,7 +102,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (pieces(), "scores", None, "missing"),
         (pieces(), "scores", floats(&[0.0; 4]), "5 scores"),
         (pieces(), "scores", floats(&[f32::NAN; 5]), "finite scores"),
-        (pieces(), "scores", numbers(&[0; 5]), "32-bit floats"),
+        (pieces(), "scores", texts(&["0"; 5]), "32-bit floats"),
         (
             pieces(),
             "token_type",
@@ -139,7 +115,6 @@ fn what_is_wrong_is_named_with_its_place() {
             texts(&["", "<s>", "<0x0A>", "▁", "▁▁"]),
             "an unknown token, or",
         ),
-        (pieces(), "unknown_token_id", Some(Value::U32(5)), "below 5"),
         (pieces(), "add_space_prefix", Some(Value::U8(1)), "a bool"),
         (
             pieces(),
@@ -175,8 +150,8 @@ fn what_is_wrong_is_named_with_its_place() {
 #[test]
 fn what_is_not_known_is_named_with_what_is() {
     for (key, value, known) in [
-        ("model", "bert", "gpt2 and llama"),
-        ("model", "", "gpt2 and llama"),
+        ("model", "bert", "gpt2, gemma4, llama and t5"),
+        ("model", "", "gpt2, gemma4, llama and t5"),
         ("pre", "gpt-17", "llama-bpe"),
         ("pre", "", "qwen2"),
     ] {
@@ -195,6 +170,71 @@ fn what_is_not_known_is_named_with_what_is() {
 fn a_chat_template_that_is_no_string_is_an_error() {
     let file = byte_level().with("tokenizer.chat_template", Value::U32(1));
     assert_eq!(read(&file).unwrap_err().code(), "tokenizer-malformed");
+}
+
+/// Numbers that name no token: they are as good as missing, as in llama.cpp.
+#[test]
+fn numbers_beyond_the_vocabulary_name_no_token() {
+    for (key, number) in [
+        ("bos_token_id", Value::U32(258)),
+        ("eos_token_id", Value::U64(u64::MAX)),
+        ("eot_token_id", Value::I32(100_000)),
+        ("eom_token_id", Value::U32(u32::MAX)),
+    ] {
+        let tokenizer = read(&with(byte_level(), key, Some(number))).unwrap();
+        assert_eq!((tokenizer.bos(), tokenizer.eos()), (None, None), "{key}");
+        assert!(tokenizer.stop_tokens().is_empty(), "{key}");
+    }
+    let number = Some(Value::U32(5));
+    let tokenizer = read(&with(pieces(), "unknown_token_id", number)).unwrap();
+    assert_eq!(tokenizer.encode("é", Controls::AsText).unwrap(), [3, 0]);
+}
+
+/// Types as any integers, and more of them than tokens.
+#[test]
+fn types_are_integers_of_any_width() {
+    let types = [1_i8; 256].into_iter().chain([3, 1, 1]);
+    let all =
+        |id, value: fn(i8) -> Value| Value::Array(id, types.clone().map(value).collect::<Vec<_>>());
+    for array in [
+        all(0, |it| Value::U8(it as u8)),
+        all(1, Value::I8),
+        all(2, |it| Value::U16(it as u16)),
+        all(3, |it| Value::I16(it.into())),
+        all(4, |it| Value::U32(it as u32)),
+        all(5, |it| Value::I32(it.into())),
+        all(10, |it| Value::U64(it as u64)),
+        all(11, |it| Value::I64(it.into())),
+    ] {
+        let tokenizer = read(&with(byte_level(), "token_type", Some(array.clone()))).unwrap();
+        let controls = (0..258).filter(|&id| tokenizer.is_control(id));
+        assert_eq!(controls.collect::<Vec<_>>(), [256], "{array:?}");
+    }
+}
+
+/// Types that have no meaning are text, as in llama.cpp.
+#[test]
+fn types_without_a_meaning_are_text() {
+    for number in [7, -1, i32::MAX] {
+        let tokenizer = read(&with(byte_level(), "token_type", numbers(&[number; 258]))).unwrap();
+        assert!(!tokenizer.is_control(256), "{number}");
+        let ids = tokenizer.encode("a", Controls::AsText).unwrap();
+        assert_eq!(ids, [97], "{number}");
+    }
+}
+
+/// Scores as integers are those numbers.
+#[test]
+fn scores_may_be_integers() {
+    let [floats, integers] = [
+        floats(&[0.0, 0.0, 0.0, -1.0, -2.0]),
+        numbers(&[0, 0, 0, -1, -2]),
+    ]
+    .map(|scores| read(&with(pieces(), "scores", scores)).unwrap());
+    for text in ["  a", "   ", "a  \n"] {
+        let ids = |tokenizer: &Tokenizer| tokenizer.encode(text, Controls::AsText).unwrap();
+        assert_eq!(ids(&floats), ids(&integers), "{text:?}");
+    }
 }
 
 /// Tokens that are none: a file may have several, and no number means them.

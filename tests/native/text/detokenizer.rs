@@ -138,6 +138,38 @@ proptest! {
     }
 }
 
+/// A text that goes on keeps its first space, an answer does not.
+#[test]
+fn the_first_space_is_left_out_unless_it_is_asked_for() {
+    let vocabulary = pieces(true);
+    let tokenizer = read(&vocabulary.llama()).unwrap();
+    assert!(tokenizer.begins_with_space());
+    for texts in [
+        &["▁a"][..],
+        &["▁", "a"],
+        &["<0x20>", "a"],
+        &["▁▁", "a"],
+        &["<s>", "▁a"],
+    ] {
+        let ids: Vec<u32> = texts.iter().map(|text| vocabulary.id(text)).collect();
+        let text = |first| {
+            let mut detokenizer = Detokenizer::new(&tokenizer).with_first_space(first);
+            ids.iter()
+                .map(|&id| detokenizer.push(id))
+                .collect::<String>()
+        };
+        let kept = text(true);
+        assert_eq!(kept, whole(&vocabulary, &ids, false, false), "{texts:?}");
+        assert_eq!(
+            Some(text(false).as_str()),
+            kept.strip_prefix(' '),
+            "{texts:?}"
+        );
+    }
+    let other = read(&pieces(false).llama()).unwrap();
+    assert!(!other.begins_with_space());
+}
+
 /// A character comes as soon as it is whole, and not before.
 #[test]
 fn what_is_certain_comes_at_once() {

@@ -140,7 +140,8 @@ fn marks_and_template_come_from_the_files() {
     let tokenizer = of(&file, Some(&config)).unwrap();
     assert_eq!(
         (tokenizer.bos(), tokenizer.eos(), tokenizer.adds_bos()),
-        (Some(256), Some(257), false)
+        (Some(256), Some(257), true),
+        "add_bos_token counts for nothing beside a tokenizer.json"
     );
     let messages = [Message::new("user", "</s>")];
     let ids = tokenizer.encode_chat(&messages, false).unwrap();
@@ -152,13 +153,24 @@ fn marks_and_template_come_from_the_files() {
     let tokenizer = of(&file, Some(&config)).unwrap();
     assert_eq!(
         tokenizer.encode_chat(&messages, false).unwrap(),
-        [u32::from(b'x')]
+        [256, u32::from(b'x')]
     );
-    config["chat_template"] = json!([{"name": "tool_use", "template": "tools"}]);
-    assert_eq!(
-        of(&file, Some(&config)).unwrap_err().code(),
-        "tokenizer-malformed"
-    );
+    // Others are errors of chats alone.
+    for other in [
+        json!([{"name": "tool_use", "template": "tools"}]),
+        json!(3),
+        json!({}),
+    ] {
+        config["chat_template"] = other;
+        let tokenizer = of(&file, Some(&config)).unwrap();
+        assert!(tokenizer.encode("a", Controls::Read).is_ok());
+        let error = tokenizer.encode_chat(&messages, false).unwrap_err();
+        assert_eq!(error.code(), "chat-template");
+        assert!(
+            error.to_string().contains("tokenizer_config.json"),
+            "{error}"
+        );
+    }
 }
 
 /// The file says that a mark is text, or that a text which is a mark is none. No user may write it.

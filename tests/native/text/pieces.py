@@ -1,4 +1,5 @@
-"""Writes pieces.json: a small vocabulary trained by SentencePiece itself, and what it makes of some texts.
+"""Writes pieces.json: a small vocabulary trained by SentencePiece itself, and what it makes of some
+texts.
 
 Run with sentencepiece 0.2: `python tests/native/text/pieces.py`. The tests read the file alone.
 """
@@ -9,14 +10,8 @@ import pathlib
 
 import sentencepiece
 
-TRAINED_ON = [
-    "the lighthouse keeper told the other keepers the whole story of the storm",
-    "a keeper keeps the light; the light keeps the ships away from the rocks",
-    "les phares guident les bateaux, été comme hiver, depuis très longtemps",
-    "1 + 1 = 2, 12 + 13 = 25, and 2024 was a leap year of 366 days",
-    "she sells sea shells on the sea shore, and the shells she sells are sea shells",
-    "aaaa aaaaa aaa aa a bababab ababa    spaces     in    rows",
-]
+from recording import TRAINED_ON
+
 TEXTS = [
     "",
     " ",
@@ -66,7 +61,11 @@ recorded = {
     "tokens": [model.id_to_piece(token) for token in tokens],
     "scores": [model.get_score(token) for token in tokens],
     "types": [token_type(token) for token in tokens],
-    "texts": [{"text": text, "ids": model.encode(text), "decoded": model.decode(model.encode(text))} for text in TEXTS],
+    "texts": [
+        {"text": text, "ids": model.encode(text), "decoded": model.decode(model.encode(text))}
+        for text in TEXTS
+    ],
 }
 path = pathlib.Path(__file__).with_suffix(".json")
-path.write_text(json.dumps(recorded, ensure_ascii=False, indent=1) + "\n")
+written = json.dumps(recorded, ensure_ascii=False)
+path.write_text(written.replace('{"text"', '\n{"text"') + "\n")

@@ -1,6 +1,8 @@
-"""Writes templates.json: what Jinja, set up as in transformers, makes of conversations by templates of known shapes.
+"""Writes templates.json: what Jinja, set up as in transformers, makes of conversations by templates
+of known shapes.
 
-The templates are written for this test; they use what those of Llama 3, Qwen 2.5 and 3, Mistral, Zephyr and ChatML use.
+The templates are written for this test; they use what those of Llama 3, Qwen 2.5 and 3, Mistral,
+Zephyr and ChatML use.
 Run with jinja2 3.1: `python tests/native/text/templates.py`. The tests read the file alone.
 """
 
@@ -131,19 +133,37 @@ CONVERSATIONS = [
         {"role": "assistant", "content": "<think>\nhm\n</think>\n\ntwo"},
         {"role": "user", "content": "three", "name": "Ada"},
     ],
-    [{"role": "user", "content": "q"}, {"role": "assistant", "content": "<think>\na\n</think>\n\nb"}],
+    [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "<think>\na\n</think>\n\nb"},
+    ],
     [
         {"role": "user", "content": "weather?"},
         {
             "role": "assistant",
             "content": "",
-            "tool_calls": [{"function": {"arguments": {"city": "Köln <x>", "days": 2, "exact": True}, "name": "weather"}}],
+            "tool_calls": [
+                {
+                    "function": {
+                        "arguments": {"city": "Köln <x>", "days": 2, "exact": True},
+                        "name": "weather",
+                    }
+                }
+            ],
         },
         {"role": "tool", "content": "rain & 'wind'"},
         {"role": "tool", "content": "18°"},
     ],
-    [{"role": "user", "content": "a"}, {"role": "user", "content": "next"}, {"role": "user", "content": "c"}],
-    [{"role": "user", "content": "a"}, {"role": "skip", "content": "b"}, {"role": "user", "content": "stop"}],
+    [
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": "next"},
+        {"role": "user", "content": "c"},
+    ],
+    [
+        {"role": "user", "content": "a"},
+        {"role": "skip", "content": "b"},
+        {"role": "user", "content": "stop"},
+    ],
     [{"role": "assistant", "content": "日本語 👩\u200d🚀"}],
     [],
 ]
@@ -194,7 +214,11 @@ recorded = [
         "name": name,
         "template": source,
         "cases": [
-            {"messages": messages, "prompt": prompt, "rendered": rendered(environment.from_string(source), messages, prompt)}
+            {
+                "messages": messages,
+                "prompt": prompt,
+                "rendered": rendered(environment.from_string(source), messages, prompt),
+            }
             for messages in CONVERSATIONS
             for prompt in [False, True]
         ],
@@ -202,4 +226,4 @@ recorded = [
     for name, source in TEMPLATES.items()
 ]
 path = pathlib.Path(__file__).with_suffix(".json")
-path.write_text(json.dumps(recorded, ensure_ascii=False, indent=1) + "\n")
+path.write_text(json.dumps(recorded, ensure_ascii=False, indent=2) + "\n")

@@ -140,6 +140,8 @@ fn small(c: char) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     Gpt2,
+    /// GPT-2's, after every digit is cut off.
+    Digits,
     Llama3,
     Qwen2,
     Tekken,
@@ -156,7 +158,7 @@ fn patterns(cut: Cut) -> Vec<Vec<Item>> {
     let maybe_space = Some(space, 0, 1);
     let maybe_before = Some(before_word, 0, 1);
     match cut {
-        Cut::Gpt2 => patterns.extend([
+        Cut::Gpt2 | Cut::Digits => patterns.extend([
             vec![maybe_space, Some(letter, 1, ANY)],
             vec![maybe_space, Some(number, 1, ANY)],
             vec![maybe_space, Some(other, 1, ANY)],
@@ -187,6 +189,18 @@ fn patterns(cut: Cut) -> Vec<Vec<Item>> {
 
 /// A text cut into words: at each place by the first pattern that matches.
 pub fn words(text: &str, cut: Cut) -> Vec<String> {
+    if cut == Cut::Digits {
+        let mut pieces = vec![String::new()];
+        for character in text.chars() {
+            if number(character) {
+                pieces.extend([character.to_string(), String::new()]);
+            } else if let Some(last) = pieces.last_mut() {
+                last.push(character);
+            }
+        }
+        let pieces = pieces.iter();
+        return pieces.flat_map(|piece| words(piece, Cut::Gpt2)).collect();
+    }
     let text: Vec<char> = text.chars().collect();
     let patterns = patterns(cut);
     let (mut at, mut words) = (0, Vec::new());

@@ -1,6 +1,6 @@
-//! Byte-level BPE: the model `gpt2`, of tokens and merges.
+//! BPE of tokens and merges: the models `gpt2` and `gemma4`.
 
-use super::pieces::{Pieces, strings};
+use super::vocabulary::{Vocabulary, strings};
 use crate::formats::WeightsError;
 use crate::formats::gguf::Metadata;
 use crate::quoted::quoted;
@@ -8,30 +8,22 @@ use crate::text::TextError;
 use crate::text::limits::MAX_MERGES;
 use crate::text::parts::{Marks, Parts};
 use crate::text::pre_tokenizer::PreTokenizer;
-use crate::text::spelling::Spelling;
-use tokenizers::models::bpe::{Merges, Vocab};
+use tokenizers::models::bpe::Merges;
 
 const MERGES: &str = "tokenizer.ggml.merges";
 
-pub(super) fn parts(metadata: &Metadata) -> Result<Parts, TextError> {
-    let pieces = Pieces::read(metadata)?;
-    let name = metadata.text("tokenizer.ggml.pre")?.unwrap_or("default");
+/// Reads and checks everything. `own` names the pre-tokenizer of a model that has one of its own.
+pub(super) fn parts(metadata: &Metadata, own: Option<&str>) -> Result<Parts, TextError> {
+    let vocabulary = Vocabulary::read(metadata)?;
+    let name = match own {
+        Some(own) => own,
+        None => metadata.text("tokenizer.ggml.pre")?.unwrap_or("default"),
+    };
     let pre_tokenizer = PreTokenizer::named(name)?;
-    let defaults = Marks {
-        add_bos: pre_tokenizer.adds_bos(),
-        ..Marks::default()
-    };
-    let mut parts = Parts {
-        vocab: Vocab::with_capacity(pieces.len()),
-        merges: Merges::new(),
-        added: Default::default(),
-        vocabulary: pieces.len(),
-        spelling: Spelling::ByteLevel,
-        rules: pre_tokenizer.rules()?,
-        marks: super::marks(metadata, &pieces, defaults)?,
-        template: None,
-    };
-    pieces.insert_into(&mut parts, metadata)?;
+    let adds_bos = |said| pre_tokenizer.adds_bos(said);
+    let marks = super::marks(metadata, &vocabulary, Marks::default(), adds_bos)?;
+    let (spelling, rules) = (pre_tokenizer.spelling(), pre_tokenizer.rules()?);
+    let mut parts = vocabulary.parts(spelling, rules, marks)?;
     parts.merges = merges(metadata, &parts)?;
     Ok(parts)
 }
