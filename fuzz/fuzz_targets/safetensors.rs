@@ -126,11 +126,15 @@ fn read<'a>(
 fn check_header(header: &Arc<SafetensorsHeader>) {
     let mut places = vec![(0, header.data_start)];
     for tensor in header.tensors.iter() {
-        assert!((1..=4).contains(&tensor.dimensions.len()));
-        assert_eq!(tensor.format.bytes_of(&tensor.dimensions), Ok(tensor.bytes));
+        if let Ok(format) = &tensor.format {
+            assert!((1..=4).contains(&tensor.dimensions.len()));
+            assert_eq!(format.bytes_of(&tensor.dimensions), Ok(tensor.bytes));
+        }
         assert_eq!(header.tensors.find(&tensor.name), Some(tensor));
         assert!(tensor.entry_offset() < header.data_start);
-        places.push((tensor.offset, tensor.end()));
+        if tensor.bytes > 0 {
+            places.push((tensor.offset, tensor.end()));
+        }
     }
     places.sort_unstable();
     assert!(places.is_sorted_by(|before, after| before.1 == after.0));
@@ -143,11 +147,14 @@ fn check_header(header: &Arc<SafetensorsHeader>) {
     assert!(files.add(header.clone()).is_err() || header.tensors.is_empty());
 }
 
-/// Checks that the crate reads accepted files, and reads the same. kvscope skips members that the
-/// format does not name, their strings and numbers unchecked. The crate checks them.
+/// Checks that the crate reads accepted files, and reads the same. Of tensors that kvscope passes
+/// over it knows some and no others. kvscope skips members that the format does not name, their
+/// strings and numbers unchecked. The crate checks them.
 fn compare(file: &[u8], slice: &SafetensorsSlice<'_>) {
     let theirs = match SafeTensors::deserialize(file) {
         Ok(theirs) => theirs,
+        // Of a type that kvscope passes over.
+        Err(_) if slice.header.tensors.iter().any(|it| it.format.is_err()) => return,
         Err(SafeTensorError::InvalidHeaderDeserialization(_)) => {
             let text = &file[8..slice.header.data_start as usize];
             let json = serde_json::from_slice::<serde_json::Value>(text);
@@ -158,6 +165,9 @@ fn compare(file: &[u8], slice: &SafetensorsSlice<'_>) {
     };
     assert_eq!(theirs.len(), slice.header.tensors.len());
     for tensor in slice.header.tensors.iter() {
+        let Ok(format) = tensor.format else {
+            continue;
+        };
         let (_, bytes) = slice.tensor(&tensor.name).unwrap();
         let view = theirs.tensor(&tensor.name).unwrap();
         let shape: Vec<_> = view
@@ -166,9 +176,9 @@ fn compare(file: &[u8], slice: &SafetensorsSlice<'_>) {
             .map(|&dimension| dimension as u64)
             .collect();
         assert_eq!(tensor.shape(), shape);
-        assert_eq!(tensor.format.name(), view.dtype().to_string());
+        assert_eq!(format.name(), view.dtype().to_string());
         assert_eq!(bytes, view.data());
-        let elements = tensor.format.dequantise(bytes).unwrap();
+        let elements = format.dequantise(bytes).unwrap();
         assert_eq!(elements.len() as u64, tensor.elements());
     }
 }

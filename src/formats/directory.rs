@@ -10,10 +10,11 @@ pub struct TensorInfo {
     /// Name, such as `blk.0.attn_q.weight`; each once in a file.
     pub name: String,
     /// 1 to 4 dimensions, none of them 0, the one whose elements are neighbours **first**: as GGUF
-    /// has them.
+    /// has them. Of a tensor that is not read, none.
     pub dimensions: Vec<u64>,
-    /// Storage of its elements. Blocks run along the first dimension, which they divide.
-    pub format: BlockFormat,
+    /// Storage of its elements. Blocks run along the first dimension, which they divide. Of a
+    /// tensor whose type or shape is not read, the error for those who need it.
+    pub format: Result<BlockFormat, WeightsError>,
     /// Begin of its bytes, from the start of the file.
     pub offset: u64,
     /// Length in bytes.
@@ -119,7 +120,9 @@ impl Directory {
     /// Orders the tensors by place. Checks that each is alone in its place and inside a file of
     /// `file_bytes`, if that is known.
     pub(super) fn complete(mut self, file_bytes: Option<u64>) -> Result<Self, WeightsError> {
-        let mut by_offset: Vec<usize> = (0..self.tensors.len()).collect();
+        // One without bytes has no place.
+        let has_bytes = |index: &usize| self.get(*index).is_some_and(|tensor| tensor.bytes > 0);
+        let mut by_offset: Vec<usize> = (0..self.tensors.len()).filter(has_bytes).collect();
         by_offset.sort_by_key(|&index| self.get(index).map(|tensor| tensor.offset));
         self.by_offset = by_offset;
         self.check_overlap()?;

@@ -90,6 +90,24 @@ impl MetadataArray {
         self.len() == 0
     }
 
+    /// The elements, if they are integers of any width.
+    pub fn integers(&self) -> Option<Vec<i128>> {
+        fn wide<T: Copy + Into<i128>>(values: &[T]) -> Vec<i128> {
+            values.iter().map(|&value| value.into()).collect()
+        }
+        Some(match self {
+            Self::U8(values) => wide(values),
+            Self::I8(values) => wide(values),
+            Self::U16(values) => wide(values),
+            Self::I16(values) => wide(values),
+            Self::U32(values) => wide(values),
+            Self::I32(values) => wide(values),
+            Self::U64(values) => wide(values),
+            Self::I64(values) => wide(values),
+            Self::F32(_) | Self::Bool(_) | Self::String(_) | Self::F64(_) => return None,
+        })
+    }
+
     fn empty(element: ValueType) -> Option<Self> {
         Some(match element {
             ValueType::U8 => Self::U8(Vec::new()),

@@ -47,7 +47,7 @@ impl PartialDirectory {
         self.directory.add(TensorInfo {
             name: name.to_owned(),
             dimensions,
-            format,
+            format: Ok(format),
             offset,
             bytes,
             entry,

@@ -50,21 +50,9 @@ impl Metadata {
 
     /// An integer of any width that is not negative.
     pub fn unsigned(&self, key: &str) -> Result<Option<u64>, WeightsError> {
-        self.typed(
-            key,
-            "an integer that is not negative",
-            |value| match *value {
-                MetadataValue::U8(number) => Some(number.into()),
-                MetadataValue::U16(number) => Some(number.into()),
-                MetadataValue::U32(number) => Some(number.into()),
-                MetadataValue::U64(number) => Some(number),
-                MetadataValue::I8(number) => number.try_into().ok(),
-                MetadataValue::I16(number) => number.try_into().ok(),
-                MetadataValue::I32(number) => number.try_into().ok(),
-                MetadataValue::I64(number) => number.try_into().ok(),
-                _ => None,
-            },
-        )
+        self.typed(key, "an integer that is not negative", |value| {
+            integer(value)?.try_into().ok()
+        })
     }
 
     /// A finite float; a 64-bit one is rounded.
@@ -151,6 +139,20 @@ impl Metadata {
     pub(super) fn set_end(&mut self, end: u64) {
         self.end = end;
     }
+}
+
+fn integer(value: &MetadataValue) -> Option<i128> {
+    Some(match *value {
+        MetadataValue::U8(number) => number.into(),
+        MetadataValue::U16(number) => number.into(),
+        MetadataValue::U32(number) => number.into(),
+        MetadataValue::U64(number) => number.into(),
+        MetadataValue::I8(number) => number.into(),
+        MetadataValue::I16(number) => number.into(),
+        MetadataValue::I32(number) => number.into(),
+        MetadataValue::I64(number) => number.into(),
+        _ => return None,
+    })
 }
 
 /// Value as an error shows it.

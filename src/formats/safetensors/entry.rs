@@ -33,39 +33,36 @@ impl Entry {
         data_start: u64,
     ) -> Result<TensorInfo, WeightsError> {
         let of = |what: &str| format!("the {what} of tensor {}", quoted(name));
-        let unsupported = |what, found, supported: String| WeightsError::Unsupported {
-            offset: entry,
-            what,
-            found,
-            supported,
-        };
         let wrong = |what, found: String, expected: String| {
             WeightsError::malformed(entry, what, found, expected)
         };
-        let format = formats().find(|format| format.name() == self.dtype);
-        let format = format.ok_or_else(|| {
-            let names: Vec<_> = formats().map(BlockFormat::name).collect();
-            unsupported(of("type"), quoted(&self.dtype), names.join(", "))
-        })?;
-        let dimensions = self.shape.dimensions().ok_or_else(|| {
-            let supported = format!("1 to {MAX_DIMENSIONS} dimensions, none of them 0");
-            unsupported(of("shape"), self.shape.to_string(), supported)
-        })?;
-        let bytes = format.bytes_of(&dimensions).map_err(|expected| {
-            let found = format!("{} of {}", self.shape, format.name());
-            wrong(of("shape"), found, expected)
-        })?;
         let (begin, end) = self.data_offsets;
         let offsets = || (of("offsets"), format!("{begin} and {end}"));
-        if end.checked_sub(begin) != Some(bytes) {
-            let (what, found) = offsets();
-            let expected = format!(
-                "two that are {bytes} apart, for {} of {}",
-                self.shape,
-                format.name()
-            );
-            return Err(wrong(what, found, expected));
-        }
+        let (dimensions, format, bytes) = match self.read(entry, of) {
+            Ok((dimensions, format)) => {
+                let bytes = format.bytes_of(&dimensions).map_err(|expected| {
+                    let found = format!("{} of {}", self.shape, format.name());
+                    wrong(of("shape"), found, expected)
+                })?;
+                if end.checked_sub(begin) != Some(bytes) {
+                    let (what, found) = offsets();
+                    let expected = format!(
+                        "two that are {bytes} apart, for {} of {}",
+                        self.shape,
+                        format.name()
+                    );
+                    return Err(wrong(what, found, expected));
+                }
+                (dimensions, Ok(format), bytes)
+            }
+            Err(unread) => {
+                let bytes = end.checked_sub(begin).ok_or_else(|| {
+                    let (what, found) = offsets();
+                    wrong(what, found, "two in order".to_owned())
+                })?;
+                (Vec::new(), Err(unread), bytes)
+            }
+        };
         if data_start.checked_add(end).is_none() {
             let (what, found) = offsets();
             return Err(wrong(what, found, "two inside a file".to_owned()));
@@ -79,6 +76,31 @@ impl Entry {
             bytes,
             entry,
         })
+    }
+
+    /// Its dimensions in a directory's order and its type, if such a tensor is read. `of` names a
+    /// part of it for errors.
+    fn read(
+        &self,
+        entry: u64,
+        of: impl Fn(&str) -> String,
+    ) -> Result<(Vec<u64>, BlockFormat), WeightsError> {
+        let unsupported = |what, found, supported| WeightsError::Unsupported {
+            offset: entry,
+            what,
+            found,
+            supported,
+        };
+        let format = formats().find(|format| format.name() == self.dtype);
+        let format = format.ok_or_else(|| {
+            let names: Vec<_> = formats().map(BlockFormat::name).collect();
+            unsupported(of("type"), quoted(&self.dtype), names.join(", "))
+        })?;
+        let dimensions = self.shape.dimensions().ok_or_else(|| {
+            let supported = format!("1 to {MAX_DIMENSIONS} dimensions, none of them 0");
+            unsupported(of("shape"), self.shape.to_string(), supported)
+        })?;
+        Ok((dimensions, format))
     }
 }
 

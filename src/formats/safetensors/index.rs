@@ -80,8 +80,11 @@ impl SafetensorsIndex {
         self.weight_map.get(tensor).copied()
     }
 
-    /// Checks that file number `file` holds the tensors that it should, and no other. If all files
-    /// do, then every tensor is there, and once.
+    /// Checks that file number `file` holds the tensors that it should, and none of another's. If
+    /// all files do, then every tensor of the index is there, and once.
+    ///
+    /// A file may hold tensors that the index does not name. It may have a tensor under another's
+    /// name, if its metadata says so.
     ///
     /// # Errors
     ///
@@ -95,23 +98,25 @@ impl SafetensorsIndex {
         };
         for tensor in header.tensors.iter() {
             let indexed = self.file_of(&tensor.name);
-            if indexed != Some(file) {
+            if let Some(other) = indexed.filter(|&other| other != file) {
                 return Err(WeightsError::malformed(
                     tensor.entry_offset(),
                     format!("the place of tensor {}", quoted(&tensor.name)),
                     format!("file {}", name(file)),
-                    match indexed {
-                        Some(other) => format!("file {}, as the index says", name(other)),
-                        None => "no tensor of that name, as the index says".to_owned(),
-                    },
+                    format!("file {}, as the index says", name(other)),
                 ));
             }
         }
+        let is_there = |tensor: &str| {
+            let alias = header.metadata.get(tensor);
+            let is_stored = |name: &str| header.tensors.find(name).is_some();
+            is_stored(tensor) || alias.is_some_and(|kept| is_stored(kept))
+        };
         let mut indexed = self
             .weight_map
             .iter()
             .filter(|&(_, &number)| number == file);
-        match indexed.find(|(tensor, _)| header.tensors.find(tensor).is_none()) {
+        match indexed.find(|(tensor, _)| !is_there(tensor)) {
             None => Ok(()),
             Some((tensor, _)) => Err(WeightsError::malformed(
                 LENGTH_BYTES,

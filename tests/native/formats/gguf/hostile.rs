@@ -130,10 +130,10 @@ fn directories() {
     let type_at = after_name + 4 + 8;
     let unsupported = "model-unsupported";
     refused(
-        raw().tensor("t", &[256], 10, 0),
+        raw().tensor("t", &[256], 16, 0),
         unsupported,
         type_at,
-        "Q2_K",
+        "IQ2_XXS",
     );
     refused(
         raw().tensor("t", &[256], 26, 0),

@@ -47,13 +47,22 @@ fn consistent(bytes: &[u8], piece: usize) {
         return;
     };
     let (_, streamed) = read(bytes, &[piece]).unwrap();
-    let theirs = SafeTensors::deserialize(bytes).unwrap();
+    let is_read = slice.header.tensors.iter().all(|it| it.format.is_ok());
+    let theirs = match SafeTensors::deserialize(bytes) {
+        Ok(theirs) => theirs,
+        // It does not know what is passed over here.
+        Err(_) if !is_read => return,
+        Err(error) => panic!("{error}"),
+    };
     assert_eq!(theirs.len(), slice.header.tensors.len());
     for (tensor, streamed) in slice.header.tensors.iter().zip(&streamed) {
+        let Ok(format) = &tensor.format else {
+            continue;
+        };
         let view = theirs.tensor(&tensor.name).unwrap();
         let shape: Vec<_> = view.shape().iter().map(|&d| d as u64).collect();
         assert_eq!(tensor.shape(), shape);
-        assert_eq!(tensor.format.name(), view.dtype().to_string());
+        assert_eq!(format.name(), view.dtype().to_string());
         assert_eq!(streamed, view.data());
     }
 }

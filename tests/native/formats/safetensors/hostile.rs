@@ -1,9 +1,12 @@
 //! Files that are wrong: malformed, truncated or hostile ones give an error that says where, never
 //! a panic.
 
-use kvscope::formats::safetensors::{MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader};
+use kvscope::formats::TensorInfo;
+use kvscope::formats::safetensors::{
+    MAX_HEADER_BYTES, MAX_TENSORS, SafetensorsReader, SafetensorsSlice,
+};
 
-use crate::support::reading::safetensors::outcome;
+use crate::support::reading::safetensors::{outcome, read};
 use crate::support::safetensors_file::{entry, header, raw};
 
 const MALFORMED: &str = "model-malformed";
@@ -137,12 +140,33 @@ fn names() {
     assert!(error.to_string().contains("at most 65536"), "{error}");
 }
 
+/// A tensor that is there without being read: an error to those alone who need it.
+fn unread(tensor: &TensorInfo, mentions: &str) {
+    let error = tensor.format.clone().unwrap_err();
+    assert_eq!(
+        (error.code(), error.offset()),
+        (UNSUPPORTED, Some(START + 1))
+    );
+    assert!(error.to_string().contains(mentions), "{error}");
+}
+
 #[test]
 fn types_and_shapes() {
+    let first = |text: String, bytes: usize| {
+        let file = raw(text, &vec![0; bytes]);
+        let tensor = SafetensorsSlice::new(&file)
+            .unwrap()
+            .header
+            .tensors
+            .get(0)
+            .cloned();
+        tensor.unwrap()
+    };
     for dtype in ["I64", "BOOL", "F64", "F8_E4M3", "F16x", "f32", ""] {
-        let text = header(&[entry("some.tensor", dtype, &[2], 0, 16)]);
-        refused_header(&text, UNSUPPORTED, 1, "F32, F16, BF16");
-        refused_header(&text, UNSUPPORTED, 1, "\"some.tensor\"");
+        let tensor = first(header(&[entry("some.tensor", dtype, &[2], 0, 16)]), 16);
+        assert_eq!((tensor.bytes, tensor.shape()), (16, vec![]));
+        unread(&tensor, "F32, F16, BF16");
+        unread(&tensor, "\"some.tensor\"");
     }
     for (shape, mentions) in [
         (&[][..], "[]"),
@@ -150,9 +174,22 @@ fn types_and_shapes() {
         (&[2, 0], "none of them 0"),
         (&[1, 1, 1, 1, 1], "of 5 dimensions"),
     ] {
-        let text = header(&[entry("t", "F32", shape, 0, 4)]);
-        refused_header(&text, UNSUPPORTED, 1, mentions);
+        unread(
+            &first(header(&[entry("t", "F32", shape, 0, 4)]), 4),
+            mentions,
+        );
     }
+    // Without bytes it has no place among the others, and keeps none waiting.
+    let empty = [
+        entry("a", "F16", &[1], 0, 2),
+        entry("b", "F32", &[0], 2, 2),
+        entry("c", "I8", &[], 2, 3),
+        entry("d", "U8", &[0], 9, 9),
+    ];
+    let (_, streamed) = read(&raw(header(&empty), &[1, 2, 3]), &[1]).unwrap();
+    assert_eq!(streamed, [&[1, 2][..], &[], &[3], &[]]);
+    let backwards = header(&[entry("t", "I8", &[1], 4, 0)]);
+    refused_header(&backwards, MALFORMED, 1, "two in order");
     let huge = 1 << 32;
     for shape in [&[huge, huge][..], &[1 << 62], &[u64::MAX, u64::MAX, 2, 2]] {
         let text = header(&[entry("t", "F32", shape, 0, 4)]);
@@ -232,9 +269,21 @@ fn a_known_length_is_checked_first() {
 #[test]
 fn errors_are_short() {
     let long = "x".repeat(100_000);
+    for (name, dtype) in [(&long[..], "I64"), ("t", &long)] {
+        let file = raw(header(&[entry(name, dtype, &[1], 0, 8)]), &[0; 8]);
+        let slice = SafetensorsSlice::new(&file).unwrap();
+        let error = slice
+            .header
+            .tensors
+            .get(0)
+            .unwrap()
+            .format
+            .clone()
+            .unwrap_err();
+        assert!(error.to_string().len() < 500, "{error}");
+    }
     for text in [
-        header(&[entry(&long, "I64", &[1], 0, 8)]),
-        header(&[entry("t", &long, &[1], 0, 8)]),
+        header(&[entry(&long, "F32", &[1], 0, 8)]),
         format!("{{\"t\":\"{long}\"}}"),
         format!("{{\"__metadata__\":{{\"{long}\":\"\",\"{long}\":\"\"}}}}"),
     ] {
