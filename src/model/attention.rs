@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::feed_forward::biased;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
-use super::rotation::Rotation;
+use super::rotation::Rotations;
 use super::spec::LayerSpec;
 use crate::Error;
 use crate::cache::ScopeCache;
@@ -13,10 +14,10 @@ use crate::kernels::{KernelError, attention_scale};
 
 /// Attention of one layer, for tokens x:
 ///
-/// y = W_o · concat(softmax(s · q_h · Kᵀ) · V over query heads h)
+/// y = W_o · concat(softmax(s · q_h · Kᵀ) · V over query heads h) + b_o
 ///
 /// Where:
-/// - q_h = RoPE(norm(W_q · x + b_q)), with b and norm where the architecture has them
+/// - q_h = RoPE(norm(W_q · x + b_q)), with b, norm and RoPE where the model has them
 /// - K has the keys RoPE(norm(W_k · x + b_k)), one KV head per group of query heads
 /// - V has the values W_v · x + b_v
 /// - s is the layer's scale, 1/√head_dim in most models
@@ -28,9 +29,14 @@ pub struct Attention {
     pub(crate) value: Projection,
     /// W_o, `[width, query_heads · head_dim]`.
     pub(crate) output: Matrix,
+    /// b_o, `[width]`.
+    pub(crate) output_bias: Option<Tensor<1>>,
     /// Elements of a head.
     #[module(skip)]
     pub(crate) head_dim: usize,
+    /// The layer's RoPE, among the model's; `None` if it has none.
+    #[module(skip)]
+    pub(crate) rope: Option<usize>,
     /// Factor of queries, where s is not the scale that the cache applies.
     #[module(skip)]
     pub(crate) query_factor: Option<f32>,
@@ -41,9 +47,9 @@ pub struct Attention {
 pub struct Projection {
     /// W, `[heads · head_dim, width]`.
     pub(crate) matrix: Matrix,
-    /// b, `[heads · head_dim]`, where the architecture has one.
+    /// b, `[heads · head_dim]`, where the model has one.
     pub(crate) bias: Option<Tensor<1>>,
-    /// The norm of each head by itself, where the architecture has one.
+    /// The norm of each head by itself, or of all together, where the architecture has one.
     pub(crate) norm: Option<RmsNorm>,
 }
 
@@ -71,12 +77,12 @@ impl Attention {
     pub(super) fn forward(
         &self,
         input: Tensor<2>,
-        rotation: &Rotation,
+        rotations: &Rotations,
         place: CachePlace<'_>,
     ) -> Result<Tensor<2>, Error> {
         let [tokens, _] = input.dims();
         let dim = self.head_dim;
-        let [queries, keys, values] = self.heads(input, rotation)?;
+        let [queries, keys, values] = self.heads(input, rotations)?;
         let [query_heads, _, _] = queries.dims();
         let CachePlace {
             layer,
@@ -96,7 +102,7 @@ impl Attention {
                 .reshape([tokens * query_heads, dim])
         };
         let attended = attended.reshape([tokens, query_heads * dim]);
-        Ok(self.output.product(attended)?)
+        self.finished(attended)
     }
 
     /// Puts one token into each of `caches` and computes y for each.
@@ -108,11 +114,11 @@ impl Attention {
     pub(super) fn step_each(
         &self,
         input: Tensor<2>,
-        rotation: &Rotation,
+        rotations: &Rotations,
         layer: usize,
         caches: &mut [ScopeCache],
     ) -> Result<Tensor<2>, Error> {
-        let [queries, keys, values] = self.heads(input, rotation)?;
+        let [queries, keys, values] = self.heads(input, rotations)?;
         let mut attended = Vec::with_capacity(caches.len());
         for (row, cache) in caches.iter_mut().enumerate() {
             let own = |heads: &Tensor<3>| heads.clone().narrow(1, row, 1).squeeze_dim::<2>(1);
@@ -120,18 +126,24 @@ impl Attention {
             let [query_heads, dim] = output.dims();
             attended.push(output.reshape([1, query_heads * dim]));
         }
-        Ok(self.output.product(Tensor::cat(attended, 0))?)
+        self.finished(Tensor::cat(attended, 0))
+    }
+
+    /// W_o · x + b_o for each row x.
+    fn finished(&self, attended: Tensor<2>) -> Result<Tensor<2>, Error> {
+        let output = self.output.product(attended)?;
+        Ok(biased(output, self.output_bias.as_ref()))
     }
 
     /// Queries, keys and values of `input`, `[tokens, width]`, each `[heads, tokens, head_dim]`.
-    fn heads(&self, input: Tensor<2>, rotation: &Rotation) -> Result<[Tensor<3>; 3], Error> {
+    fn heads(&self, input: Tensor<2>, rotations: &Rotations) -> Result<[Tensor<3>; 3], Error> {
         let dim = self.head_dim;
-        let queries = rotation.turn(self.query.heads(input.clone(), dim)?)?;
+        let queries = rotations.queries(self.rope, self.query.heads(input.clone(), dim)?)?;
         let queries = match self.query_factor {
             Some(factor) => queries.mul_scalar(factor),
             None => queries,
         };
-        let keys = rotation.turn(self.key.heads(input.clone(), dim)?)?;
+        let keys = rotations.keys(self.rope, self.key.heads(input.clone(), dim)?)?;
         let values = self.value.heads(input, dim)?.swap_dims(0, 1);
         Ok([queries, keys, values])
     }
@@ -141,13 +153,12 @@ impl Projection {
     /// `[tokens, width]` to `[tokens, heads, head_dim]`.
     fn heads(&self, input: Tensor<2>, dim: usize) -> Result<Tensor<3>, KernelError> {
         let [tokens, _] = input.dims();
-        let mut heads = self.matrix.product(input)?;
-        if let Some(bias) = &self.bias {
-            heads = heads + bias.clone().unsqueeze::<2>();
-        }
+        let mut heads = biased(self.matrix.product(input)?, self.bias.as_ref());
         let count = self.matrix.height() / dim;
         if let Some(norm) = &self.norm {
-            heads = norm.forward(heads.reshape([tokens * count, dim]))?;
+            // One head's elements, or all heads'.
+            let [span] = norm.weight().dims();
+            heads = norm.forward(heads.reshape([tokens * count * dim / span.max(1), span]))?;
         }
         Ok(heads.reshape([tokens, count, dim]))
     }
@@ -157,7 +168,8 @@ impl Projection {
 mod tests {
     use super::*;
     use crate::cache::{CacheType, ScopeCacheConfig};
-    use crate::model::rope::{Rope, RopeConfig};
+    use crate::model::rope::{Rope, RopeConfig, RopeFactors};
+    use crate::model::rotation::Positions;
     use crate::model::spec::tests::ROPE;
     use burn::tensor::{Device, TensorData};
 
@@ -197,12 +209,16 @@ mod tests {
                 key: projection([0, 1, 2, 3], &device),
                 value: projection([0, 1, 2, 3], &device),
                 output: selection([0, 1, 2, 3], &device),
+                output_bias: None,
                 head_dim: DIM,
+                rope: Some(0),
                 query_factor: Attention::query_factor(&layer, DIM),
             };
             let config = ScopeCacheConfig::new(1, 1, 1, DIM).with_cache_type(CacheType::F32);
             let mut cache = config.init(&device).unwrap();
-            let rotation = Rotation::new(&Rope::new(&rope, None).unwrap(), 0, 2, &device);
+            let ropes = [Rope::new(&rope, &RopeFactors::None).unwrap()];
+            let both = Positions::From { first: 0, count: 2 };
+            let rotations = Rotations::new(&ropes, None, both, &device);
             let tokens = vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0_f32];
             let input = Tensor::from_data(TensorData::new(tokens, [2, DIM]), &device);
             let place = CachePlace {
@@ -210,7 +226,7 @@ mod tests {
                 cache: &mut cache,
                 decoded: false,
             };
-            let output = attention.forward(input, &rotation, place).unwrap();
+            let output = attention.forward(input, &rotations, place).unwrap();
             let output: Vec<f32> = output.try_into_data().unwrap().try_to_vec().unwrap();
             let first = scale.exp() / (scale.exp() + 1.0);
             for (found, expected) in output[DIM..].iter().zip([0.0, 0.0, first, 1.0 - first]) {

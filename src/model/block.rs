@@ -7,106 +7,65 @@ use super::attention::{Attention, CachePlace};
 use super::error::ModelError;
 use super::feed_forward::FeedForward;
 use super::norm::RmsNorm;
-use super::rope::RopeConfig;
-use super::rotation::Rotation;
-use super::spec::{Activation, LayerSpec, NormPlaces};
+use super::rotation::Rotations;
+use super::spec::LayerSpec;
 use crate::Error;
 use crate::cache::ScopeCache;
+use crate::kernels::KernelError;
 
 /// One layer, for tokens x:
 ///
-/// x' = x + attention(norm₁(x)), y = x' + feed_forward(norm₂(x'))
+/// x' = x + r · norm₂(attention(norm₁(x))), y = x' + r · norm₄(feed_forward(norm₃(x')))
 ///
 /// Where:
-/// - norm₁ and norm₂ are [`RmsNorm`]s
+/// - norm₁ to norm₄ are [`RmsNorm`]s, or nothing: see [`NormPlaces`](super::NormPlaces)
 /// - attention is over a cache, see [`Attention`]
 /// - feed_forward is a [`FeedForward`]
+/// - r is the layer's residual scale, 1 in most models
 #[derive(Module, Debug)]
 pub struct Block {
-    pub(crate) attention_norm: RmsNorm,
+    pub(crate) attention_norm: Option<RmsNorm>,
     pub(crate) attention: Attention,
-    pub(crate) feed_forward_norm: RmsNorm,
+    pub(crate) attention_post_norm: Option<RmsNorm>,
+    pub(crate) feed_forward_norm: Option<RmsNorm>,
     pub(crate) feed_forward: FeedForward,
+    pub(crate) feed_forward_post_norm: Option<RmsNorm>,
+    #[module(skip)]
+    pub(crate) residual_scale: f32,
 }
 
 impl Block {
-    /// Checks that these modules compute layer `number` of a model whose layers all rotate by
-    /// `model_rope`.
+    /// Checks that these modules compute layer `number` of a model.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Unsupported`] with the first feature that they don't compute.
-    pub(super) fn expect_computes(
-        number: usize,
-        layer: &LayerSpec,
-        model_rope: &RopeConfig,
-    ) -> Result<(), ModelError> {
+    /// [`ModelError::Unsupported`] with the feature that they don't compute.
+    pub(super) fn expect_computes(number: usize, layer: &LayerSpec) -> Result<(), ModelError> {
         // All fields by name, so that none is forgotten when there is one more.
         let LayerSpec {
-            norms,
-            activation,
-            rope,
-            window,
+            // A block has the norms that it has.
+            norms: _,
+            activation: _,
+            // A layer has its RoPE among the model's, or none.
+            rope: _,
+            // The cache holds it.
+            window: _,
             // Attention scales its queries.
             scale: _,
             softcap,
-            biases,
-            // A projection has its norm or none.
-            head_norms: _,
-            residual_scale,
+            biases: _,
+            query_key_norms: _,
+            query_growth: _,
+            residual_scale: _,
         } = layer;
-        let features = [
-            (
-                "norms",
-                format!("{norms:?}"),
-                *norms == NormPlaces::Before,
-                "norms before attention and feed-forward",
-            ),
-            (
-                "activation",
-                format!("{activation:?}"),
-                *activation == Activation::Silu,
-                "SiLU",
-            ),
-            (
-                "rope",
-                format!("{rope:?}"),
-                rope.as_ref() == Some(model_rope),
-                "one RoPE for all layers",
-            ),
-            (
-                "window",
-                format!("{window:?}"),
-                window.is_none(),
-                "attention to all positions",
-            ),
-            (
-                "softcap",
-                format!("{softcap:?}"),
-                softcap.is_none(),
-                "attention logits without a bound",
-            ),
-            (
-                "biases",
-                format!("{biases:?}"),
-                !biases.output && !biases.feed_forward,
-                "biases of queries, keys and values alone",
-            ),
-            (
-                "residual scale",
-                residual_scale.to_string(),
-                *residual_scale == 1.0,
-                "a residual scale of 1",
-            ),
-        ];
-        let missing = features.into_iter().find(|(.., computed, _)| !computed);
-        missing.map_or(Ok(()), |(feature, found, _, supported)| {
-            Err(ModelError::Unsupported {
-                field: format!("layer {number}'s {feature}"),
-                found,
-                supported: supported.to_owned(),
-            })
-        })
+        match softcap {
+            None => Ok(()),
+            Some(bound) => Err(ModelError::Unsupported {
+                field: format!("layer {number}'s softcap"),
+                found: bound.to_string(),
+                supported: "attention logits without a bound".to_owned(),
+            }),
+        }
     }
 
     /// Takes tokens into one layer of a cache.
@@ -118,11 +77,11 @@ impl Block {
     pub(super) fn forward(
         &self,
         input: Tensor<2>,
-        rotation: &Rotation,
+        rotations: &Rotations,
         place: CachePlace<'_>,
     ) -> Result<Tensor<2>, Error> {
         self.around(input, |normed| {
-            self.attention.forward(normed, rotation, place)
+            self.attention.forward(normed, rotations, place)
         })
     }
 
@@ -135,12 +94,12 @@ impl Block {
     pub(super) fn step_each(
         &self,
         input: Tensor<2>,
-        rotation: &Rotation,
+        rotations: &Rotations,
         layer: usize,
         caches: &mut [ScopeCache],
     ) -> Result<Tensor<2>, Error> {
         self.around(input, |normed| {
-            self.attention.step_each(normed, rotation, layer, caches)
+            self.attention.step_each(normed, rotations, layer, caches)
         })
     }
 
@@ -149,32 +108,45 @@ impl Block {
         input: Tensor<2>,
         attention: impl FnOnce(Tensor<2>) -> Result<Tensor<2>, Error>,
     ) -> Result<Tensor<2>, Error> {
-        let normed = self.attention_norm.forward(input.clone())?;
-        let input = input + attention(normed)?;
-        let normed = self.feed_forward_norm.forward(input.clone())?;
-        Ok(input + self.feed_forward.forward(normed)?)
+        let normed = normed_of(self.attention_norm.as_ref(), input.clone())?;
+        let attended = normed_of(self.attention_post_norm.as_ref(), attention(normed)?)?;
+        let input = input + self.scaled(attended);
+        let normed = normed_of(self.feed_forward_norm.as_ref(), input.clone())?;
+        let output = self.feed_forward.forward(normed)?;
+        let output = normed_of(self.feed_forward_post_norm.as_ref(), output)?;
+        Ok(input + self.scaled(output))
+    }
+
+    fn scaled(&self, output: Tensor<2>) -> Tensor<2> {
+        if self.residual_scale == 1.0 {
+            output
+        } else {
+            output.mul_scalar(self.residual_scale)
+        }
+    }
+}
+
+/// Rows after a norm, if there is one.
+fn normed_of(norm: Option<&RmsNorm>, rows: Tensor<2>) -> Result<Tensor<2>, KernelError> {
+    match norm {
+        Some(norm) => norm.forward(rows),
+        None => Ok(rows),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::spec::tests::{ROPE, not_computed};
+    use crate::model::spec::tests::{ROPE, computed_by_modules, not_computed};
 
     #[test]
     fn features_without_code_are_refused() {
         let llama = LayerSpec::llama(8, ROPE);
-        assert_eq!(Block::expect_computes(0, &llama, &ROPE), Ok(()));
-        let qwen = LayerSpec {
-            head_norms: true,
-            scale: 0.1,
-            ..llama
-        };
-        assert_eq!(Block::expect_computes(0, &qwen, &ROPE), Ok(()));
-        let other_rope = RopeConfig { base: 1e6, ..ROPE };
-        let local = ("rope", LayerSpec::llama(8, other_rope));
-        for (feature, layer) in not_computed().into_iter().chain([local]) {
-            let error = Block::expect_computes(3, &layer, &ROPE).unwrap_err();
+        for layer in computed_by_modules().into_iter().chain([llama]) {
+            assert_eq!(Block::expect_computes(0, &layer), Ok(()));
+        }
+        for (feature, layer) in not_computed() {
+            let error = Block::expect_computes(3, &layer).unwrap_err();
             assert_eq!(error.code(), "model-unsupported", "{feature}");
             let named = format!("layer 3's {feature}");
             assert!(error.to_string().contains(&named), "{error}");

@@ -37,10 +37,11 @@ pub enum ModelError {
     /// The model's files lack a tensor.
     #[error("the model's files lack the tensor {name}")]
     MissingTensor {
-        /// Name in a GGUF file.
+        /// Name in such files.
         name: String,
     },
-    /// The model's files have a tensor that its architecture has no use for.
+    /// The model's files have a tensor that its architecture has no use for. Without it the model
+    /// would compute something else.
     #[error("the model's files have a tensor {name} that a {architecture} model has no use for")]
     UnexpectedTensor {
         /// Name.
@@ -125,11 +126,12 @@ impl ModelError {
     /// Stable code of this error, see [`crate::Error::code`].
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Architecture { .. } | Self::Unsupported { .. } => "model-unsupported",
-            Self::Config { .. }
-            | Self::MissingTensor { .. }
-            | Self::UnexpectedTensor { .. }
-            | Self::Shape { .. } => "model-malformed",
+            Self::Architecture { .. }
+            | Self::Unsupported { .. }
+            | Self::UnexpectedTensor { .. } => "model-unsupported",
+            Self::Config { .. } | Self::MissingTensor { .. } | Self::Shape { .. } => {
+                "model-malformed"
+            }
             Self::TensorTooLarge { .. } => "limit-too-small",
             Self::UnknownToken { .. } | Self::CacheMismatch { .. } | Self::CachesApart { .. } => {
                 "invalid-argument"

@@ -1,7 +1,7 @@
 //! A model: embedding, layers, norm and output.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::attention::CachePlace;
 use super::block::Block;
@@ -10,18 +10,19 @@ use super::error::ModelError;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
 use super::rope::Rope;
-use super::rotation::Rotation;
+use super::rotation::{Positions, Rotations};
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::generate::LanguageModel;
 
 /// A model of the Llama family; [`ModelLoader`](super::ModelLoader) makes it from files.
 ///
-/// logits = W_out · norm(block_L(… block_1(E\[token\])))
+/// logits = l · W_out · norm(block_L(… block_1(e · E\[token\])))
 ///
 /// Where:
 /// - E is the embedding, W_out the output, or the embedding once more
 /// - block_l is a [`Block`], norm an [`RmsNorm`]
+/// - e and l are the scales of embedding and logits, 1 in most models
 ///
 /// It keeps nothing of a sequence: that is all in the [`ScopeCache`] that each call is given.
 /// Positions are the cache's, and may go on beyond the context that the model was trained for.
@@ -35,7 +36,8 @@ pub struct Llama {
     #[module(skip)]
     pub(crate) config: LlamaConfig,
     #[module(skip)]
-    pub(crate) rope: Rope,
+    /// The RoPEs of all layers, each once.
+    pub(crate) ropes: Vec<Rope>,
 }
 
 /// Tokens whose logits are computed.
@@ -144,14 +146,20 @@ impl Llama {
                 return Err(ModelError::CachesApart { found, first }.into());
             }
         }
-        let mut hidden = self.embedding.rows(&vec![token; caches.len()])?;
+        let mut hidden = self.embedded(&vec![token; caches.len()])?;
         let device = hidden.device();
         let Some(position) = position else {
             return Ok(Tensor::empty([0, self.config.vocabulary], &device));
         };
-        let rotation = Rotation::repeated(&self.rope, position, caches.len(), &device);
+        let rotations = self.rotations(
+            Positions::Repeated {
+                position,
+                count: caches.len(),
+            },
+            &device,
+        );
         for (layer, block) in self.blocks.iter().enumerate() {
-            hidden = block.step_each(hidden, &rotation, layer, caches)?;
+            hidden = block.step_each(hidden, &rotations, layer, caches)?;
         }
         self.logits(hidden)
     }
@@ -166,27 +174,42 @@ impl Llama {
         self.check_tokens(tokens)?;
         self.check_cache(cache)?;
 
-        let mut hidden = self.embedding.rows(tokens)?;
+        let mut hidden = self.embedded(tokens)?;
         if tokens.is_empty() {
             return Ok(hidden);
         }
         let device = hidden.device();
-        let rotation = Rotation::new(&self.rope, cache.position(), tokens.len(), &device);
+        let positions = Positions::From {
+            first: cache.position(),
+            count: tokens.len(),
+        };
+        let rotations = self.rotations(positions, &device);
         for (layer, block) in self.blocks.iter().enumerate() {
             let place = CachePlace {
                 layer,
                 cache,
                 decoded,
             };
-            hidden = block.forward(hidden, &rotation, place)?;
+            hidden = block.forward(hidden, &rotations, place)?;
         }
         Ok(hidden)
+    }
+
+    /// Hidden states before the first layer, `[tokens, width]`.
+    fn embedded(&self, tokens: &[u32]) -> Result<Tensor<2>, Error> {
+        let rows = self.embedding.rows(tokens)?;
+        Ok(scaled(rows, self.config.embedding_scale))
+    }
+
+    fn rotations(&self, positions: Positions, device: &Device) -> Rotations {
+        let growth = self.config.facts.query_growth;
+        Rotations::new(&self.ropes, growth, positions, device)
     }
 
     fn logits(&self, hidden: Tensor<2>) -> Result<Tensor<2>, Error> {
         let normed = self.norm.forward(hidden)?;
         let output = self.output.as_ref().unwrap_or(&self.embedding);
-        Ok(output.product(normed)?)
+        Ok(scaled(output.product(normed)?, self.config.logit_scale))
     }
 
     /// Checks tokens: [`ModelError::UnknownToken`] for the first that the model does not know.
@@ -215,6 +238,14 @@ impl Llama {
         } else {
             Err(ModelError::CacheMismatch { found, expected })
         }
+    }
+}
+
+fn scaled(rows: Tensor<2>, scale: f32) -> Tensor<2> {
+    if scale == 1.0 {
+        rows
+    } else {
+        rows.mul_scalar(scale)
     }
 }
 

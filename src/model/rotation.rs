@@ -4,34 +4,110 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::rope::{Rope, RopeLayout};
+use super::spec::QueryGrowth;
 use crate::kernels::{KernelError, rope, runs_wgsl};
 
-/// Rotations of some tokens; every layer uses the same.
-pub(super) struct Rotation {
+/// Rotations of some tokens by each of a model's RoPEs, and their queries' factors.
+pub(super) struct Rotations {
+    all: Vec<Rotation>,
+    /// Factor of each token's query, `[1, tokens, 1]`; `None` if all are 1.
+    query_factors: Option<Tensor<3>>,
+}
+
+/// Positions of some tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Positions {
+    /// `count` from `first` on.
+    From {
+        /// Position of the first token.
+        first: usize,
+        /// Tokens.
+        count: usize,
+    },
+    /// `count` tokens that are all at `position`.
+    Repeated {
+        /// Position of all.
+        position: usize,
+        /// Tokens.
+        count: usize,
+    },
+}
+
+impl Rotations {
+    /// Rotations by `ropes` of tokens at `positions`.
+    pub fn new(
+        ropes: &[Rope],
+        growth: Option<QueryGrowth>,
+        positions: Positions,
+        device: &Device,
+    ) -> Self {
+        let rotation = |rope| Rotation::new(rope, positions, device);
+        let factors = growth.map(|growth| positions.each(|position| growth.factor(position)));
+        let factors = factors.filter(|factors| factors.iter().any(|factor| *factor != 1.0));
+        Self {
+            all: ropes.iter().map(rotation).collect(),
+            query_factors: factors.map(|factors| {
+                let shape = [1, factors.len(), 1];
+                Tensor::from_data(TensorData::new(factors, shape), device)
+            }),
+        }
+    }
+
+    /// Rotates keys by the RoPE of number `rope`, or leaves them as they are.
+    ///
+    /// # Shapes
+    ///
+    /// - heads: `[tokens, heads, head_dim]`, f32
+    /// - output: `[heads, tokens, head_dim]`, f32
+    pub fn keys(&self, rope: Option<usize>, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
+        match rope.and_then(|rope| self.all.get(rope)) {
+            Some(rotation) => rotation.turn(heads),
+            None => Ok(heads.swap_dims(0, 1)),
+        }
+    }
+
+    /// As [`keys`](Self::keys), of queries.
+    pub fn queries(&self, rope: Option<usize>, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
+        let queries = self.keys(rope, heads)?;
+        Ok(match &self.query_factors {
+            Some(factors) => queries * factors.clone(),
+            None => queries,
+        })
+    }
+}
+
+impl Positions {
+    fn each<T: Clone>(self, of: impl Fn(usize) -> T) -> Vec<T> {
+        match self {
+            Self::From { first, count } => (first..first.saturating_add(count)).map(of).collect(),
+            Self::Repeated { position, count } => vec![of(position); count],
+        }
+    }
+
+    fn count(self) -> usize {
+        match self {
+            Self::From { count, .. } | Self::Repeated { count, .. } => count,
+        }
+    }
+}
+
+/// Rotations of some tokens by one RoPE.
+struct Rotation {
     /// Cosines and sines, `[tokens, pairs, 2]`.
     angles: Tensor<3>,
     layout: RopeLayout,
 }
 
 impl Rotation {
-    /// Rotations of `count` tokens from position `first` on.
-    pub fn new(rope: &Rope, first: usize, count: usize, device: &Device) -> Self {
-        Self::of_rows(rope, rope.rows(first, count), count, device)
-    }
-
-    /// Rotations of `count` tokens that are all at `position`.
-    pub fn repeated(rope: &Rope, position: usize, count: usize, device: &Device) -> Self {
-        let (cosines, sines) = rope.rows(position, 1);
-        let rows = (cosines.repeat(count), sines.repeat(count));
-        Self::of_rows(rope, rows, count, device)
-    }
-
-    fn of_rows(
-        rope: &Rope,
-        (cosines, sines): (Vec<f32>, Vec<f32>),
-        count: usize,
-        device: &Device,
-    ) -> Self {
+    fn new(rope: &Rope, positions: Positions, device: &Device) -> Self {
+        let (cosines, sines) = match positions {
+            Positions::From { first, count } => rope.rows(first, count),
+            Positions::Repeated { position, count } => {
+                let (cosines, sines) = rope.rows(position, 1);
+                (cosines.repeat(count), sines.repeat(count))
+            }
+        };
+        let count = positions.count();
         let pairs = cosines.len() / count.max(1);
         let angles = cosines.into_iter().zip(sines).flat_map(<[f32; 2]>::from);
         let angles = TensorData::new(angles.collect::<Vec<f32>>(), [count, pairs, 2]);
@@ -47,7 +123,7 @@ impl Rotation {
     ///
     /// - heads: `[tokens, heads, head_dim]`, f32
     /// - output: `[heads, tokens, head_dim]`, f32
-    pub fn turn(&self, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
+    fn turn(&self, heads: Tensor<3>) -> Result<Tensor<3>, KernelError> {
         let neighbours = self.layout == RopeLayout::Interleaved;
         if runs_wgsl(&heads.device()) {
             return rope(heads, self.angles.clone(), neighbours);

@@ -26,9 +26,10 @@ pub struct LayerSpec {
     pub softcap: Option<f32>,
     /// Projections that add a bias.
     pub biases: Biases,
-    /// True if queries and keys are normed, each head by itself, before they are rotated (Qwen3,
-    /// arXiv 2505.09388, section 2).
-    pub head_norms: bool,
+    /// Span of the norms of queries and keys, before they are rotated; `None` for no such norms.
+    pub query_key_norms: Option<NormSpan>,
+    /// Growth of queries with the position; `None` for none.
+    pub query_growth: Option<QueryGrowth>,
     /// Factor of what attention and feed-forward add to the hidden state.
     pub residual_scale: f32,
 }
@@ -51,6 +52,24 @@ pub enum Activation {
     Silu,
     /// GELU by tanh (Hendrycks and Gimpel, arXiv 1606.08415, section 2).
     Gelu,
+}
+
+/// Elements that a norm of queries or keys goes over together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormSpan {
+    /// Those of one head, with the same weights for all heads (Qwen3, arXiv 2505.09388, section 2).
+    Head,
+    /// Those of all heads (OLMo 2, arXiv 2501.00656, section 3.3).
+    AllHeads,
+}
+
+/// Factor 1 + beta · ln(1 + ⌊position / length⌋) of queries (Llama 4 and Ministral 3).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueryGrowth {
+    /// Weight of the logarithm.
+    pub beta: f32,
+    /// Positions after which the factor first grows.
+    pub length: usize,
 }
 
 /// Projections that add a bias.
@@ -77,10 +96,28 @@ impl LayerSpec {
             scale: attention_scale(head_dim),
             softcap: None,
             biases: Biases::default(),
-            head_norms: false,
+            query_key_norms: None,
+            query_growth: None,
             residual_scale: 1.0,
         }
     }
+}
+
+impl QueryGrowth {
+    /// Factor of a query at `position`.
+    pub fn factor(self, position: usize) -> f32 {
+        let lengths = position / self.length.max(1);
+        1.0 + self.beta * (1.0 + lengths as f32).ln()
+    }
+}
+
+impl Biases {
+    /// Biases everywhere.
+    pub const ALL: Self = Self {
+        query_key_value: true,
+        output: true,
+        feed_forward: true,
+    };
 }
 
 impl Activation {
@@ -103,82 +140,75 @@ pub(crate) mod tests {
         base: 1e4,
         rotated: 8,
         scaling: RopeScaling::None,
+        attention_factor: 1.0,
     };
 
     /// Layers that no path computes, each with one feature, by what that is called.
     pub fn not_computed() -> Vec<(&'static str, LayerSpec)> {
         let llama = LayerSpec::llama(8, ROPE);
-        let biases = llama.biases;
-        vec![
-            (
-                "norms",
-                LayerSpec {
-                    norms: NormPlaces::After,
-                    ..llama
-                },
-            ),
-            (
-                "norms",
-                LayerSpec {
-                    norms: NormPlaces::Sandwich,
-                    ..llama
-                },
-            ),
-            (
-                "activation",
-                LayerSpec {
-                    activation: Activation::Gelu,
-                    ..llama
-                },
-            ),
-            (
-                "rope",
-                LayerSpec {
-                    rope: None,
-                    ..llama
-                },
-            ),
-            (
-                "window",
-                LayerSpec {
-                    window: Some(512),
-                    ..llama
-                },
-            ),
-            (
-                "softcap",
-                LayerSpec {
-                    softcap: Some(50.0),
-                    ..llama
-                },
-            ),
-            (
-                "biases",
-                LayerSpec {
-                    biases: Biases {
-                        output: true,
-                        ..biases
-                    },
-                    ..llama
-                },
-            ),
-            (
-                "biases",
-                LayerSpec {
-                    biases: Biases {
-                        feed_forward: true,
-                        ..biases
-                    },
-                    ..llama
-                },
-            ),
-            (
-                "residual scale",
-                LayerSpec {
-                    residual_scale: 0.22,
-                    ..llama
-                },
-            ),
-        ]
+        vec![(
+            "softcap",
+            LayerSpec {
+                softcap: Some(50.0),
+                ..llama
+            },
+        )]
+    }
+
+    /// Layers that the modules compute, each with a feature that Llama's has not.
+    pub fn computed_by_modules() -> Vec<LayerSpec> {
+        let llama = LayerSpec::llama(8, ROPE);
+        let norms = [NormPlaces::After, NormPlaces::Sandwich];
+        let places = norms.map(|norms| LayerSpec { norms, ..llama });
+        let spans = [NormSpan::Head, NormSpan::AllHeads];
+        let spans = spans.map(|span| LayerSpec {
+            query_key_norms: Some(span),
+            ..llama
+        });
+        let others = [
+            LayerSpec {
+                window: Some(512),
+                ..llama
+            },
+            LayerSpec {
+                activation: Activation::Gelu,
+                ..llama
+            },
+            LayerSpec {
+                rope: None,
+                ..llama
+            },
+            LayerSpec {
+                biases: Biases::ALL,
+                ..llama
+            },
+            LayerSpec {
+                residual_scale: 0.22,
+                ..llama
+            },
+            LayerSpec {
+                scale: 0.1,
+                ..llama
+            },
+            LayerSpec {
+                query_growth: Some(QueryGrowth {
+                    beta: 0.1,
+                    length: 16,
+                }),
+                ..llama
+            },
+        ];
+        [&places[..], &spans, &others].concat()
+    }
+
+    #[test]
+    fn queries_grow_with_whole_lengths() {
+        let growth = QueryGrowth {
+            beta: 0.5,
+            length: 4,
+        };
+        assert_eq!(growth.factor(3), 1.0);
+        assert_eq!(growth.factor(4), 1.0 + 0.5 * 2.0_f32.ln());
+        assert_eq!(growth.factor(7), growth.factor(4));
     }
 }

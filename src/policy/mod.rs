@@ -36,6 +36,7 @@ mod rules;
 mod state;
 mod typescript;
 mod validate;
+mod window;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -54,12 +55,15 @@ pub use options::{
 pub use order::{Order, RankedBy, Recent};
 pub(crate) use order::{PromptOrder, decide, finish_prompt};
 pub use parameter::{Choice, Kind, Parameter, Parameters, Setting, Spec, Value};
+pub(crate) use plan::planned_slots;
 pub use prefill::{Pooling, PrefillMethod, Queries, Score};
 pub use rules::{Description, Family};
 pub use state::HeadSlots;
 pub(crate) use state::{LayerState, OpenTurn, recent_run};
+pub(crate) use typescript::Declarations;
 pub use typescript::TYPESCRIPT;
 pub(crate) use validate::{MOST_TOKENS, within};
+pub(crate) use window::LayerRules;
 
 /// The rules and budgets of a cache. Budgets have the paper's values by default, and nothing is
 /// evicted.
@@ -111,6 +115,16 @@ impl Policy {
     /// The score by which the prefill method ranks positions.
     pub fn score(&self) -> Score {
         self.prefill.rule().score(&self.parameters)
+    }
+
+    /// The rules of `layer` of `layers`, which has no window.
+    pub(crate) fn of_layer(&self, (layer, layers): (usize, usize)) -> LayerRules<'_> {
+        LayerRules {
+            policy: self,
+            layer,
+            layers,
+            window: None,
+        }
     }
 
     /// All settings that decide what is kept of a prompt, each with its name.

@@ -1,10 +1,10 @@
 //! Orders: what a layer does with its slots, in numbers. The slots themselves are found by whoever
 //! carries an order out, tensors or fused kernels.
 
-use super::budget::TurnBudgets;
+use super::Turn;
 use super::prefill::{Prompt, Score};
 use super::state::{HeadSlots, LayerState};
-use super::{Policy, Turn};
+use super::window::LayerRules;
 
 /// Work of a layer after the attention of one decode step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,13 +71,13 @@ pub(crate) struct PromptOrder {
     pub drops: bool,
 }
 
-/// Counts a token that `layer` has taken in, and decides what the layer does after its attention.
-pub(crate) fn decide(state: &mut LayerState, policy: &Policy, layer: usize) -> Order {
+/// Counts a token that a layer has taken in, and decides what the layer does after its attention.
+pub(crate) fn decide(state: &mut LayerState, rules: LayerRules<'_>) -> Order {
     let (step, newest) = (state.step(), state.seen);
     state.take_in(1);
 
-    let rule = policy.decode.rule();
-    let turn = Turn::new(policy, state.budgets, layer);
+    let rule = rules.decode();
+    let turn = rules.turn(state.budgets);
     let carry = rule.carry(&turn);
     let quiet = Order {
         // The scores left by the prompt are of another kind: they don't carry over.
@@ -93,7 +93,9 @@ pub(crate) fn decide(state: &mut LayerState, policy: &Policy, layer: usize) -> O
     if !is_due(&keep, &mut state.skipped, rule.skips(&turn)) {
         return quiet;
     }
-    state.note_selection(newest);
+    if rules.window.is_none() {
+        state.note_selection(newest);
+    }
 
     let scope = rule.scope();
     let recent = scope.recent(turn.budgets.recent);
@@ -150,9 +152,9 @@ fn is_due(keep: &[Option<usize>], skipped: &mut usize, skips: usize) -> bool {
 /// The steps that the strategy had skipped when the turn was where it is now.
 ///
 /// The count follows from the numbers alone, so the steps since the prefill are decided once more.
-pub(super) fn replayed_skips(state: &LayerState, policy: &Policy, layer: usize) -> usize {
-    let turn = Turn::new(policy, state.budgets, layer);
-    if policy.decode.rule().skips(&turn) == 0 {
+pub(super) fn replayed_skips(state: &LayerState, rules: LayerRules<'_>) -> usize {
+    let turn = rules.turn(state.budgets);
+    if rules.decode().skips(&turn) == 0 {
         return 0;
     }
     let kept = state.most_prefill();
@@ -168,24 +170,19 @@ pub(super) fn replayed_skips(state: &LayerState, policy: &Policy, layer: usize) 
         ..LayerState::default()
     };
     for _ in 0..state.step() {
-        decide(&mut again, policy, layer);
+        decide(&mut again, rules);
     }
     again.skipped
 }
 
-/// Ends the open prompt of `layer` of `layers`, and decides which positions stay; `None` if no
-/// prompt is open.
-pub(crate) fn finish_prompt(
-    state: &mut LayerState,
-    policy: &Policy,
-    (layer, layers): (usize, usize),
-) -> Option<PromptOrder> {
+/// Ends a layer's open prompt, and decides which positions stay; `None` if no prompt is open.
+pub(crate) fn finish_prompt(state: &mut LayerState, rules: LayerRules<'_>) -> Option<PromptOrder> {
     let open = state.turn.take()?;
-    let budgets = TurnBudgets::resolve(policy, layers, state.seen);
-    let turn = Turn::new(policy, budgets, layer);
+    let budgets = rules.budgets(state.seen);
+    let turn = rules.turn(budgets);
     let heads = state.heads.iter();
     let kept: Vec<usize> = heads
-        .map(|head| kept_before_window(policy, turn, head.held))
+        .map(|head| kept_before_window(rules, turn, head.held))
         .collect();
     let mut drops = false;
     for (head, kept) in state.heads.iter_mut().zip(&kept) {
@@ -204,7 +201,7 @@ pub(crate) fn finish_prompt(
         state.recent_run = state.recent_run.min(budgets.window);
     }
     Some(PromptOrder {
-        score: policy.score(),
+        score: rules.score(),
         kept,
         window: budgets.window,
         width: open.width,
@@ -214,19 +211,19 @@ pub(crate) fn finish_prompt(
 
 /// Positions before the window that a head keeps of `held`. A prompt shorter than the budget is
 /// kept whole.
-fn kept_before_window(policy: &Policy, turn: Turn<'_>, held: usize) -> usize {
+fn kept_before_window(rules: LayerRules<'_>, turn: Turn<'_>, held: usize) -> usize {
     let before = held.saturating_sub(turn.budgets.window);
     if held < turn.budgets.prefill {
         return before;
     }
     let prompt = Prompt { length: held, turn };
-    let kept = policy.prefill.rule().keep_count(&prompt);
+    let kept = rules.prefill().keep_count(&prompt);
     kept.map_or(before, |kept| kept.min(before))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, DecodeStrategy, PrefillMethod};
+    use super::super::{Budget, DecodeStrategy, Policy, PrefillMethod};
     use super::*;
 
     /// One head and one layer after a prompt of 20 tokens, with A = 10, α2 = 4, B = 6, β2 = 2.
@@ -243,7 +240,7 @@ mod tests {
         };
         let mut state = LayerState::new(1);
         state.append(state.open_turn(), 20);
-        finish_prompt(&mut state, &policy, (0, 1)).expect("an open prompt");
+        finish_prompt(&mut state, policy.of_layer((0, 1))).expect("an open prompt");
         (policy, state)
     }
 
@@ -253,14 +250,14 @@ mod tests {
         let mut state = LayerState::new(2);
         state.append(state.open_turn(), 12);
         state.append(state.open_turn(), 8);
-        let order = finish_prompt(&mut state, &policy, (0, 1)).expect("an open prompt");
+        let order = finish_prompt(&mut state, policy.of_layer((0, 1))).expect("an open prompt");
         assert_eq!((order.kept, order.window, order.width), (vec![6, 6], 4, 20));
         assert!(order.drops);
         assert_eq!(
             (state.boundary, state.prompt_slots, state.step()),
             (20, 10, 0)
         );
-        assert_eq!(finish_prompt(&mut state, &policy, (0, 1)), None);
+        assert_eq!(finish_prompt(&mut state, policy.of_layer((0, 1))), None);
     }
 
     #[test]
@@ -268,12 +265,12 @@ mod tests {
         let (policy, mut state) = decoding(PrefillMethod::SnapKv, DecodeStrategy::Slide);
         for step in 0..6 {
             assert_eq!(
-                decide(&mut state, &policy, 0),
+                decide(&mut state, policy.of_layer((0, 1))),
                 Order::default(),
                 "step {step}"
             );
         }
-        let order = decide(&mut state, &policy, 0);
+        let order = decide(&mut state, policy.of_layer((0, 1)));
         let expected = Order {
             evicted: vec![1],
             from_position: 20,
@@ -290,7 +287,9 @@ mod tests {
     #[test]
     fn decayed_strategies_score_every_step_and_carry_over_from_the_second() {
         let (policy, mut state) = decoding(PrefillMethod::Full, DecodeStrategy::DecayedSlide);
-        let orders: Vec<Order> = (0..3).map(|_| decide(&mut state, &policy, 0)).collect();
+        let orders: Vec<Order> = (0..3)
+            .map(|_| decide(&mut state, policy.of_layer((0, 1))))
+            .collect();
         assert!(orders.iter().all(|order| order.scored && !order.evicts()));
         let carried: Vec<f32> = orders.iter().map(|order| order.carry).collect();
         assert_eq!(carried, [0.0, 0.99, 0.99]);
@@ -300,11 +299,11 @@ mod tests {
     fn tova_may_drop_new_tokens_so_that_later_recent_ones_are_ranked() {
         let (mut policy, mut state) = decoding(PrefillMethod::Full, DecodeStrategy::Tova);
         for _ in 0..7 {
-            decide(&mut state, &policy, 0);
+            decide(&mut state, policy.of_layer((0, 1)));
         }
         assert_eq!(state.recent_run, 0);
         policy.decode = DecodeStrategy::H2o;
-        let order = decide(&mut state, &policy, 0);
+        let order = decide(&mut state, policy.of_layer((0, 1)));
         assert_eq!(order.recent, Recent::Rank(vec![25]));
         assert_eq!((order.evicted, order.from_position), (vec![1], 0));
     }
@@ -315,12 +314,12 @@ mod tests {
         let mut skipped = Vec::new();
         for _ in 0..30 {
             skipped.push(state.skipped);
-            decide(&mut state, &policy, 0);
+            decide(&mut state, policy.of_layer((0, 1)));
         }
         assert!(skipped.iter().any(|skipped| *skipped > 1));
         for (step, skipped) in skipped.iter().enumerate() {
             let mut before = state.clone();
-            before.truncate(20 + step, &[10], 0, &policy, (0, 1));
+            before.truncate(20 + step, &[10], 0, policy.of_layer((0, 1)));
             assert_eq!(before.skipped, *skipped, "step {step}");
         }
     }

@@ -1,8 +1,9 @@
-//! Plans: the slots that a policy will hold, from its numbers alone.
+//! Plans: the slots that a layer will hold, from its rules' numbers alone.
 
 use super::order::{decide, finish_prompt};
 use super::state::{HeadSlots, LayerState};
 use super::validate::{MOST_TOKENS, within};
+use super::window::LayerRules;
 use super::{ConfigError, Policy};
 
 impl Policy {
@@ -19,21 +20,45 @@ impl Policy {
         steps: usize,
     ) -> Result<Vec<Vec<HeadSlots>>, ConfigError> {
         self.validate()?;
-        within("prompt", prompt, 0, MOST_TOKENS)?;
-        within("steps", steps, 0, MOST_TOKENS - prompt)?;
-        let layer = |layer| {
-            // The rules treat all heads alike, so one stands for all.
-            let mut state = LayerState::new(1);
-            state.append(state.open_turn(), prompt);
-            finish_prompt(&mut state, self, (layer, layers));
-            for _ in 0..steps {
-                decide(&mut state, self, layer);
-            }
-            let head = state.heads.first().copied().unwrap_or_default();
-            vec![head; kv_heads]
-        };
-        Ok((0..layers).map(layer).collect())
+        let rules = (0..layers).map(|layer| self.of_layer((layer, layers)));
+        planned_slots(rules, kv_heads, prompt, steps)
     }
+}
+
+/// Slots of each head after a prompt of `prompt` tokens and `steps` decode steps, of layers with
+/// these rules: `[layers][kv_heads]`.
+///
+/// # Errors
+///
+/// [`ConfigError`] for more tokens than a cache can count.
+pub(crate) fn planned_slots<'a>(
+    layers: impl IntoIterator<Item = LayerRules<'a>>,
+    kv_heads: usize,
+    prompt: usize,
+    steps: usize,
+) -> Result<Vec<Vec<HeadSlots>>, ConfigError> {
+    let heads = layers.into_iter().map(|rules| {
+        let head = planned_head(rules, prompt, steps)?;
+        Ok(vec![head; kv_heads])
+    });
+    heads.collect()
+}
+
+fn planned_head(
+    rules: LayerRules<'_>,
+    prompt: usize,
+    steps: usize,
+) -> Result<HeadSlots, ConfigError> {
+    within("prompt", prompt, 0, MOST_TOKENS)?;
+    within("steps", steps, 0, MOST_TOKENS - prompt)?;
+    // The rules treat all heads alike, so one stands for all.
+    let mut state = LayerState::new(1);
+    state.append(state.open_turn(), prompt);
+    finish_prompt(&mut state, rules);
+    for _ in 0..steps {
+        decide(&mut state, rules);
+    }
+    Ok(state.heads.first().copied().unwrap_or_default())
 }
 
 #[cfg(test)]

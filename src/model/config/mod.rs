@@ -2,11 +2,15 @@
 
 mod gguf;
 mod hugging_face;
+mod rope;
+
+pub(super) use gguf::GgufKeys;
+pub(super) use hugging_face::JsonFields;
 
 use super::architecture::Architecture;
 use super::error::ModelError;
-use super::rope::{RopeConfig, RopeScaling};
-use super::spec::LayerSpec;
+use super::rope::{RopeConfig, RopeFactors, RopeScaling};
+use super::spec::{Biases, LayerSpec, NormSpan, QueryGrowth};
 use super::weight::{LayerPart, Weight};
 use crate::cache::ScopeCacheConfig;
 
@@ -35,20 +39,86 @@ pub struct LlamaConfig {
     pub norm_epsilon: f32,
     /// True if the embedding serves as the output, too.
     pub tied: bool,
-    /// Rotation of queries and keys.
+    /// Rotation of queries and keys, in layers that say nothing else.
     pub rope: RopeConfig,
+    /// Factor of the embedding's rows.
+    pub embedding_scale: f32,
+    /// Factor of the logits.
+    pub logit_scale: f32,
+    /// Facts of the layers.
+    pub facts: LayerFacts,
+}
+
+/// Facts of a model's layers in which files of one architecture differ.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LayerFacts {
+    /// Positions that a query attends to, in layers with a window.
+    pub window: Option<usize>,
+    /// True per layer with a window; empty if none has one.
+    pub windowed: Vec<bool>,
+    /// Rotation in layers with a window; `None` for that of the others.
+    pub local_rope: Option<RopeConfig>,
+    /// True per layer without rotation; empty if all rotate.
+    pub unrotated: Vec<bool>,
+    /// Divisors of the frequencies of the layers without a window, as far as `config.json` has
+    /// them.
+    pub rope_factors: RopeFactors,
+    /// Factor of query · key; `None` for 1/√head_dim.
+    pub scale: Option<f32>,
+    /// Factor of what attention and feed-forward add; `None` for 1.
+    pub residual_scale: Option<f32>,
+    /// Biases: those that there may be, and once the model is loaded those that there are.
+    pub biases: Biases,
+    /// Growth of queries with the position.
+    pub query_growth: Option<QueryGrowth>,
 }
 
 impl LlamaConfig {
     /// A cache for this model that evicts nothing.
     pub fn cache(&self) -> ScopeCacheConfig {
         ScopeCacheConfig::new(self.layers, self.query_heads, self.kv_heads, self.head_dim)
+            .with_windows(self.windows())
+    }
+
+    /// Newest positions that each layer's queries see, `None` for all; empty if no layer has a
+    /// window.
+    pub fn windows(&self) -> Vec<Option<usize>> {
+        let windows = (0..self.layers).map(|number| self.layer(number).window);
+        let windows: Vec<Option<usize>> = windows.collect();
+        match windows.iter().any(Option::is_some) {
+            true => windows,
+            false => Vec::new(),
+        }
     }
 
     /// Description of layer `number`, from 0.
     pub fn layer(&self, number: usize) -> LayerSpec {
+        let facts = &self.facts;
+        let is_in = |layers: &[bool]| layers.get(number).copied().unwrap_or(false);
+        let windowed = is_in(&facts.windowed);
         let llama = LayerSpec::llama(self.head_dim, self.rope);
-        (self.architecture.spec().layer)(llama, number)
+        let local = facts.local_rope.filter(|_| windowed);
+        let layer = LayerSpec {
+            rope: (!is_in(&facts.unrotated)).then(|| local.unwrap_or(self.rope)),
+            window: facts.window.filter(|_| windowed),
+            scale: facts.scale.unwrap_or(llama.scale),
+            residual_scale: facts.residual_scale.unwrap_or(llama.residual_scale),
+            biases: facts.biases,
+            query_growth: facts.query_growth,
+            ..llama
+        };
+        (self.architecture.spec().layer)(layer, number)
+    }
+
+    /// The layers' rotations, each once, in the order in which they come first.
+    pub fn ropes(&self) -> Vec<RopeConfig> {
+        let mut ropes = Vec::new();
+        for rope in (0..self.layers).filter_map(|layer| self.layer(layer).rope) {
+            if !ropes.contains(&rope) {
+                ropes.push(rope);
+            }
+        }
+        ropes
     }
 
     /// Shape of a tensor, the dimension whose elements are neighbours last; `None` if the model has
@@ -62,9 +132,18 @@ impl LlamaConfig {
             Weight::TokenEmbedding | Weight::Output => vec![self.vocabulary, width],
             Weight::OutputNorm => vec![width],
             Weight::RopeFactors => vec![self.rope.rotated / 2],
+            Weight::ShortRopeFactors | Weight::LongRopeFactors => match self.rope.scaling {
+                RopeScaling::LongRope { .. } => vec![self.rope.rotated / 2],
+                _ => return None,
+            },
             Weight::Layer { layer, part } => match part {
                 _ if layer >= self.layers || !part.is_in(&self.layer(layer)) => return None,
-                Part::AttentionNorm | Part::FeedForwardNorm => vec![width],
+                Part::AttentionNorm
+                | Part::AttentionPostNorm
+                | Part::FeedForwardNorm
+                | Part::FeedForwardPostNorm => vec![width],
+                Part::QueryKeyValue => vec![queries + 2 * keys, width],
+                Part::GateUp => vec![2 * self.feed_forward, width],
                 Part::Query => vec![queries, width],
                 Part::Key | Part::Value => vec![keys, width],
                 Part::AttentionOutput => vec![width, queries],
@@ -72,7 +151,13 @@ impl LlamaConfig {
                 Part::Down => vec![width, self.feed_forward],
                 Part::QueryBias => vec![queries],
                 Part::KeyBias | Part::ValueBias => vec![keys],
-                Part::QueryNorm | Part::KeyNorm => vec![self.head_dim],
+                Part::OutputBias | Part::DownBias => vec![width],
+                Part::GateBias | Part::UpBias => vec![self.feed_forward],
+                Part::QueryNorm | Part::KeyNorm => match self.layer(layer).query_key_norms {
+                    Some(NormSpan::AllHeads) if part == Part::QueryNorm => vec![queries],
+                    Some(NormSpan::AllHeads) => vec![keys],
+                    _ => vec![self.head_dim],
+                },
             },
         })
     }
@@ -82,6 +167,7 @@ impl LlamaConfig {
         match weight {
             Weight::RopeFactors => false,
             Weight::Output => !self.tied,
+            Weight::Layer { part, .. } if part.is_bias() || !part.joins().is_empty() => false,
             other => self.shape(other).is_some(),
         }
     }
@@ -91,7 +177,7 @@ impl LlamaConfig {
     /// # Errors
     ///
     /// [`ModelError::Config`] with the first field in question.
-    fn validate(&self, key: impl Fn(&str) -> String) -> Result<(), ModelError> {
+    fn validate_sizes(&self, key: impl Fn(&str) -> String) -> Result<(), ModelError> {
         let wrong = |field: &str, found: String, allowed: &str| ModelError::Config {
             field: key(field),
             found,
@@ -122,46 +208,35 @@ impl LlamaConfig {
                 "an even number",
             ));
         }
-        let rotated = self.rope.rotated;
-        if rotated > self.head_dim || !rotated.is_multiple_of(2) || rotated == 0 {
-            let allowed = format!("an even number from 2 to {}", self.head_dim);
-            return Err(wrong("rotated", rotated.to_string(), &allowed));
-        }
         if !(self.norm_epsilon > 0.0 && self.norm_epsilon < 1.0) {
             let found = self.norm_epsilon.to_string();
             return Err(wrong("norm_epsilon", found, "between 0 and 1"));
         }
-        let (least, most) = ROPE_NUMBERS;
-        let positive = |field, value: f64| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                let allowed = format!("{least:e} to {most:e}");
-                Err(wrong(field, value.to_string(), &allowed))
-            }
-        };
-        positive("rope_base", self.rope.base)?;
-        match self.rope.scaling {
-            RopeScaling::None => Ok(()),
-            RopeScaling::Linear { factor } => positive("rope_factor", factor),
-            RopeScaling::Llama3 {
-                factor,
-                low_frequency_factor,
-                high_frequency_factor,
-                original_context,
-            } => {
-                positive("rope_factor", factor)?;
-                positive("low_frequency_factor", low_frequency_factor)?;
-                positive("high_frequency_factor", high_frequency_factor)?;
-                positive("original_context", original_context as f64)?;
-                if high_frequency_factor > low_frequency_factor {
-                    return Ok(());
-                }
-                let found = high_frequency_factor.to_string();
-                let allowed = format!("above the low one, {low_frequency_factor}");
-                Err(wrong("high_frequency_factor", found, &allowed))
-            }
+        Ok(())
+    }
+
+    /// Checks what else a file says; `key` gives a field's name in it. Sizes may have changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate_sizes`](Self::validate_sizes).
+    fn validate(&self, key: impl Fn(&str) -> String) -> Result<(), ModelError> {
+        self.validate_sizes(&key)?;
+        let facts = &self.facts;
+        for rope in [Some(&self.rope), facts.local_rope.as_ref()] {
+            rope.map_or(Ok(()), |rope| rope::validate(rope, self.head_dim, &key))?;
         }
+        let is_windowed = facts.windowed.iter().any(|windowed| *windowed);
+        if let Some(window) = facts.window.filter(|_| is_windowed)
+            && !(1..=self.context).contains(&window)
+        {
+            return Err(ModelError::Config {
+                field: key("window"),
+                found: window.to_string(),
+                allowed: format!("1 to the context's {}", self.context),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -171,6 +246,3 @@ const MOST_HEADS: usize = 1 << 12;
 const MOST_HEAD_DIM: usize = 1 << 12;
 const MOST_TOKENS: usize = 1 << 22;
 const MOST_CONTEXT: usize = 1 << 27;
-/// Bounds of RoPE's base and factors: far below and above any model's, and no angle becomes
-/// infinite.
-const ROPE_NUMBERS: (f64, f64) = (1e-6, 1e15);

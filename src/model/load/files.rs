@@ -46,7 +46,8 @@ impl LoadedModel {
 ///   does;
 /// - a folder in Hugging Face's layout, with `config.json`, `tokenizer.json` and weights. The
 ///   weights are `model.safetensors`, or `model.safetensors.index.json` and the files that it
-///   names. `tokenizer_config.json` and `chat_template.jinja` are read if they are there;
+///   names. `tokenizer_config.json`, `generation_config.json` and `chat_template.jinja` are read
+///   if they are there;
 /// - one `.safetensors` file of such a folder; of a numbered set, any one of them.
 ///
 /// Refuses tensors that need more than `binding_bytes` in one binding, the device's

@@ -45,8 +45,10 @@ impl Folder {
         };
         let tokenizer = TokenizerSource::Json {
             tokenizer: read(&folder.join("tokenizer.json"))?,
-            config: read_if_there(&folder.join("tokenizer_config.json"))?,
+            tokenizer_config: read_if_there(&folder.join("tokenizer_config.json"))?,
             chat_template: read_if_there(&folder.join("chat_template.jinja"))?,
+            config: config.clone(),
+            generation_config: read_if_there(&folder.join("generation_config.json"))?,
         };
         Ok(Some(Self {
             config,

@@ -144,7 +144,12 @@ impl ModelLoader {
                 Ok(())
             }),
             Files::Safetensors { reader, files } => {
-                push(reader, bytes, builder, |header, _| Ok(files.add(header)?))
+                push(reader, bytes, builder, |header, builder| {
+                    if let Some(builder) = builder {
+                        builder.take_aliases(&header.metadata);
+                    }
+                    Ok(files.add(header)?)
+                })
             }
         }
     }

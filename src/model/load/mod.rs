@@ -8,6 +8,7 @@ mod files;
 #[cfg(not(target_family = "wasm"))]
 mod folder;
 mod loader;
+mod names;
 mod sink;
 #[cfg(not(target_family = "wasm"))]
 mod tokenizer;

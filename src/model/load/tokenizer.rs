@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::formats::gguf::GgufHeader;
-use crate::text::{TextError, Tokenizer};
+use crate::text::{TextError, Tokenizer, TokenizerFiles};
 
 /// A model's tokenizer as its files have it.
 #[derive(Debug)]
@@ -15,9 +15,13 @@ pub(super) enum TokenizerSource {
         /// `tokenizer.json`.
         tokenizer: Vec<u8>,
         /// `tokenizer_config.json`.
-        config: Option<Vec<u8>>,
+        tokenizer_config: Option<Vec<u8>>,
         /// `chat_template.jinja`, which newer models have beside the others.
         chat_template: Option<Vec<u8>>,
+        /// `config.json`.
+        config: Vec<u8>,
+        /// `generation_config.json`.
+        generation_config: Option<Vec<u8>>,
     },
 }
 
@@ -27,15 +31,17 @@ impl TokenizerSource {
             Self::Gguf(header) => Tokenizer::from_gguf(&header.metadata),
             Self::Json {
                 tokenizer,
-                config,
+                tokenizer_config,
                 chat_template,
-            } => {
-                let tokenizer = Tokenizer::from_json(tokenizer, config.as_deref())?;
-                match chat_template {
-                    Some(source) => tokenizer.with_chat_template(&String::from_utf8_lossy(source)),
-                    None => Ok(tokenizer),
-                }
-            }
+                config,
+                generation_config,
+            } => Tokenizer::from_files(&TokenizerFiles {
+                tokenizer,
+                tokenizer_config: tokenizer_config.as_deref(),
+                chat_template: chat_template.as_deref(),
+                config: Some(config),
+                generation_config: generation_config.as_deref(),
+            }),
         }
     }
 }

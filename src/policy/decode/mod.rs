@@ -39,7 +39,7 @@ const SPLIT: Scope = Scope {
 };
 
 /// Strategies that treat prompt and decode positions alike.
-const UNIFIED: Scope = Scope {
+pub(super) const UNIFIED: Scope = Scope {
     prompt_too: true,
     ..SPLIT
 };

@@ -6,16 +6,25 @@ use kvscope::cache::CacheType;
 use kvscope::formats::BlockFormat;
 use kvscope::model::{Llama, LogitRows};
 
-use crate::support::devices;
 use crate::support::tiny_model::sizes::{
     LLAMA, LLAMA_3, LLAMA_LINEAR, LLAMA_ODD, LLAMA_TIED, QWEN2, QWEN3, Scaling, Sizes,
 };
 use crate::support::tiny_model::{TinyModel, run};
+use crate::support::{devices, difference};
 
 const TOKENS: [u32; 11] = [258, 3, 77, 77, 0, 101, 200, 31, 255, 9, 140];
 
 /// The prompt at once, all but steps, and pieces of one and of more.
 const WAYS: [&[usize]; 3] = [&[11], &[1], &[3, 1, 4]];
+
+/// The widest heads that kernels take.
+const LLAMA_WIDE: Sizes = Sizes {
+    query_heads: 2,
+    kv_heads: 1,
+    head_dim: 256,
+    rotated: 256,
+    ..LLAMA
+};
 
 /// In units of the logits' root mean square. The library computes in f32, whose roundings are
 /// 6·10⁻⁸. Sums of up to 512 products, some twenty in a row, make that some 10⁻⁵. Whatever is left
@@ -24,21 +33,10 @@ const CLOSE: f64 = 1e-4;
 /// With keys and values in f16, whose roundings are 5·10⁻⁴.
 const CLOSE_F16: f64 = 1e-2;
 
-/// The greatest difference, in units of the expected logits' root mean square.
+/// The greatest difference of any row's element, in units of the expected ones' root mean square.
 fn difference<T: Copy + Into<f64>>(found: &[Vec<T>], expected: &[Vec<f64>]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    let all = expected.concat();
-    let mean_square = all.iter().map(|it| it * it).sum::<f64>() / all.len() as f64;
-    let found: Vec<T> = found.concat();
-    assert_eq!(found.len(), all.len());
-    let pairs = found.iter().zip(&all);
-    let differences = pairs.map(|(&found, expected)| (found.into() - expected).abs());
-    // A NaN is no maximum to f64::max.
-    let most = differences.fold(
-        0.0,
-        |most, it| if it > most || it.is_nan() { it } else { most },
-    );
-    most / mean_square.sqrt()
+    difference::difference(&found.concat(), &expected.concat())
 }
 
 fn agrees(name: &str, model: &Llama, device: &Device, expected: &[Vec<f64>]) {
@@ -72,6 +70,7 @@ fn every_variant(device: &Device) {
     gguf_agrees("tied", device, LLAMA_TIED, BlockFormat::Q4_1);
     gguf_agrees("rope_freqs", device, LLAMA_3, BlockFormat::Q8_0);
     gguf_agrees("linear scaling", device, LLAMA_LINEAR, BlockFormat::Q8_0);
+    gguf_agrees("heads of 256", device, LLAMA_WIDE, BlockFormat::Q8_0);
     for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::BF16] {
         gguf_agrees("odd sizes", device, LLAMA_ODD, format);
     }

@@ -58,32 +58,31 @@ pub struct Turning {
 impl PlainLlama {
     /// The logits at every position, each `[vocabulary]`.
     pub fn logits(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
-        let mut hidden: Vec<Vec<f64>> = tokens
-            .iter()
-            .map(|&token| self.embedding[token as usize].clone())
-            .collect();
+        let mut hidden = self.embedded(tokens);
         for layer in &self.layers {
             self.apply(layer, &mut hidden);
         }
+        hidden.iter().map(|row| self.logits_of(row)).collect()
+    }
+
+    /// The hidden states before the first layer.
+    pub fn embedded(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
+        let row = |token: &u32| self.embedding[*token as usize].clone();
+        tokens.iter().map(row).collect()
+    }
+
+    /// The logits of the hidden state after the last layer.
+    pub fn logits_of(&self, row: &[f64]) -> Vec<f64> {
         let output = self.output.as_ref().unwrap_or(&self.embedding);
-        hidden
-            .iter()
-            .map(|row| times(output, &rms_norm(row, &self.norm, self.epsilon)))
-            .collect()
+        times(output, &rms_norm(row, &self.norm, self.epsilon))
     }
 
     fn apply(&self, layer: &PlainLayer, hidden: &mut [Vec<f64>]) {
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         for (position, row) in hidden.iter_mut().enumerate() {
-            let normed = rms_norm(row, &layer.attention_norm, self.epsilon);
-            let turned = |projection: &Projection| -> Vec<Vec<f64>> {
-                let heads = self.heads(projection, &normed);
-                let turn = |head| self.turning.turn(head, position);
-                heads.into_iter().map(turn).collect()
-            };
-            let queries = turned(&layer.query);
-            keys.push(turned(&layer.key));
-            values.push(self.heads(&layer.value, &normed));
+            let [queries, own_keys, own_values] = self.projected(layer, row, position);
+            keys.push(own_keys);
+            values.push(own_values);
 
             let group = queries.len() / keys[0].len();
             let attended = queries.iter().enumerate().flat_map(|(head, query)| {
@@ -95,15 +94,30 @@ impl PlainLlama {
                 attention(query, &of(&keys), &of(&values))
             });
             let attended: Vec<f64> = attended.collect();
-            add(row, &times(&layer.attention_output, &attended));
+            self.add_rest(layer, row, &attended);
         }
-        for row in hidden {
-            let normed = rms_norm(row, &layer.feed_forward_norm, self.epsilon);
-            let (gate, up) = (times(&layer.gate, &normed), times(&layer.up, &normed));
-            let silu = gate.iter().map(|x| x / (1.0 + (-x).exp()));
-            let inner: Vec<f64> = silu.zip(up).map(|(gate, up)| gate * up).collect();
-            add(row, &times(&layer.down, &inner));
-        }
+    }
+
+    /// Queries, keys and values of a hidden state, head by head.
+    pub fn projected(&self, layer: &PlainLayer, row: &[f64], position: usize) -> [Matrix; 3] {
+        let normed = rms_norm(row, &layer.attention_norm, self.epsilon);
+        let turned = |projection: &Projection| -> Matrix {
+            let heads = self.heads(projection, &normed);
+            let turn = |head| self.turning.turn(head, position);
+            heads.into_iter().map(turn).collect()
+        };
+        let values = self.heads(&layer.value, &normed);
+        [turned(&layer.query), turned(&layer.key), values]
+    }
+
+    /// Adds to a hidden state all of a layer that follows from its attention.
+    pub fn add_rest(&self, layer: &PlainLayer, row: &mut [f64], attended: &[f64]) {
+        add(row, &times(&layer.attention_output, attended));
+        let normed = rms_norm(row, &layer.feed_forward_norm, self.epsilon);
+        let (gate, up) = (times(&layer.gate, &normed), times(&layer.up, &normed));
+        let silu = gate.iter().map(|x| x / (1.0 + (-x).exp()));
+        let inner: Vec<f64> = silu.zip(up).map(|(gate, up)| gate * up).collect();
+        add(row, &times(&layer.down, &inner));
     }
 
     pub fn heads(&self, projection: &Projection, input: &[f64]) -> Vec<Vec<f64>> {

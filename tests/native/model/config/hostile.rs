@@ -52,12 +52,13 @@ fn check(config: Result<LlamaConfig, ModelError>) -> Result<(), TestCaseError> {
     };
     prop_assert_eq!(config.shape(beyond), None);
     prop_assert!(config.cache().validate().is_ok());
-    let rope =
-        Rope::new(&config.rope, None).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let rope = Rope::new(&config.rope, &config.facts.rope_factors)
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
     let (cosines, sines) = rope.rows((1 << 30) - 1, 2);
     prop_assert_eq!(cosines.len(), config.rope.rotated);
     for (cosine, sine) in cosines.into_iter().zip(sines) {
-        let length = cosine * cosine + sine * sine;
+        let factor = config.rope.attention_factor as f32;
+        let length = (cosine / factor).powi(2) + (sine / factor).powi(2);
         prop_assert!((length - 1.0).abs() < 1e-5, "{} {}", cosine, sine);
     }
     Ok(())
@@ -75,8 +76,10 @@ fn gguf_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Bool),
         "[a-z0-9]{0,8}".prop_map(Value::Text),
         Just(Value::texts(&["a", "b"])),
-        prop::sample::select(vec!["llama", "qwen2", "qwen3", "linear", "none"])
-            .prop_map(Value::text),
+        prop::sample::select(vec![
+            "llama", "qwen2", "qwen3", "linear", "none", "yarn", "longrope"
+        ])
+        .prop_map(Value::text),
     ]
 }
 
@@ -96,11 +99,32 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
             "original_max_position_embeddings": 8192, "rope_theta": factor,
         })),
         any::<f64>().prop_map(|factor| json!({ "type": "linear", "factor": factor })),
+        any::<f64>().prop_map(|factor| json!({
+            "rope_type": "dynamic", "factor": factor, "rope_theta": 1e4,
+        })),
+        (any::<f64>(), any::<f64>(), any::<f64>()).prop_map(|(factor, fast, slow)| json!({
+            "rope_type": "yarn", "factor": factor, "beta_fast": fast, "beta_slow": slow,
+            "rope_theta": 1e4, "llama_4_scaling_beta": slow,
+        })),
+        prop::collection::vec(any::<f64>(), 0..70).prop_map(|factors| json!({
+            "rope_type": "longrope", "short_factor": factors, "long_factor": factors,
+            "rope_theta": 1e4,
+        })),
+        (any::<f64>(), any::<f64>()).prop_map(|(base, factor)| json!({
+            "full_attention": { "rope_type": "linear", "rope_theta": base, "factor": factor },
+            "sliding_attention": { "rope_theta": base },
+        })),
+        prop::collection::vec(
+            prop::sample::select(vec!["sliding_attention", "full_attention", "attention", ""]),
+            0..40,
+        )
+        .prop_map(|types| json!(types)),
+        prop::collection::vec(0_u64..3, 0..40).prop_map(|flags| json!(flags)),
     ]
 }
 
 /// Every key that is read, the ones of the file and the ones it lacks.
-const GGUF_KEYS: [&str; 20] = [
+const GGUF_KEYS: [&str; 25] = [
     "general.architecture",
     "llama.block_count",
     "llama.context_length",
@@ -119,11 +143,26 @@ const GGUF_KEYS: [&str; 20] = [
     "llama.rope.scaling.factor",
     "llama.rope.scaling.attn_factor",
     "llama.rope.scale_linear",
+    "llama.rope.scaling.original_context_length",
+    "llama.rope.scaling.yarn_beta_fast",
+    "llama.rope.scaling.yarn_beta_slow",
+    "llama.rope.scaling.yarn_log_multiplier",
+    "llama.rope.scaling.yarn_attn_factor",
     "llama.expert_count",
     "tokenizer.ggml.tokens",
 ];
 
-const JSON_KEYS: [&str; 20] = [
+const MODEL_TYPES: [&str; 7] = [
+    "gemma3_text",
+    "ministral3",
+    "smollm3",
+    "phi3",
+    "granite",
+    "granitemoehybrid",
+    "olmo2",
+];
+
+const JSON_KEYS: [&str; 38] = [
     "model_type",
     "architectures",
     "num_hidden_layers",
@@ -144,6 +183,24 @@ const JSON_KEYS: [&str; 20] = [
     "sliding_window",
     "use_sliding_window",
     "num_experts",
+    "layer_types",
+    "hidden_activation",
+    "attention_bias",
+    "mlp_bias",
+    "original_max_position_embeddings",
+    "query_pre_attn_scalar",
+    "rope_local_base_freq",
+    "sliding_window_pattern",
+    "final_logit_softcapping",
+    "no_rope_layers",
+    "no_rope_layer_interval",
+    "embedding_multiplier",
+    "attention_multiplier",
+    "residual_multiplier",
+    "logits_scaling",
+    "shared_intermediate_size",
+    "position_embedding_type",
+    "normalization_function",
 ];
 
 proptest! {
@@ -172,6 +229,7 @@ proptest! {
     #[test]
     fn config_json(
         model in 0..4_usize,
+        other in prop::option::of(prop::sample::select(&MODEL_TYPES[..])),
         changes in prop::collection::vec(
             (prop::sample::select(&JSON_KEYS[..]), json_value()),
             0..4,
@@ -179,6 +237,9 @@ proptest! {
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
         let mut json = [llama3(), qwen2(), qwen3(), mistral()][model].clone();
+        if let Some(other) = other {
+            json["model_type"] = json!(other);
+        }
         for (key, value) in changes {
             json[key] = value;
         }

@@ -1,6 +1,8 @@
 //! Published models, with the configurations of their own files.
 
-use kvscope::model::{Architecture, Biases, LlamaConfig, RopeConfig, RopeLayout, RopeScaling};
+use kvscope::model::{
+    Architecture, Biases, LayerFacts, LlamaConfig, RopeConfig, RopeLayout, RopeScaling,
+};
 use serde_json::{Value, json};
 
 use super::from_gguf;
@@ -100,10 +102,17 @@ fn smollm2_in_gguf() {
             base: 100_000.0,
             rotated: 64,
             scaling: RopeScaling::None,
+            attention_factor: 1.0,
+        },
+        embedding_scale: 1.0,
+        logit_scale: 1.0,
+        // Its tensors will tell which biases there are.
+        facts: LayerFacts {
+            biases: Biases::ALL,
+            ..LayerFacts::default()
         },
     };
     assert_eq!(from_gguf(&smollm2()).unwrap(), expected);
-    assert_eq!(expected.layer(29).biases, Biases::default());
 }
 
 #[test]
@@ -133,6 +142,7 @@ fn llama3_in_json() {
         base: 500_000.0,
         rotated: 64,
         scaling,
+        attention_factor: 1.0,
     };
     assert_eq!(config.rope, expected);
 }

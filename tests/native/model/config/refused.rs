@@ -33,7 +33,7 @@ fn with(mut file: GgufFile, key: &str, value: gguf_file::Value) -> GgufFile {
 #[test]
 fn other_architectures_are_named_with_those_that_work() {
     let works = ["llama", "qwen2", "qwen3"];
-    for name in ["gpt2", "qwen2moe", "Llama", "", "gemma3"] {
+    for name in ["gpt2", "qwen2moe", "Llama", "", "gemma2"] {
         let file = GgufFile::new().with("general.architecture", gguf_file::Value::text(name));
         let error = from_gguf(&file).unwrap_err();
         says(&error, UNSUPPORTED, &works);
@@ -62,8 +62,6 @@ fn the_class_says_it_where_the_type_does_not() {
 fn features_in_json_that_are_not_run() {
     for (field, value, says_too) in [
         ("hidden_act", json!("gelu"), "silu"),
-        ("attention_bias", json!(true), "true"),
-        ("mlp_bias", json!(true), "true"),
         ("num_local_experts", json!(8), "8"),
         ("num_experts", json!(128), "128"),
         (
@@ -71,22 +69,12 @@ fn features_in_json_that_are_not_run() {
             json!({ "quant_method": "gptq" }),
             "GGUF",
         ),
-        (
-            "rope_scaling",
-            json!({ "rope_type": "yarn", "factor": 4.0 }),
-            "yarn",
-        ),
-        (
-            "rope_scaling",
-            json!({ "type": "dynamic", "factor": 4.0 }),
-            "dynamic",
-        ),
-        ("rope_scaling", json!({ "type": "longrope" }), "longrope"),
+        ("rope_scaling", json!({ "rope_type": "mrope" }), "mrope"),
         ("rope_scaling", json!({ "factor": 4.0 }), "rope_type"),
         (
             "rope_parameters",
-            json!({ "rope_type": "yarn", "rope_theta": 1e4 }),
-            "yarn",
+            json!({ "rope_type": "proportional", "rope_theta": 1e4 }),
+            "proportional",
         ),
     ] {
         let mut json = qwen3();
@@ -97,16 +85,15 @@ fn features_in_json_that_are_not_run() {
 
 #[test]
 fn features_in_gguf_that_are_not_run() {
-    use gguf_file::Value::{Bool, F32, U32};
+    use gguf_file::Value::{Bool, U32};
     for (key, value, says_too) in [
         ("llama.expert_count", U32(8), "8"),
         ("llama.attention.value_length", U32(32), "64"),
         ("llama.attention.causal", Bool(false), "causal"),
-        ("llama.rope.scaling.attn_factor", F32(1.2), "1.2"),
         (
             "llama.rope.scaling.type",
-            gguf_file::Value::text("yarn"),
-            "yarn",
+            gguf_file::Value::text("mrope"),
+            "mrope",
         ),
     ] {
         let error = from_gguf(&with(smollm2(), key, value)).unwrap_err();
@@ -186,10 +173,34 @@ fn fields_that_are_missing_or_of_another_type() {
         says(&json_error(&json), MALFORMED, &[field]);
         json[field] = json!("x".repeat(100_000));
         let error = json_error(&json);
-        says(&error, MALFORMED, &["string"]);
+        says(&error, MALFORMED, &[field, "xxx", "a number"]);
         assert!(error.to_string().len() < 1000);
     }
-    for text in ["", "{", "[]", "null", "\u{0}", "{\"model_type\":3}"] {
+    for (field, value, allowed) in [
+        ("model_type", json!(3), "a string"),
+        ("num_hidden_layers", json!(-1), "0 or more"),
+        ("num_hidden_layers", json!(1.5), "0 or more"),
+        ("sliding_window", json!(-1), "0 or more"),
+        ("sliding_window", json!("x"), "0 or more"),
+        ("tie_word_embeddings", json!("yes"), "true or false"),
+        ("rope_theta", json!([1e4]), "a number"),
+        ("rope_scaling", json!("linear"), "an object"),
+        ("hidden_act", json!(1), "a string"),
+    ] {
+        let mut json = llama3();
+        json[field] = value;
+        says(&json_error(&json), MALFORMED, &[field, allowed]);
+    }
+    for number in ["NaN", "Infinity", "-Infinity", "+1", "x"] {
+        for text in [
+            format!("{{\"hidden_size\": 1, \"rope_theta\": {number}}}"),
+            format!("{{\n  \"rope_theta\" :{number}\n}}"),
+        ] {
+            let error = LlamaConfig::from_config_json(text.as_bytes()).unwrap_err();
+            says(&error, MALFORMED, &["rope_theta"]);
+        }
+    }
+    for text in ["", "{", "[]", "null", "\u{0}", "{\"model_type\""] {
         let error = LlamaConfig::from_config_json(text.as_bytes()).unwrap_err();
         says(&error, MALFORMED, &["config.json"]);
     }
@@ -232,5 +243,203 @@ fn sizes_in_gguf_that_can_not_be() {
         let mut file = smollm2();
         file.pairs.retain(|(other, _)| other != key);
         says(&from_gguf(&file).unwrap_err(), MALFORMED, &[key, "missing"]);
+    }
+}
+
+fn gemma3() -> Value {
+    json!({
+        "model_type": "gemma3_text", "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 640,
+        "intermediate_size": 2048, "max_position_embeddings": 32_768, "num_attention_heads": 4,
+        "num_hidden_layers": 18, "num_key_value_heads": 1, "head_dim": 256, "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000.0, "rope_local_base_freq": 10_000.0, "sliding_window": 512,
+        "query_pre_attn_scalar": 256, "vocab_size": 262_144
+    })
+}
+
+#[test]
+fn facts_of_layers_in_json_that_can_not_be() {
+    let types = |count: usize| json!(vec!["full_attention"; count]);
+    assert!(LlamaConfig::from_config_json(gemma3().to_string().as_bytes()).is_ok());
+    for (field, value, found) in [
+        ("sliding_window", json!(0), "0"),
+        ("sliding_window", json!(32_769), "32769"),
+        ("sliding_window", json!(-1), "-1"),
+        ("layer_types", types(17), "17 entries"),
+        ("layer_types", json!("full_attention"), "full_attention"),
+        ("query_pre_attn_scalar", json!(0), "0"),
+        ("query_pre_attn_scalar", json!("256"), "256"),
+        ("rope_local_base_freq", json!(0.0), "0"),
+        ("sliding_window_pattern", json!(-6), "-6"),
+        ("sliding_window_pattern", json!(0), "0"),
+    ] {
+        let mut json = gemma3();
+        json[field] = value;
+        let error = json_error(&json);
+        assert_eq!(error.code(), MALFORMED, "{field}: {error}");
+        let message = error.to_string();
+        assert!(message.contains(field), "{message}");
+        assert!(message.contains(found), "{message}");
+    }
+    for (field, value, found) in [
+        ("layer_types", json!(vec!["linear_attention"; 18]), "linear"),
+        ("final_logit_softcapping", json!(30.0), "30"),
+        ("attn_logit_softcapping", json!(50.0), "50"),
+        ("use_bidirectional_attention", json!(true), "true"),
+        ("hidden_activation", json!("relu"), "relu"),
+    ] {
+        let mut json = gemma3();
+        json[field] = value;
+        says(&json_error(&json), UNSUPPORTED, &[field, found]);
+    }
+}
+
+#[test]
+fn factors_of_longrope_that_do_not_fit() {
+    let with = |short: usize, long: usize, wrong: f64| {
+        let mut long = vec![1.0; long];
+        if let Some(last) = long.last_mut() {
+            *last = wrong;
+        }
+        let mut json = llama3();
+        json["rope_scaling"] = json!({
+            "rope_type": "longrope", "short_factor": vec![1.0; short], "long_factor": long,
+        });
+        json
+    };
+    let text = with(32, 32, 1.0).to_string();
+    assert!(LlamaConfig::from_config_json(text.as_bytes()).is_ok());
+    for (short, long, wrong, says_too) in [
+        (31, 32, 1.0, ["rope_scaling.short_factor", "31 factors"]),
+        (32, 33, 1.0, ["rope_scaling.long_factor", "33 factors"]),
+        (32, 32, 0.0, ["rope_scaling.long_factor", "0"]),
+        (32, 32, -1.0, ["rope_scaling.long_factor", "-1"]),
+    ] {
+        says(&json_error(&with(short, long, wrong)), MALFORMED, &says_too);
+    }
+    let mut json = llama3();
+    json["rope_scaling"] = json!({ "rope_type": "longrope", "short_factor": [1.0] });
+    says(
+        &json_error(&json),
+        MALFORMED,
+        &["rope_scaling.short_factor"],
+    );
+}
+
+#[test]
+fn scales_and_norms_that_are_not_known() {
+    let granite = |field: &str, value: Value| {
+        let mut json = llama3();
+        json["model_type"] = json!("granitemoehybrid");
+        json["layer_types"] = json!(vec!["attention"; 16]);
+        json["position_embedding_type"] = json!("rope");
+        json[field] = value;
+        json
+    };
+    let text = granite("normalization_function", json!("rmsnorm")).to_string();
+    assert!(LlamaConfig::from_config_json(text.as_bytes()).is_ok());
+    for (field, value, code) in [
+        ("normalization_function", json!("layernorm"), UNSUPPORTED),
+        ("layer_types", json!(null), UNSUPPORTED),
+        ("layer_types", json!(vec!["mamba"; 16]), UNSUPPORTED),
+        ("layer_types", json!(vec!["attention"; 15]), MALFORMED),
+        ("logits_scaling", json!(0.0), MALFORMED),
+        ("embedding_multiplier", json!("12"), MALFORMED),
+        ("num_local_experts", json!(32), UNSUPPORTED),
+    ] {
+        says(&json_error(&granite(field, value)), code, &[field]);
+    }
+    let mut smollm3 = llama3();
+    smollm3["model_type"] = json!("smollm3");
+    smollm3["no_rope_layers"] = json!([1, 1, 1, 0]);
+    says(
+        &json_error(&smollm3),
+        MALFORMED,
+        &["no_rope_layers", "4 entries", "16"],
+    );
+}
+
+#[test]
+fn windows_and_scales_in_gguf_that_can_not_be() {
+    use gguf_file::Value::{Array, Bool, F32, U32};
+    let renamed = |architecture: &str| {
+        let mut file = smollm2();
+        for (key, value) in &mut file.pairs {
+            *key = key.replace("llama.", &format!("{architecture}."));
+            if key == "general.architecture" {
+                *value = gguf_file::Value::text(architecture);
+            }
+        }
+        file
+    };
+    let gemma = || {
+        with(
+            renamed("gemma3"),
+            "gemma3.attention.sliding_window",
+            U32(512),
+        )
+    };
+    assert!(from_gguf(&gemma()).is_ok());
+    let flags = |count: usize| Array(7, vec![Bool(true); count]);
+    for (architecture, key, value, found) in [
+        ("gemma3", "attention.sliding_window", U32(0), "0"),
+        ("gemma3", "attention.sliding_window", U32(8193), "8193"),
+        ("gemma3", "attention.sliding_window_pattern", U32(0), "0"),
+        (
+            "gemma3",
+            "attention.sliding_window_pattern",
+            flags(29),
+            "29 entries",
+        ),
+        ("gemma3", "rope.freq_base_swa", F32(0.0), "0"),
+        ("granite", "logit_scale", F32(-8.0), "-8"),
+        ("granite", "embedding_scale", F32(1e-9), "0.000000001"),
+    ] {
+        let file = if architecture == "gemma3" {
+            gemma()
+        } else {
+            renamed(architecture)
+        };
+        let key = format!("{architecture}.{key}");
+        let error = from_gguf(&with(file, &key, value)).unwrap_err();
+        assert_eq!(error.code(), MALFORMED, "{key}: {error}");
+        assert!(error.to_string().contains(found), "{error}");
+    }
+    for (key, value) in [
+        ("gemma3.final_logit_softcapping", F32(30.0)),
+        ("gemma3.attn_logit_softcapping", F32(50.0)),
+    ] {
+        says(
+            &from_gguf(&with(gemma(), key, value)).unwrap_err(),
+            UNSUPPORTED,
+            &[key],
+        );
+    }
+    let windowed = with(renamed("olmo2"), "olmo2.attention.sliding_window", U32(512));
+    let key = "olmo2.attention.sliding_window";
+    says(&from_gguf(&windowed).unwrap_err(), UNSUPPORTED, &[key]);
+}
+
+#[test]
+fn yarn_that_can_not_be() {
+    let yarn = |field: &str, value: Value| {
+        let mut json = qwen3();
+        json["rope_scaling"] = json!({
+            "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768,
+        });
+        json["rope_scaling"][field] = value;
+        json
+    };
+    let text = yarn("truncate", json!(true)).to_string();
+    assert!(LlamaConfig::from_config_json(text.as_bytes()).is_ok());
+    for (field, value) in [
+        ("factor", json!(0.0)),
+        ("factor", json!(null)),
+        ("original_max_position_embeddings", json!(0)),
+        ("attention_factor", json!(0.0)),
+        ("attention_factor", json!("x")),
+        ("beta_fast", json!(0.5)),
+        ("beta_slow", json!(-1.0)),
+    ] {
+        says(&json_error(&yarn(field, value)), MALFORMED, &[field]);
     }
 }
