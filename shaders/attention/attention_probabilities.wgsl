@@ -1,6 +1,6 @@
 // Attention probabilities of a KV head's queries: softmax over the slots in use that hold no later
-// position than the query's own. A workgroup takes four queries, so that a key is read once for all
-// four.
+// position than the query's own, within its window. A workgroup takes four queries, so that a key
+// is read once for all four.
 
 struct Shape {
     // Query heads per KV head, times queries per head.
@@ -12,6 +12,8 @@ struct Shape {
     parts: u32,
     // The first query's position.
     first: i32,
+    // Newest positions that a query sees.
+    window: i32,
     scale: f32,
     // Workgroups per KV head, and per line of the grid.
     tiles: u32,
@@ -59,6 +61,8 @@ fn main(
     workgroupBarrier();
 
     var most = vec4<f32>(HIDDEN);
+    // The largest magnitudes of logits as bits, above which NaNs are.
+    var greatest = vec4<u32>(0u);
     for (var slot = lane; slot < shape.slots; slot += LANES) {
         let place = head * shape.slots + slot;
         var logits = vec4<f32>(0.0);
@@ -72,9 +76,11 @@ fn main(
             );
         }
         let position = vec4<i32>(positions[place]);
-        let seen = (position >= vec4<i32>(0)) & (position <= until);
+        let seen = (position >= vec4<i32>(0)) & (position <= until)
+            & (until - position < vec4<i32>(shape.window));
         logits = select(vec4<f32>(HIDDEN), logits * shape.scale, seen);
         most = max(most, logits);
+        greatest = max(greatest, bitcast<vec4<u32>>(logits) & vec4<u32>(0x7fffffffu));
         put(rows, row, slot, logits);
     }
     reduced[lane] = most;
@@ -95,7 +101,9 @@ fn main(
         sum += weights;
         put(rows, row, slot, weights);
     }
-    reduced[lane] = sum;
+    // By a bit operation: `exp` of NaN need not be NaN, and is a number on SwiftShader.
+    let nan = select(vec4<u32>(0u), vec4<u32>(0x7fc00000u), greatest >= vec4<u32>(0x7f800000u));
+    reduced[lane] = bitcast<vec4<f32>>(bitcast<vec4<u32>>(sum) | nan);
     workgroupBarrier();
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
         if lane < stride {

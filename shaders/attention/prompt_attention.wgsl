@@ -16,6 +16,8 @@ struct Shape {
     tiles: u32,
     line: u32,
     heads: u32,
+    // Newest positions that a query sees.
+    window: i32,
 }
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>;
@@ -50,6 +52,8 @@ fn main(
     let own{{ r }} = i32(shape.first + row{{ r }} % shape.queries);
     var most{{ r }} = HIDDEN;
     var sum{{ r }} = 0.0;
+    // The largest magnitude of a logit as bits, above which NaNs are.
+    var greatest{{ r }} = 0u;
 {%- for quad in range(dim // 4) %}
     var o{{ r }}_{{ quad }} = vec4<f32>(0.0);
 {%- endfor %}
@@ -81,10 +85,13 @@ fn main(
 {%- for r in range(rows) %}
         var top{{ r }} = most{{ r }};
 {%- for s in range(slots) %}
-        let seen{{ r }}_{{ s }} = held{{ s }} && place{{ s }} <= own{{ r }};
+        // No `&&`: its branches take SwiftShader minutes to compile.
+        let seen{{ r }}_{{ s }} = held{{ s }} & (place{{ s }} <= own{{ r }})
+            & (own{{ r }} - place{{ s }} < shape.window);
         let x{{ r }}_{{ s }} =
             select(HIDDEN, dot(l{{ r }}_{{ s }}, vec4<f32>({{ scale }})), seen{{ r }}_{{ s }});
         top{{ r }} = max(top{{ r }}, x{{ r }}_{{ s }});
+        greatest{{ r }} = max(greatest{{ r }}, bitcast<u32>(x{{ r }}_{{ s }}) & 0x7fffffffu);
 {%- endfor %}
         let shrunk{{ r }} = vec4<f32>(exp(most{{ r }} - top{{ r }}));
         most{{ r }} = top{{ r }};
@@ -116,6 +123,9 @@ fn main(
     }
 {%- for r in range(rows) %}
     if start + {{ r }}u < shape.rows {
+        // By a bit operation: `exp` of NaN need not be NaN, and is a number on SwiftShader.
+        let nan{{ r }} = select(0u, 0x7fc00000u, greatest{{ r }} >= 0x7f800000u);
+        sum{{ r }} = bitcast<f32>(bitcast<u32>(sum{{ r }}) | nan{{ r }});
 {%- for quad in range(dim // 4) %}
         output[query{{ r }} + {{ quad }}u] = o{{ r }}_{{ quad }} / sum{{ r }};
 {%- endfor %}

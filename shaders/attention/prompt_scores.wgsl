@@ -11,6 +11,7 @@ struct Shape {
     tiles: u32,
     line: u32,
     heads: u32,
+    window: i32,
 }
 
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>;

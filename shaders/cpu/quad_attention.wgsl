@@ -43,7 +43,9 @@ fn main(
         most = max(most, quadSwapX(most));
         most = max(most, quadSwapY(most));
         stats[first_stat + 2u * row] = most;
-        stats[first_stat + 2u * row + 1u] = 0.0;
+        // By a bit operation: `exp` of NaN need not be NaN, and is a number on SwiftShader.
+        let nan = select(0u, 0x7fc00000u, bitcast<u32>(most) == 0x7f800000u);
+        stats[first_stat + 2u * row + 1u] = bitcast<f32>(nan);
         for (var e = 0u; e < ELEMENTS; e += 1u) {
             partial[(first_row + row) * DIM + element + e] = 0.0;
         }

@@ -17,6 +17,8 @@ struct Shape {
     // Workgroups per line of the grid.
     line: u32,
     heads: u32,
+    // Newest positions that a query sees.
+    window: i32,
 }
 
 const LANES: u32 = 4u;

@@ -5,17 +5,15 @@
 // Cuts are found bit by bit: the k-th largest number has the largest bit pattern that k numbers
 // reach, and the nucleus ends at the largest weight such that those that reach it sum to p.
 
+// The options of `SamplingConfig`, and the draw's own words.
 struct Settings {
-    temperature: f32,
-    top_k: u32,
-    top_p: f32,
-    min_p: f32,
-    penalty: f32,
+{%- for option, type in sampling %}
+    {{ option }}: {{ type }},
+{%- endfor %}
     // Number of tokens that are penalised.
     occurred: u32,
     // Part of the cumulative probability to pass, below 1.
     part: f32,
-    unused: u32,
 }
 
 @group(0) @binding(_) var<storage, read> logits: array<vec4<f32>>;
@@ -89,9 +87,9 @@ fn possible(i: u32, found: vec4<f32>) -> vec4<f32> {
 fn penalise(id: u32) {
     if id < {{ vocabulary }}u {
         let logit = numbers[id / 4u][id % 4u];
+        let penalty = settings.repetition_penalty;
         if logit > NEVER {
-            numbers[id / 4u][id % 4u] =
-                select(logit * settings.penalty, logit / settings.penalty, logit > 0.0);
+            numbers[id / 4u][id % 4u] = select(logit * penalty, logit / penalty, logit > 0.0);
         }
     }
 }

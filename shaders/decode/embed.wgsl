@@ -16,7 +16,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var row = group_weights(min(token[0], {{ height - 1 }}u) * {{ groups }}u + group);
     var squares = 0.0;
     for (var part = 0u; part < 8u; part += 1u) {
-        let x = row[part];
+        let x = {{ embedding_factor }}row[part];
         let at = 8u * group + part;
         activations[{{ at.hidden }}u + at] = x;
         activations[{{ at.weighted }}u + at] = x * norm[at];

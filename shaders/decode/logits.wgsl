@@ -26,7 +26,7 @@ fn main(
     let scale = rms_scale();
     for (var row = thread; row < {{ tile }}u; row += THREADS) {
         if start + row < {{ height }}u {
-            logits[start + row] = scale * whole(row);
+            logits[start + row] = {{ logit_factor }}scale * whole(row);
         }
     }
 }

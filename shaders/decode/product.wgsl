@@ -35,6 +35,16 @@ fn products(
     // effect.
     var k = 0u;
     loop {
+{%- if own_first %}
+{%- for r in range(rows) %}
+    let factor{{ r }} = group_factors(row{{ r }} + k);
+{%- endfor %}
+{%- if sharing > 1 %}
+    // Groups that have these factors in common.
+    let end = k + {{ sharing }}u;
+    loop {
+{%- endif %}
+{%- endif %}
 {%- else %}
     for (var k = lane; k < {{ groups }}u; k += {{ lanes }}u) {
 {%- endif %}
@@ -62,13 +72,23 @@ fn products(
 {%- for r in range(rows) %}
 {%- if own_first %}
         s{{ r }} +=
-            quad_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total, topmost, places);
+            quad_dot(row{{ r }} + k, factor{{ r }}, x0, x1, x2, x3, x4, x5, x6, x7, total, topmost,
+                places);
 {%- else %}
         s{{ r }} += group_dot(row{{ r }} + k, x0, x1, x2, x3, x4, x5, x6, x7, total);
 {%- endif %}
 {%- endfor %}
 {%- endif %}
-{%- if lanes == 1 %}
+{%- if own_first and sharing > 1 %}
+        continuing {
+            k += 1u;
+            break if k >= end;
+        }
+    }
+        continuing {
+            break if k >= {{ groups }}u;
+        }
+{%- elif lanes == 1 %}
         continuing {
             k += 1u;
             break if k >= {{ groups }}u;

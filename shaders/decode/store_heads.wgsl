@@ -31,22 +31,16 @@ var<workgroup> row: array<vec4<f32>, QUADS>;
 {{ exact_rows.write_functions() }}
 {%- endif %}
 
-{%- macro write(rows, unit, buffer, exact) %}
+{%- macro write(rows, unit, buffer, to) %}
 {%- set quads = [unit // 4, 1] | max %}
         if quad % {{ quads }}u == 0u {
 {%- for q in range(quads) %}
             let pair{{ 2 * q }} = row[quad + {{ q }}u].xy;
             let pair{{ 2 * q + 1 }} = row[quad + {{ q }}u].zw;
 {%- endfor %}
-            let at = slot * {{ dim // 2 }}u + 2u * quad;
+            let at = {{ to }} * {{ dim // 2 }}u + 2u * quad;
 {{ rows.write_pairs(buffer, "at", 2 * quads) }}
         }
-{%- if exact %}
-        let pair0 = row[quad].xy;
-        let pair1 = row[quad].zw;
-        let at = (kv * {{ sinks + ring }}u + kept) * {{ dim // 2 }}u + 2u * quad;
-{{ exact_rows.write_pairs(exact, "at", 2) }}
-{%- endif %}
 {%- endmacro %}
 
 @compute @workgroup_size(QUADS)
@@ -95,14 +89,22 @@ fn main(
     let capacity = step[{{ step_header }}u + 2u * place.x].x;
     let slot = kv * capacity + min(next[place.x * {{ kv_heads }}u + kv], capacity - 1u);
 {%- if exact_keys or exact_values %}
-    let kept = select({{ sinks }}u + position % {{ ring }}u, position, position < {{ sinks }}u);
+    let is_first = position < {{ sinks }}u;
+    let exact = select({{ sinks }}u + position % {{ ring }}u, position, is_first);
+    let kept = kv * {{ sinks + ring }}u + exact;
 {%- endif %}
     if is_key {
         if quad == 0u {
             positions[slot] = i32(position);
         }
-{{ write(key_rows, key_unit, "keys", "exact_keys" if exact_keys else "") }}
+{{ write(key_rows, key_unit, "keys", "slot") }}
+{%- if exact_keys %}
+{{ write(exact_rows, exact_unit, "exact_keys", "kept") }}
+{%- endif %}
     } else {
-{{ write(value_rows, value_unit, "values", "exact_values" if exact_values else "") }}
+{{ write(value_rows, value_unit, "values", "slot") }}
+{%- if exact_values %}
+{{ write(exact_rows, exact_unit, "exact_values", "kept") }}
+{%- endif %}
     }
 }

@@ -20,8 +20,9 @@ const FEW: usize = 16;
 pub(super) enum Sight {
     /// All of them.
     Everything,
-    /// Those of no later position than the query's own; the queries' positions count from `first`.
-    Causal { first: usize },
+    /// Those of no later position than the query's own, and of the `window` newest of these. The
+    /// queries' positions count from `first`.
+    Causal { first: usize, window: Option<usize> },
 }
 
 /// Attention probabilities of `queries` over `keys`, both in f32. A kernel computes them on a
@@ -42,13 +43,14 @@ pub(super) fn probabilities(
     let [query_heads, count, dim] = queries.dims();
     let [heads, slots, _] = keys.dims();
     if runs_wgsl(&keys.device()) && attention_takes(dim) {
-        let first = match sight {
-            Sight::Everything => i32::MAX - count as i32,
-            // Positions are far below that: see `MOST_TOKENS`.
-            Sight::Causal { first } => first as i32,
+        // Positions are far below these: see `MOST_TOKENS`.
+        let (first, window) = match sight {
+            Sight::Everything => (i32::MAX - count as i32, None),
+            Sight::Causal { first, window } => (first as i32, window),
         };
         #[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
-        return attention_probabilities(queries, keys, positions, first).expect("fitting tensors");
+        return attention_probabilities(queries, keys, positions, first, window)
+            .expect("fitting tensors");
     }
     let group = query_heads / heads;
     let hidden = hidden(positions, sight, count);
@@ -62,6 +64,8 @@ pub(super) fn probabilities(
     } else {
         queries.matmul(keys.swap_dims(1, 2))
     };
+    // Logits that are infinite become NaN: softmax would give minus infinity no attention, unseen.
+    let logits = logits.clone().mul_scalar(0.0) + logits;
     let logits = logits
         .reshape([heads, group, count, slots])
         .mask_fill(hidden.expand([heads, group, count, slots]), HIDDEN);
@@ -86,7 +90,7 @@ pub(super) fn output(probabilities: Tensor<4>, values: Tensor<3>) -> Tensor<3> {
 /// The slots hidden from `count` queries: `[kv_heads, 1, 1 or count, slots]`.
 fn hidden(positions: Tensor<2, Int>, sight: Sight, count: usize) -> Tensor<4, Bool> {
     let [heads, slots] = positions.dims();
-    let Sight::Causal { first } = sight else {
+    let Sight::Causal { first, window } = sight else {
         return positions.lower_elem(0).reshape([heads, 1, 1, slots]);
     };
     let queries = first as i64..(first + count) as i64;
@@ -96,10 +100,15 @@ fn hidden(positions: Tensor<2, Int>, sight: Sight, count: usize) -> Tensor<4, Bo
     let positions = positions
         .reshape([heads, 1, 1, slots])
         .expand([heads, 1, count, slots]);
-    positions
-        .clone()
-        .greater(queries)
-        .bool_or(positions.lower_elem(0))
+    let ahead = positions.clone().greater(queries.clone());
+    let hidden = ahead.bool_or(positions.clone().lower_elem(0));
+    match window {
+        None => hidden,
+        Some(window) => {
+            let passed = (queries - positions).greater_equal_elem(window as i64);
+            hidden.bool_or(passed)
+        }
+    }
 }
 
 /// Probabilities averaged over the query group and summed over the queries: `[kv_heads, slots]`.

@@ -53,7 +53,9 @@ pub(super) async fn read_ints(tensor: &Tensor<2, Int>) -> Result<Vec<i32>, Cache
 }
 
 /// The elements of `tensor`. Waits for the device.
-pub(super) async fn read_floats(tensor: &Tensor<2>) -> Result<Vec<f32>, CacheError> {
+pub(super) async fn read_floats<const D: usize>(
+    tensor: &Tensor<D>,
+) -> Result<Vec<f32>, CacheError> {
     let data = tensor.to_data_async().await.map_err(CacheError::unread)?;
     data.try_into_vec_as::<f32>().map_err(CacheError::unread)
 }

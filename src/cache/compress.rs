@@ -13,17 +13,17 @@ use crate::policy::{PromptOrder, Queries, finish_prompt};
 impl LayerCache {
     /// Compresses the open prompt, if there is one, by `config`'s prefill method.
     pub(super) fn finish_prefill(&mut self, config: &ScopeCacheConfig, layer: usize) {
-        let place = (layer, config.layers);
+        let rules = config.rules(layer);
         let Some(store) = self.store.take() else {
             return;
         };
-        let Some(order) = finish_prompt(&mut self.state, &config.policy, place) else {
+        let Some(order) = finish_prompt(&mut self.state, rules) else {
             self.store = Some(store);
             return;
         };
         let (state, queries) = (&self.state, self.queries.take());
         let needed = state.prompt_slots + 1;
-        let capacity = state.decode_capacity(needed, &config.policy, layer);
+        let capacity = state.decode_capacity(needed, rules);
         let types = config.cache_type;
         let framing = store.framing(types, self.squares.take(), state.seen);
         let store = if order.drops {
@@ -84,6 +84,7 @@ fn window_attention(store: &SlotStore, queries: Tensor<3>, width: usize, seen: u
     let positions = store.positions.clone().narrow(1, 0, width);
     let sight = Sight::Causal {
         first: seen - count,
+        window: None,
     };
     let keys = store.keys.read(width, store.held(seen));
     let probabilities = attention::probabilities(queries, keys, positions, sight);

@@ -1,15 +1,15 @@
 //! The configuration of a cache: a model's sizes, the storage type, and the policy.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use serde::{Deserialize, Serialize};
 
 use super::storage::CacheTypes;
-use super::{Budget, ConfigError, DecodeStrategy, Pooling, PrefillMethod};
+use super::{Budget, ConfigError, DecodeStrategy, HeadSlots, Pooling, PrefillMethod};
 use crate::policy::decode::{adaptive::STRICT_BUDGET, decayed::DECAY};
 use crate::policy::prefill::pyramidkv::PYRAMID_BETA;
 use crate::policy::prefill::snapkv::{KERNEL, POOLING};
-use crate::policy::{Parameter, Policy, Setting, within};
+use crate::policy::{LayerRules, MOST_TOKENS, Parameter, Policy, Setting, planned_slots, within};
 use crate::setters::setters;
 
 /// Bounds far above any model, so that products of sizes can't overflow.
@@ -48,6 +48,10 @@ pub struct ScopeCacheConfig {
     /// Types in which keys and values are stored.
     #[serde(default)]
     pub cache_type: CacheTypes,
+    /// W per layer: the newest positions that its queries see, their own among them. `None`, and
+    /// layers beyond the list, see all positions. No policy touches a layer with a window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Option<usize>>,
     /// Rules and budgets. Its reader refuses unknown fields, of the whole configuration.
     #[serde(flatten)]
     pub policy: Policy,
@@ -90,6 +94,7 @@ impl ScopeCacheConfig {
             kv_heads,
             head_dim,
             cache_type: CacheTypes::default(),
+            windows: Vec::new(),
             policy: Policy::default(),
         }
     }
@@ -97,6 +102,8 @@ impl ScopeCacheConfig {
     setters! {
         /// Sets [`policy`](Self::policy).
         with_policy: policy, Policy;
+        /// Sets [`windows`](Self::windows).
+        with_windows: windows, Vec<Option<usize>>;
         /// Sets [`Policy::prefill`].
         with_prefill: prefill, PrefillMethod;
         /// Sets [`Policy::prefill_budget`].
@@ -159,7 +166,50 @@ impl ScopeCacheConfig {
             return Err(ConfigError::new("kv_heads", self.kv_heads, allowed));
         }
         within("head_dim", self.head_dim, 1, MOST_HEAD_DIM)?;
+        within("windows", self.windows.len(), 0, self.layers)?;
+        for window in self.windows.iter().flatten() {
+            within("windows", *window, 1, MOST_TOKENS)?;
+        }
         self.policy.validate()
+    }
+
+    /// The newest positions that queries of `layer` see; `None` for all.
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.windows.get(layer).copied().flatten()
+    }
+
+    /// Slots that each KV head will hold after a prompt of `prompt` tokens and `steps` decode
+    /// steps, per layer: `[layers][kv_heads]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate); for more tokens than a cache can count, too.
+    pub fn planned_slots(
+        &self,
+        prompt: usize,
+        steps: usize,
+    ) -> Result<Vec<Vec<HeadSlots>>, ConfigError> {
+        self.validate()?;
+        let rules = (0..self.layers).map(|layer| self.rules(layer));
+        planned_slots(rules, self.kv_heads, prompt, steps)
+    }
+
+    /// The rules of `layer`.
+    ///
+    /// Pyramids divide a total by the layers' places, in which those with a window have no part.
+    pub(super) fn rules(&self, layer: usize) -> LayerRules<'_> {
+        let without = |layers: Range<usize>| {
+            let windows = layers.map(|layer| self.window(layer));
+            windows.filter(Option::is_none).count()
+        };
+        let place = match self.windows.is_empty() {
+            true => (layer, self.layers),
+            false => (without(0..layer), without(0..self.layers)),
+        };
+        LayerRules {
+            window: self.window(layer),
+            ..self.policy.of_layer(place)
+        }
     }
 
     /// Query heads that share a KV head.

@@ -1,5 +1,6 @@
 //! Errors of a cache, under stable codes.
 
+use super::storage::CacheType;
 pub use crate::policy::ConfigError;
 
 /// Any error of the cache. No input makes it panic; after an error the cache is as it was before
@@ -58,6 +59,19 @@ pub enum CacheError {
         /// The layer.
         layer: usize,
     },
+    /// A layer with a window would have to see positions that it has dropped.
+    #[error(
+        "layer {layer} sees the {window} newest positions and has dropped some of those before \
+         {length}: compute the sequence anew"
+    )]
+    Window {
+        /// The first layer that has dropped such.
+        layer: usize,
+        /// W: positions that its queries see.
+        window: usize,
+        /// The length asked for.
+        length: usize,
+    },
     /// The sequence would become longer than positions can count.
     #[error("the sequence would have {tokens} tokens, a cache counts at most {most}")]
     TooLong {
@@ -65,6 +79,23 @@ pub enum CacheError {
         tokens: usize,
         /// The greatest possible.
         most: usize,
+    },
+    /// Keys or values are no finite numbers as stored: too large for their type, or of damaged
+    /// weights.
+    #[error(
+        "layer {layer} has {rows} that are no finite numbers in {cache_type}{}",
+        .position.map_or_else(String::new, |position| format!(", at position {position}"))
+    )]
+    NotFinite {
+        /// The first layer that has such.
+        layer: usize,
+        /// `keys` or `values`.
+        rows: &'static str,
+        /// The earliest position that has such. `None` for keys of a first prompt whose frame is
+        /// not finite, and for evicted rows.
+        position: Option<usize>,
+        /// Their storage type.
+        cache_type: CacheType,
     },
     /// Saved bytes are not a whole, unchanged save of a cache.
     #[error("these bytes are not a saved cache: {reason}")]
@@ -106,7 +137,9 @@ impl CacheError {
             Self::Layer { .. } => "cache-layer",
             Self::PrefillOpen { .. } => "cache-prefill-open",
             Self::NoPrompt { .. } => "cache-no-prompt",
+            Self::Window { .. } => "cache-window",
             Self::TooLong { .. } => "cache-too-long",
+            Self::NotFinite { .. } => "cache-not-finite",
             Self::Corrupt { .. } => "cache-corrupt",
             Self::Version { .. } => "cache-version",
             Self::Read { .. } => "cache-read",

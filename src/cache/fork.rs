@@ -7,7 +7,7 @@ use super::error::{CacheError, ConfigError};
 use super::layer::LayerCache;
 use super::scope_cache::ScopeCache;
 use super::storage::CacheTypes;
-use crate::policy::{Queries, TurnBudgets};
+use crate::policy::Queries;
 
 impl ScopeCache {
     /// Keeps the evidence of every prefill method, from the next chunk of a prompt on. An open
@@ -86,6 +86,11 @@ impl ScopeCache {
             number("kv_heads", own.kv_heads, asked.kv_heads),
             number("head_dim", own.head_dim, asked.head_dim),
             number("block", own.block, asked.block),
+            (
+                "windows",
+                format!("{:?}", own.windows),
+                format!("{:?}", asked.windows),
+            ),
         ]
     }
 
@@ -142,9 +147,10 @@ impl LayerCache {
             return;
         };
         let state = &mut self.state;
-        state.budgets = TurnBudgets::resolve(&config.policy, config.layers, state.seen);
+        let rules = config.rules(layer);
+        state.budgets = rules.budgets(state.seen);
         let needed = state.prompt_slots + 1;
-        let capacity = state.decode_capacity(needed, &config.policy, layer);
+        let capacity = state.decode_capacity(needed, rules);
         self.store = Some(store.resized(capacity));
     }
 }

@@ -27,7 +27,7 @@ const SHORT: usize = 16;
 const FLOOR: f32 = 1.0e-4;
 
 /// Least variance of a channel, as a share of the keys' mean square. Keys of a prompt of one token
-/// have no variance. Later ones have to fit into exact rows of f16 all the same.
+/// have no variance, and later ones have to be balanced all the same.
 const UNKNOWN: f32 = 1.0e-6;
 
 /// A layer's mean key and balance.
@@ -71,7 +71,7 @@ impl Frame {
 
     /// Keys `[kv_heads, tokens, head_dim]` in the frame.
     pub fn key(&self, keys: Tensor<3>) -> Tensor<3> {
-        rotated((keys - self.number(0)) * self.number(1))
+        rotated((keys - self.mean()) * self.balance())
     }
 
     /// Queries `[query_heads, tokens, head_dim]` in the frame.
@@ -80,7 +80,7 @@ impl Frame {
         let [kv_heads, _, _] = self.numbers.dims();
         let group = heads / kv_heads;
         let queries = queries.reshape([kv_heads, group * count, dim]);
-        rotated(queries / self.number(1)).reshape([heads, count, dim])
+        rotated(queries / self.balance()).reshape([heads, count, dim])
     }
 
     /// Bytes.
@@ -88,8 +88,14 @@ impl Frame {
         4 * self.numbers.dims().iter().product::<usize>() as u64
     }
 
-    fn number(&self, index: usize) -> Tensor<3> {
-        self.numbers.clone().narrow(1, index, 1)
+    /// The mean key μ, `[kv_heads, 1, head_dim]`.
+    pub fn mean(&self) -> Tensor<3> {
+        self.numbers.clone().narrow(1, 0, 1)
+    }
+
+    /// The balance s, `[kv_heads, 1, head_dim]`.
+    pub fn balance(&self) -> Tensor<3> {
+        self.numbers.clone().narrow(1, 1, 1)
     }
 }
 
@@ -170,7 +176,7 @@ mod tests {
                     .matmul(keys.swap_dims(1, 2))
             };
             let framed = frame.key(others.clone());
-            assert!(largest(framed.clone()) < 65_504.0, "an f16 holds it");
+            assert!(largest(framed.clone()) < 65_504.0, "no element is huge");
             let found = product(frame.query(queries.clone()), framed);
             let used = if count < 16 {
                 keys

@@ -28,7 +28,8 @@ impl ScopeCache {
         for layer in 0..self.layers.len() {
             let LayerCache { store, state, .. } = self.layer(layer)?;
             let store = store.as_ref().ok_or(CacheError::NoPrompt { layer })?;
-            let capacity = state.decode_capacity(state.most_held() + 1, &self.config.policy, layer);
+            let rules = self.config.rules(layer);
+            let capacity = state.decode_capacity(state.most_held() + 1, rules);
             if capacity > store.capacity() || !store.is_unshared() {
                 self.change(layer, |cache, _| cache.own_memory(capacity))?;
             }
@@ -42,7 +43,7 @@ impl ScopeCache {
         let mut orders = Vec::with_capacity(self.layers.len());
         for layer in 0..self.layers.len() {
             let order =
-                self.change_state(layer, |state, config| decide(state, &config.policy, layer));
+                self.change_state(layer, |state, config| decide(state, config.rules(layer)));
             orders.extend(order.map(|order| Order {
                 scored: order.scored || scored,
                 ..order

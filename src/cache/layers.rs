@@ -139,12 +139,17 @@ impl Layers {
         }
         let Terms { config, reserved } = terms;
         let had = self.full_capacities[layer];
-        let needed = cache.state.full_capacity(config, layer, reserved);
+        let rules = config.rules(layer);
+        let needed = match (rules.window, &cache.store) {
+            (None, _) => cache.state.full_capacity(rules, reserved),
+            // No policy touches it, so a full cache has just this.
+            (Some(_), store) => store.as_ref().map_or(0, SlotStore::capacity),
+        };
         // A full cache shrinks only when it is truncated or gives back what was reserved for its
         // prompt.
         let has = match cache.state.turn {
-            Some(_) => needed.max(had),
-            None => needed,
+            Some(_) if rules.window.is_none() => needed.max(had),
+            _ => needed,
         };
         if has != had {
             let [before, after] = [had, has].map(|capacity| store::full_bytes_of(config, capacity));

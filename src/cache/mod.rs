@@ -24,8 +24,10 @@ mod check;
 mod compress;
 mod config;
 mod error;
+mod finite;
 mod fork;
 mod frame;
+mod host_attention;
 mod in_place;
 mod layer;
 mod layers;
@@ -42,6 +44,8 @@ mod select;
 mod step;
 mod storage;
 mod store;
+#[cfg(feature = "bench")]
+mod trial;
 
 pub use crate::policy::{
     Budget, BudgetOption, DecodeOptions, DecodeStrategy, HeadSlots, Pooling, PrefillMethod,
@@ -53,7 +57,9 @@ pub(crate) use frame::order as rotation_order;
 pub use memory::MemoryReport;
 pub use options::{CACHE_TYPE, CacheOptions};
 pub use retained::{PhaseSlots, RetainedHead};
-pub(crate) use rows::SINKS;
+pub(crate) use rows::{EXACT, SINKS};
 pub use scope_cache::{Allocation, ScopeCache};
 pub use storage::{CacheType, CacheTypes};
 pub(crate) use store::LayerBuffers;
+#[cfg(feature = "bench")]
+pub use trial::{Trial, TrialRows};

@@ -1,6 +1,7 @@
 //! A cache's options, as programs and people write them: the policy's, and the storage type.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{CacheType, CacheTypes, ConfigError, DecodeOptions, PrefillOptions, ScopeCacheConfig};
 use crate::policy::{Catalogue, Choice, Parameter, StorageEntry};
@@ -47,6 +48,7 @@ pub struct CacheOptions {
             type = "CacheType | { keys?: CacheType; values?: CacheType }"
         )
     )]
+    #[serde(deserialize_with = "cache_type")]
     pub cache_type: Option<CacheTypes>,
     /// Rules for the prompt; all of it is kept by default.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
@@ -54,6 +56,12 @@ pub struct CacheOptions {
     /// Rules for the output; all of it is kept by default.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub decode: DecodeOptions,
+}
+
+/// Reads the storage types; an error names the field.
+fn cache_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CacheTypes>, D::Error> {
+    let named = |error: D::Error| D::Error::custom(format_args!("`cacheType`: {error}"));
+    Option::deserialize(deserializer).map_err(named)
 }
 
 impl CacheOptions {
@@ -124,6 +132,27 @@ mod tests {
             let message = refused.unwrap_err().to_string();
             assert!(message.contains("decode.budget"), "{message}");
         }
+    }
+
+    #[test]
+    fn types_that_are_none_are_refused_with_their_field() {
+        for (json, named) in [
+            (
+                r#"{"cacheType": "q9"}"#,
+                "`cacheType`: unknown variant `q9`",
+            ),
+            (r#"{"cacheType": {"keys": "q9"}}"#, "`cacheType`: `keys`: "),
+            (
+                r#"{"cacheType": {"kyes": "h8"}}"#,
+                "`cacheType`: unknown field",
+            ),
+        ] {
+            let refused = serde_json::from_str::<CacheOptions>(json);
+            let message = refused.unwrap_err().to_string();
+            assert!(message.contains(named), "{message}");
+        }
+        let none: CacheOptions = serde_json::from_str(r#"{"cacheType": null}"#).unwrap();
+        assert_eq!(none.cache_type, None);
     }
 
     #[test]

@@ -28,10 +28,11 @@ impl LayerCache {
     pub(super) fn append(
         &mut self,
         chunk: PromptChunk,
-        config: &ScopeCacheConfig,
+        (config, layer): (&ScopeCacheConfig, usize),
         reserved: usize,
         forks: bool,
     ) -> Tensor<3> {
+        let window = config.window(layer);
         let PromptChunk {
             queries,
             keys,
@@ -57,9 +58,14 @@ impl LayerCache {
 
         let queries = store.query(queries.cast(FloatDType::F32));
         let evidence = config.policy.evidence();
-        let needs = |queries| forks || evidence == Some(queries);
+        let needs = |queries| window.is_none() && (forks || evidence == Some(queries));
         let summed = needs(Queries::Every);
-        let (output, store) = attend_causally(store, width, first, &queries, summed);
+        let range = ChunkRange {
+            slots: width,
+            first,
+            window,
+        };
+        let (output, store) = attend_causally(store, range, &queries, summed);
         let output = store.output(output);
         self.store = Some(store);
         if needs(Queries::Window) {
@@ -125,19 +131,34 @@ fn in_order(store: SlotStore, state: &LayerState, width: usize, capacity: usize)
     store
 }
 
-/// Causal attention of queries, at positions from `first` on, over the first `slots` slots, a few
-/// queries at a time. `summed`: adds every slot's attention to its score.
+/// Places that a chunk of a prompt attends to.
+#[derive(Clone, Copy)]
+struct ChunkRange {
+    /// Slots in use, the first ones.
+    slots: usize,
+    /// The position of the chunk's first query.
+    first: usize,
+    /// The newest positions that a query sees; `None` for all.
+    window: Option<usize>,
+}
+
+/// Causal attention of a chunk's queries, a few at a time. `summed`: adds every slot's attention to
+/// its score.
 fn attend_causally(
     mut store: SlotStore,
-    slots: usize,
-    first: usize,
+    range: ChunkRange,
     queries: &Tensor<3>,
     summed: bool,
 ) -> (Tensor<3>, SlotStore) {
     let [query_heads, count, dim] = queries.dims();
     if count > 0 && runs_wgsl(&queries.device()) && prompt_attention_takes(dim) {
-        return attend_in_place(store, slots, first, queries, summed);
+        return attend_in_place(store, range, queries, summed);
     }
+    let ChunkRange {
+        slots,
+        first,
+        window,
+    } = range;
     let held = store.held(first + count);
     let keys = store.keys.read(slots, held);
     let values = store.values.read(slots, held);
@@ -153,6 +174,7 @@ fn attend_causally(
             .slice([0..query_heads, start..start + taken, 0..dim]);
         let sight = Sight::Causal {
             first: first + start,
+            window,
         };
         let probabilities =
             attention::probabilities(queries, keys.clone(), positions.clone(), sight);
@@ -178,12 +200,16 @@ fn attend_causally(
 #[expect(clippy::expect_used, reason = "the cache's tensors fit each other")]
 fn attend_in_place(
     mut store: SlotStore,
-    slots: usize,
-    first: usize,
+    range: ChunkRange,
     queries: &Tensor<3>,
     summed: bool,
 ) -> (Tensor<3>, SlotStore) {
     let [_, count, _] = queries.dims();
+    let ChunkRange {
+        slots,
+        first,
+        window,
+    } = range;
     let held = store.held(first + count);
     let rows = Rows::stored_alike(&store.keys, &store.values, held);
     let [keys, values] = rows.expect("rows of their types");
@@ -193,8 +219,7 @@ fn attend_in_place(
         keys.clone(),
         values,
         positions.clone(),
-        slots,
-        first,
+        (slots, first, window),
     )
     .expect("fitting tensors");
     if summed {

@@ -62,10 +62,21 @@ impl ScopeCache {
     /// [`CacheError::Layer`].
     pub fn phases(&self, layer: usize) -> Result<Option<Vec<PhaseSlots>>, CacheError> {
         let state = &self.layer(layer)?.state;
+        let open = state.turn.is_some();
+        if self.config.window(layer).is_some() && !open {
+            // The newest positions, of which as many are decoded as steps were taken.
+            let heads = state.heads.iter().map(|head| {
+                let decode = head.held.min(state.step());
+                PhaseSlots {
+                    prefill: head.held - decode,
+                    decode,
+                }
+            });
+            return Ok(Some(heads.collect()));
+        }
         if self.config.decode.evicts_prompt() {
             return Ok(None);
         }
-        let open = state.turn.is_some();
         let heads = state.heads.iter().map(|head| match open {
             true => PhaseSlots {
                 prefill: head.held,

@@ -7,6 +7,16 @@ use super::scope_cache::ScopeCache;
 use crate::policy::recent_run;
 
 impl ScopeCache {
+    /// `true` if a policy has evicted something after the cache had seen `length` tokens. Going
+    /// back to that length would not bring it back.
+    pub fn evicted_after(&self, length: usize) -> bool {
+        let mut layers = self.layers.iter().enumerate();
+        // A window's layer says so itself, when it is truncated.
+        layers.any(|(layer, cache)| {
+            self.config.window(layer).is_none() && cache.state.evicted_after(length)
+        })
+    }
+
     /// Drops every position from `length` on, and releases the memory that this frees. The next
     /// token is then at position `length`. Positions evicted before stay evicted. Waits for the
     /// device, to learn how many slots each head has left: they may differ from then on.
@@ -17,7 +27,8 @@ impl ScopeCache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Read`]; then nothing is changed.
+    /// [`CacheError::Window`] if a layer with a window has dropped positions that the next token
+    /// would see, [`CacheError::Read`]. Nothing is changed then.
     pub async fn truncate(&mut self, length: usize) -> Result<(), CacheError> {
         if length == 0 {
             for layer in 0..self.layers.len() {
@@ -31,6 +42,19 @@ impl ScopeCache {
                 Some(store) if layer.state.seen > length => Some(store.read_positions().await?),
                 _ => None,
             });
+        }
+        for (layer, held) in held.iter().enumerate() {
+            if let (Some(window), Some(held)) = (self.config.window(layer), held) {
+                let seen = length.min(window.saturating_sub(1));
+                let runs = held.iter().map(|slots| recent_run(slots, length));
+                if runs.min().unwrap_or(0) < seen {
+                    return Err(CacheError::Window {
+                        layer,
+                        window,
+                        length,
+                    });
+                }
+            }
         }
         for (layer, held) in held.into_iter().enumerate() {
             if let Some(held) = held {
@@ -59,21 +83,21 @@ impl LayerCache {
         let types = config.cache_type;
         let framing = store.framing(types, self.squares.take(), length);
         let seen = self.state.seen;
-        let (state, policy) = (&mut self.state, &config.policy);
+        let (state, rules) = (&mut self.state, config.rules(layer));
         let heads = slots.iter();
         let held: Vec<usize> = heads.map(|slots| held_before(slots, length)).collect();
         let runs = slots.iter().map(|slots| recent_run(slots, length));
         let recent_run = runs.min().unwrap_or(0);
-        state.truncate(length, &held, recent_run, policy, (layer, config.layers));
+        state.truncate(length, &held, recent_run, rules);
 
         let needed = state.most_held().max(state.prompt_slots + 1);
-        let capacity = state.decode_capacity(needed, policy, layer);
+        let capacity = state.decode_capacity(needed, rules);
         let kept = store
             .positions
             .clone()
             .greater_equal_elem(0)
             .bool_and(store.positions.clone().lower_elem(length as i64));
-        let store = store.keep(kept, capacity);
+        let store = store.keep(kept, capacity).cleared();
         self.store = Some(match framing {
             Some(framing) => store.framed(types, framing),
             None => store.truncated(length, seen).close(length),

@@ -19,7 +19,7 @@ use super::error::CacheError;
 use super::frame::Frame;
 use super::layer::LayerCache;
 use super::memory::Account;
-use super::rows::{ExactRows, PlainRows, Rows, SINKS};
+use super::rows::{EXACT, ExactRows, PlainRows, Rows, SINKS};
 use super::scope_cache::ScopeCache;
 use super::select::EMPTY;
 use super::storage::CacheType;
@@ -27,11 +27,14 @@ use super::store::{self, SlotStore};
 use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
 const MAGIC: &[u8; 8] = b"kvscope\0";
+/// Version 4 has exact rows in [`EXACT`]'s type; in version 3 they were in f16, and more of them.
 /// Version 3 has exact rows and frames, in caches of framed types. Version 2 has no `pyramid_beta`
 /// and no `strict` among a turn's budgets: they are the policy's.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The oldest version that can be read.
 const OLDEST: u32 = 1;
+/// The oldest version whose exact rows can be read.
+const OLDEST_EXACT: u32 = 4;
 /// Magic, version and the header's length.
 const PREAMBLE: usize = 16;
 const CHECKSUM: usize = 4;
@@ -125,7 +128,8 @@ impl ScopeCache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Version`] for a format that this release does not read.
+    /// [`CacheError::Version`] for a format that this release does not read, or in which it does
+    /// not read the saved type.
     /// [`CacheError::Corrupt`] for bytes that are no whole, unchanged save. [`CacheError::Config`]
     /// if `device` can't hold the saved type.
     pub fn load(bytes: &[u8], device: &Device) -> Result<Self, CacheError> {
@@ -155,7 +159,7 @@ impl ScopeCache {
         let mut cache = Self::empty(config);
         let mut rest = payload;
         for (layer, saved) in header.layers.into_iter().enumerate() {
-            let loaded = load_layer(saved, &mut rest, &cache.config, device)?;
+            let loaded = load_layer((layer, saved), &mut rest, &cache.config, device)?;
             cache.change(layer, |cache, _| *cache = loaded)?;
         }
         cache.layers.raise_high_water(header.held, header.full);
@@ -191,14 +195,21 @@ fn open(bytes: &[u8]) -> Result<(Header, &[u8]), CacheError> {
     let (header, payload) = rest
         .split_at_checked(number(length) as usize)
         .ok_or_else(|| corrupt("its header is cut off"))?;
-    let header = serde_json::from_slice(header)
+    let header: Header = serde_json::from_slice(header)
         .map_err(|error| corrupt(format!("its header can't be read: {error}")))?;
+    let mut types = header.config.cache_type.each().into_iter();
+    if version < OLDEST_EXACT && types.any(|one| one.exact() > 0) {
+        return Err(CacheError::Version {
+            found: version,
+            supported: VERSION,
+        });
+    }
     Ok((header, payload))
 }
 
 /// Takes a layer's tensors off the front of `rest`, which is known to hold them.
 fn load_layer(
-    saved: SavedLayer,
+    (number, saved): (usize, SavedLayer),
     rest: &mut &[u8],
     config: &ScopeCacheConfig,
     device: &Device,
@@ -230,7 +241,7 @@ fn load_layer(
                     let bytes = take(store::exact_bytes(config, cache_type))?;
                     let shape = [config.kv_heads, SINKS + ring, config.head_dim];
                     Some(ExactRows {
-                        rows: PlainRows::from_bytes(bytes, shape, CacheType::F16, device),
+                        rows: PlainRows::from_bytes(bytes, shape, EXACT, device),
                         floor: exact_from,
                     })
                 }
@@ -252,7 +263,8 @@ fn load_layer(
             }
         };
         let held = positions.try_to_vec::<i32>().map_err(CacheError::unread)?;
-        check_positions(&held, capacity, &state, config)?;
+        let split = config.window(number).is_none() && !config.decode.evicts_prompt();
+        check_positions(&held, capacity, &state, split)?;
         layer.store = Some(SlotStore::from_parts(
             [keys, values],
             Tensor::from_data(positions, device),
@@ -295,7 +307,7 @@ fn check_numbers(layer: &SavedLayer, config: &ScopeCacheConfig) -> Result<(), Ca
         ]
         .iter()
         .all(|budget| *budget <= MOST_TOKENS + 1)
-        && (budgets.layers == config.layers || state.seen == 0);
+        && (budgets.layers == config.rules(0).layers || state.seen == 0);
     if sane {
         Ok(())
     } else {
@@ -312,14 +324,14 @@ fn selections_ascend(state: &LayerState) -> bool {
     })
 }
 
-/// Checks every head's slots against what the layer's numbers say that it holds.
+/// Checks every head's slots against what the layer's numbers say that it holds. `split`: the
+/// prompt's slots are as the prefill left them.
 fn check_positions(
     slots: &[i32],
     capacity: usize,
     state: &LayerState,
-    config: &ScopeCacheConfig,
+    split: bool,
 ) -> Result<(), CacheError> {
-    let split = !config.decode.evicts_prompt();
     for (slots, head) in slots.chunks(capacity.max(1)).zip(&state.heads) {
         let mut held: Vec<usize> = slots
             .iter()

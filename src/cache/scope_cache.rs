@@ -39,6 +39,10 @@ pub struct ScopeCache {
     /// Prompts are kept ready for [`ScopeCache::fork`], see [`ScopeCache::prepare_forks`].
     #[module(skip)]
     pub(super) forks: bool,
+    /// Rounding of rows that is tried.
+    #[cfg(feature = "bench")]
+    #[module(skip)]
+    pub(super) trial: Option<super::trial::Trial>,
 }
 
 impl ScopeCacheConfig {
@@ -61,6 +65,8 @@ impl ScopeCache {
             layers: Layers::empty(&config),
             reserved: 0,
             forks: false,
+            #[cfg(feature = "bench")]
+            trial: None,
             config,
         }
     }
@@ -135,6 +141,15 @@ impl ScopeCache {
         Ok(())
     }
 
+    /// Lets later chunks of a first prompt see rows as `trial` rounds them.
+    ///
+    /// The chunks before are the prompt that frames are of. The cache must be in f32, and ready for
+    /// [forks](Self::prepare_forks).
+    #[cfg(feature = "bench")]
+    pub fn try_rows(&mut self, trial: super::trial::Trial) {
+        self.trial = Some(trial);
+    }
+
     /// Appends a chunk of a prompt to `layer`. Returns its causal attention over everything held
     /// and the prompt so far.
     ///
@@ -175,9 +190,21 @@ impl ScopeCache {
                 .check(self.config.head_dim, &device)?;
         }
         let (reserved, forks) = (self.reserved, self.forks);
+        #[cfg(feature = "bench")]
+        let tried = self
+            .trial
+            .map(|trial| (trial, cache.squares.clone(), chunk.queries.clone()));
         let output = self.change(layer, |cache, config| {
-            cache.append(chunk, config, reserved, forks)
+            cache.append(chunk, (config, layer), reserved, forks)
         })?;
+        #[cfg(feature = "bench")]
+        let output = match (tried, &self.layers[layer].store) {
+            (Some((trial, Some(squares), queries)), Some(store)) => {
+                let seen = self.layers[layer].state.seen;
+                trial.attend(queries, squares, (store, seen), self.config.window(layer))
+            }
+            _ => output,
+        };
         Ok(output.cast(dtype))
     }
 

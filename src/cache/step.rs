@@ -6,6 +6,7 @@ use burn::tensor::{Bool, FloatDType, Int, Tensor};
 use super::attention::{self, Sight};
 use super::buffers::unpooled;
 use super::config::ScopeCacheConfig;
+use super::host_attention::{self, Attended};
 use super::layer::LayerCache;
 use super::select::{self, EMPTY};
 use super::store::SlotStore;
@@ -32,24 +33,21 @@ impl LayerCache {
         layer: usize,
     ) -> Option<Tensor<2>> {
         let mut store = self.store.take()?;
-        let (state, policy) = (&mut self.state, &config.policy);
-        let capacity = state.decode_capacity(state.most_held() + 1, policy, layer);
+        let (state, rules) = (&mut self.state, config.rules(layer));
+        let capacity = state.decode_capacity(state.most_held() + 1, rules);
         if capacity > store.capacity() {
             store = store.grow(capacity);
         }
         let newest = state.seen;
         store = store.put(token.key, token.value, newest);
-        let order = decide(state, policy, layer);
+        let order = decide(state, rules);
 
         let query = token.query.cast(FloatDType::F32).unsqueeze_dim::<3>(1);
         let query = store.query(query);
-        let slots = store.capacity();
-        let positions = store.positions.clone();
-        let keys = store.keys.read(slots, store.held(newest + 1));
-        let probabilities = attention::probabilities(query, keys, positions, Sight::Everything);
+        let (mut store, attended) = attend(&query, store, newest + 1);
         let device = store.device();
         let before = (order.carry > 0.0).then(|| store.scores_without(newest));
-        let evidence = (probabilities.clone(), before);
+        let evidence = (attended.probabilities, before);
         store.scores = unpooled(&device, evidence, |(probabilities, before)| {
             let attention = attention::group_mean(probabilities);
             match before {
@@ -57,8 +55,7 @@ impl LayerCache {
                 None => attention,
             }
         });
-        let values = store.values.read(slots, store.held(newest + 1));
-        let output = store.output(attention::output(probabilities, values));
+        let output = store.output(attended.output);
 
         if order.evicts() {
             store.positions = unpooled(&device, (), |()| without_evicted(&order, &store));
@@ -66,6 +63,24 @@ impl LayerCache {
         self.store = Some(store);
         Some(output.squeeze_dim::<2>(1))
     }
+}
+
+/// Attention of the newest of `seen` tokens, on whichever device the store is.
+fn attend(query: &Tensor<3>, store: SlotStore, seen: usize) -> (SlotStore, Attended) {
+    if store.is_on_host() {
+        return host_attention::attend(query, store, seen);
+    }
+    let slots = store.capacity();
+    let positions = store.positions.clone();
+    let keys = store.keys.read(slots, store.held(seen));
+    let probabilities = attention::probabilities(query.clone(), keys, positions, Sight::Everything);
+    let values = store.values.read(slots, store.held(seen));
+    let output = attention::output(probabilities.clone(), values);
+    let attended = Attended {
+        probabilities,
+        output,
+    };
+    (store, attended)
 }
 
 /// The positions, with those of the slots that `order` evicts emptied.

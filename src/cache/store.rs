@@ -10,7 +10,7 @@ use super::config::ScopeCacheConfig;
 use super::error::CacheError;
 use super::frame::{Frame, rotated};
 use super::memory::LayerBytes;
-use super::rows::{ExactRows, Held, RowBuffers, Rows, SINKS};
+use super::rows::{EXACT, ExactRows, Held, HostRows, RowBuffers, Rows, SINKS};
 use super::select::EMPTY;
 use super::storage::{CacheType, CacheTypes};
 use crate::kernels::{BoundBuffer, KernelError, buffer_of, int_buffer_of};
@@ -84,7 +84,7 @@ pub(super) fn slot_bytes(config: &ScopeCacheConfig, cache_type: CacheType, slots
 pub(super) fn exact_bytes(config: &ScopeCacheConfig, cache_type: CacheType) -> u64 {
     match cache_type.exact() {
         0 => 0,
-        ring => slot_bytes(config, CacheType::F16, SINKS + ring),
+        ring => slot_bytes(config, EXACT, SINKS + ring),
     }
 }
 
@@ -133,6 +133,29 @@ impl SlotStore {
 
     pub fn device(&self) -> Device {
         self.keys.device()
+    }
+
+    /// `true` if [`on_host`](Self::on_host) can lend the rows.
+    pub fn is_on_host(&self) -> bool {
+        self.keys.is_on_host() && self.values.is_on_host()
+    }
+
+    /// Lends keys and values on a CPU. Positions are of `seen` tokens.
+    pub fn on_host<R>(
+        self,
+        seen: usize,
+        done: impl FnOnce(&HostRows<'_>, &HostRows<'_>) -> R,
+    ) -> (Self, R) {
+        let (keys, values) = (self.keys, self.values);
+        let (keys, (values, result)) = keys.on_host(seen, |keys| {
+            values.on_host(seen, |values| done(keys, values))
+        });
+        let store = Self {
+            keys,
+            values,
+            ..self
+        };
+        (store, result)
     }
 
     /// Bytes of the tensors.
@@ -329,6 +352,17 @@ impl SlotStore {
             .sub_scalar(1)
             .mask_fill(kept.bool_not(), capacity as i64);
         self.arrange(places, capacity)
+    }
+
+    /// The same store with rows of zeros in empty slots. Attention multiplies them by 0, which does
+    /// not undo a row that is not finite.
+    pub fn cleared(self) -> Self {
+        let empty = self.positions.clone().lower_elem(0);
+        unpooled(&self.device(), (self, empty), |(store, empty)| Self {
+            keys: store.keys.clear(empty.clone()),
+            values: store.values.clear(empty),
+            ..store
+        })
     }
 
     /// The same store with `capacity` slots per head, at least as many as any head holds.

@@ -3,7 +3,7 @@
 use super::kernels::attend_grid;
 use super::report::REPORT_BYTES;
 use super::submission::Submission;
-use super::{FusedDecoder, LayerStep, step_words};
+use super::{FusedDecoder, LayerStep, StepHeader, step_words};
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::Pending;
@@ -28,8 +28,8 @@ impl FusedDecoder {
         let steps: Vec<LayerStep> = steps.collect();
         let words = step_words(
             &self.sizes,
-            [cache.position(), 0],
-            std::iter::empty(),
+            StepHeader::new(cache.position(), 0),
+            [],
             &steps,
         );
 
@@ -39,6 +39,9 @@ impl FusedDecoder {
         for (layer, step) in self.layers.iter().zip(&steps) {
             for project in &layer.project {
                 recorder.dispatch(project);
+            }
+            if let Some(finish) = &layer.finish {
+                recorder.dispatch(finish);
             }
             if let Some(store) = &layer.store {
                 recorder.dispatch(store);

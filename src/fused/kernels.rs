@@ -99,30 +99,26 @@ impl Binder<'_> {
     /// `heads · norm(hidden)`, one head per workgroup; bias, the head's norm and RoPE where the
     /// model has them. Queries stay in the activations, the new key and value go to their slots.
     ///
-    /// `extras` are the biases and the weights of the heads' norms.
+    /// `extras` are the biases and the weights of the heads' norms, `rope` the layer's RoPE.
     pub fn project_heads(
         &self,
         layer: &LayerBinding<'_>,
         heads: &HeadsBuffers,
         extras: Option<&BoundBuffer>,
+        rope: Option<usize>,
     ) -> Result<Dispatch, KernelError> {
         let variant = KernelVariant {
             first_head: heads.first_head,
+            rope,
             ..self.matrix(&heads.matrix, self.sizes.dim)
         };
-        let mut bindings = vec![
-            ("activations", &self.buffers.activations),
-            ("step", &self.buffers.step),
-        ];
-        if !self.sizes.in_frame() {
-            bindings.extend([
-                ("keys", &layer.memory.keys.slots),
-                ("values", &layer.memory.values.slots),
-                ("positions", &layer.memory.positions),
-                ("next", &self.buffers.next),
-                ("place", &layer.place),
-            ]);
+        let features = &self.sizes.features;
+        let mut bindings = vec![("activations", &self.buffers.activations)];
+        if !features.norms_of_all_heads {
+            bindings.extend(self.heads_bindings(layer, rope));
         }
+        // The norms of all heads are those of the next kernel.
+        let extras = extras.filter(|_| !features.norms_of_all_heads || self.sizes.biases);
         bindings.extend(extras.map(|extras| ("extras", extras)));
         let grid = [heads.heads, 1];
         self.product(
@@ -132,6 +128,59 @@ impl Binder<'_> {
             &bindings,
             grid,
         )
+    }
+
+    /// Buffers of the kernel that finishes heads: the step, and where rows go.
+    fn heads_bindings<'a>(
+        &'a self,
+        layer: &'a LayerBinding<'_>,
+        rope: Option<usize>,
+    ) -> Vec<(&'static str, &'a BoundBuffer)> {
+        let in_frame = self.sizes.in_frame();
+        let mut bindings = Vec::new();
+        if rope.is_some() || self.sizes.features.query_growth || !in_frame {
+            bindings.push(("step", &self.buffers.step));
+        }
+        if !in_frame {
+            bindings.extend([
+                ("keys", &layer.memory.keys.slots),
+                ("values", &layer.memory.values.slots),
+                ("positions", &layer.memory.positions),
+                ("next", &self.buffers.next),
+                ("place", &layer.place),
+            ]);
+        }
+        bindings
+    }
+
+    const FINISH_HEADS: Kernel = Kernel {
+        name: "finish_heads",
+        sources: Self::PROJECT_HEADS_ALONE,
+    };
+    const PROJECT_HEADS_ALONE: ShaderSources<'static> =
+        ShaderSources(&[shader!("decode/project_heads.wgsl")]);
+
+    /// The norm of all queries and of all keys, and what else `project_heads` does to heads in
+    /// other models. `None` for these.
+    pub fn finish_heads(
+        &self,
+        layer: &LayerBinding<'_>,
+        extras: Option<&BoundBuffer>,
+        rope: Option<usize>,
+    ) -> Result<Option<Dispatch>, KernelError> {
+        if !self.sizes.features.norms_of_all_heads {
+            return Ok(None);
+        }
+        let variant = KernelVariant {
+            rope,
+            ..self.plain()
+        };
+        let mut bindings = self.heads_bindings(layer, rope);
+        bindings.push(("activations", &self.buffers.activations));
+        bindings.extend(extras.map(|extras| ("extras", extras)));
+        let grid = [self.sizes.query_heads + 2 * self.sizes.kv_heads, 1];
+        let dispatch = self.dispatch(&Self::FINISH_HEADS, variant, &bindings, grid)?;
+        Ok(Some(dispatch))
     }
 
     const STORE_HEADS: Kernel = kernel!("store_heads", "rotated");
@@ -214,32 +263,65 @@ impl Binder<'_> {
     /// Rows per workgroup: those whose squares are summed together.
     const ADD_PRODUCT_TILE: usize = GROUP;
 
-    /// `hidden += matrix · x`, times the weight of the `norm` that comes next. `x` begins at vector
-    /// `input` of the activations.
+    /// `hidden += matrix · x + bias`, times the weight of the `norm` that comes next. `x` begins at
+    /// vector `input` of the activations. Where another norm comes before the sum, that is
+    /// [`add_normed`](Self::add_normed)'s.
     pub fn add_product(
         &self,
         matrix: &MatrixBuffers,
         input: usize,
         norm: &BoundBuffer,
+        bias: Option<&BoundBuffer>,
     ) -> Result<Dispatch, KernelError> {
         let variant = KernelVariant {
             input,
+            bias: bias.is_some(),
             ..self.matrix(matrix, Self::ADD_PRODUCT_TILE)
         };
-        let bindings = [("activations", &self.buffers.activations), ("norm", norm)];
+        let mut bindings = vec![("activations", &self.buffers.activations)];
+        if !self.sizes.features.post_norms() {
+            bindings.push(("norm", norm));
+        }
+        bindings.extend(bias.map(|bias| ("bias", bias)));
         let grid = [self.sizes.width / Self::ADD_PRODUCT_TILE, 1];
         self.product(&Self::ADD_PRODUCT, matrix, variant, &bindings, grid)
+    }
+
+    const ADD_NORMED: Kernel = kernel!("add_normed");
+
+    /// `hidden += post_norm(product)`, times the weight of the `norm` that comes next.
+    pub fn add_normed(
+        &self,
+        post_norm: &BoundBuffer,
+        norm: &BoundBuffer,
+    ) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("activations", &self.buffers.activations),
+            ("post_norm", post_norm),
+            ("norm", norm),
+        ];
+        let grid = [self.sizes.width / GROUP, 1];
+        self.dispatch(&Self::ADD_NORMED, self.plain(), &bindings, grid)
     }
 
     const GATE_UP: Kernel = kernel!("gate_up", "product", "rms");
     /// Rows per workgroup, half of them gate's.
     const GATE_UP_TILE: usize = 32;
 
-    /// `silu(gate · norm(hidden)) * (up · norm(hidden))`.
-    pub fn gate_up(&self, matrix: &MatrixBuffers) -> Result<Dispatch, KernelError> {
-        let bindings = [("activations", &self.buffers.activations)];
+    /// `silu(gate · norm(hidden)) * (up · norm(hidden))`, or GELU; with biases, those of gate and
+    /// below them those of up.
+    pub fn gate_up(
+        &self,
+        matrix: &MatrixBuffers,
+        biases: Option<&BoundBuffer>,
+    ) -> Result<Dispatch, KernelError> {
+        let mut bindings = vec![("activations", &self.buffers.activations)];
+        bindings.extend(biases.map(|biases| ("biases", biases)));
         let grid = [self.sizes.feed_forward / (Self::GATE_UP_TILE / 2), 1];
-        let variant = self.matrix(matrix, Self::GATE_UP_TILE);
+        let variant = KernelVariant {
+            bias: biases.is_some(),
+            ..self.matrix(matrix, Self::GATE_UP_TILE)
+        };
         self.product(&Self::GATE_UP, matrix, variant, &bindings, grid)
     }
 
@@ -382,20 +464,24 @@ mod tests {
     use crate::cache::{CacheType, CacheTypes};
     use crate::device::ShaderAbilities;
     use crate::formats::BlockFormat;
+    use crate::fused::Features;
     use crate::fused::bindings::Numbered;
     use crate::fused::build::STORAGE_BUFFERS;
     use crate::fused::variant::render;
+    use crate::model::NormPlaces;
 
     /// Every kernel, with the rows per workgroup of those that have a matrix.
-    const ALL: [(&Kernel, Option<usize>); 13] = [
+    const ALL: [(&Kernel, Option<usize>); 15] = [
         (&Binder::FIRST_EMPTY, None),
         (&Binder::EMBED, Some(Binder::EMBED_TILE)),
         (&Binder::PROJECT_HEADS, Some(SIZES.dim)),
+        (&Binder::FINISH_HEADS, None),
         (&Binder::STORE_HEADS, None),
         (&Binder::ATTEND, None),
         (&Binder::COMBINE, None),
         (&Binder::EVICT, None),
         (&Binder::ADD_PRODUCT, Some(Binder::ADD_PRODUCT_TILE)),
+        (&Binder::ADD_NORMED, None),
         (&Binder::GATE_UP, Some(Binder::GATE_UP_TILE)),
         (&Binder::LOGITS, Some(Binder::LOGITS_TILE)),
         (&Binder::CHOOSE_PARTS, None),
@@ -421,6 +507,7 @@ mod tests {
             values: CacheType::F16,
         },
         scale: 0.25,
+        features: Features::LLAMA,
     };
 
     fn models() -> Vec<DecodeSizes> {
@@ -428,6 +515,7 @@ mod tests {
             interleaved: bits & 1 != 0,
             biases: bits & 2 != 0,
             head_norms: bits & 4 != 0,
+            features: features(bits),
             ..SIZES
         };
         let each = pairs_of_types().zip((0..8).cycle());
@@ -436,6 +524,23 @@ mod tests {
             ..with(bits)
         })
         .collect()
+    }
+
+    /// Llama's features for even numbers, others for odd ones.
+    fn features(bits: u32) -> Features {
+        if bits.is_multiple_of(2) {
+            return Features::LLAMA;
+        }
+        Features {
+            norms: [NormPlaces::After, NormPlaces::Sandwich][bits as usize / 2 % 2],
+            norms_of_all_heads: bits & 4 == 0,
+            gelu: bits & 2 != 0,
+            embedding_scale: 1.5,
+            residual_scale: 0.5,
+            logit_scale: 0.25,
+            ropes: 2,
+            query_growth: true,
+        }
     }
 
     /// Every storage type for keys with every one for values.
@@ -471,13 +576,22 @@ mod tests {
         KernelVariant {
             matrix,
             tuning,
+            rope: Some(0),
             ..KernelVariant::default()
         }
     }
 
     /// Asserts that the rendered WGSL is valid, and that its bindings are those that it uses.
     fn check(kernel: &Kernel, sizes: &DecodeSizes, variant: &KernelVariant) {
-        if kernel.name == Binder::STORE_HEADS.name && !sizes.in_frame() {
+        let unused = [
+            (&Binder::STORE_HEADS, !sizes.in_frame()),
+            (&Binder::FINISH_HEADS, !sizes.features.norms_of_all_heads),
+            (&Binder::ADD_NORMED, !sizes.features.post_norms()),
+        ];
+        if unused
+            .iter()
+            .any(|(it, unused)| *unused && it.name == kernel.name)
+        {
             return;
         }
         let name = format!("{}, {variant:?}, {sizes:?}", kernel.name);
@@ -541,8 +655,16 @@ mod tests {
     fn every_kernel_is_valid_for_every_kind_of_model() {
         for (kernel, tile) in ALL {
             for sizes in models() {
-                let variant = variant(BlockFormat::Q4_K, tile, Tuning::SERIAL);
-                check(kernel, &sizes, &variant);
+                let plain = variant(BlockFormat::Q4_K, tile, Tuning::SERIAL);
+                let ropes = [None, Some(sizes.features.ropes - 1)];
+                for (rope, bias) in ropes.into_iter().zip([true, false]) {
+                    let variant = KernelVariant {
+                        rope,
+                        bias,
+                        ..plain
+                    };
+                    check(kernel, &sizes, &variant);
+                }
             }
         }
     }

@@ -4,9 +4,9 @@ use super::buffers::AttentionScratch;
 use super::kernels::{Binder, LayerBinding};
 use super::pipeline::BoundKernel;
 use super::submission::Dispatch;
-use super::weights::ModelWeights;
+use super::weights::{HeldBuffer, ModelWeights};
 use crate::cache::LayerBuffers;
-use crate::kernels::KernelError;
+use crate::kernels::{BoundBuffer, KernelError};
 
 /// The kernels of one layer, in the order of a step; the first step after binding needs
 /// [`first_empty`](Self::first_empty) too.
@@ -16,6 +16,8 @@ pub(super) struct LayerKernels {
     pub first_empty: Dispatch,
     /// One for each matrix that holds queries, keys or values.
     pub project: Vec<Dispatch>,
+    /// `None` if no norm goes over all heads.
+    pub finish: Option<Dispatch>,
     /// `None` if the cache's types have no frame.
     pub store: Option<Dispatch>,
     /// Its grid follows from the slots in use.
@@ -23,8 +25,12 @@ pub(super) struct LayerKernels {
     pub combine: Dispatch,
     pub evict: Dispatch,
     pub output: Dispatch,
+    /// `None` if the model has no norms after.
+    pub attention_post_norm: Option<Dispatch>,
     pub gate_up: Dispatch,
     pub down: Dispatch,
+    /// `None` if the model has no norms after.
+    pub feed_forward_post_norm: Option<Dispatch>,
 }
 
 impl LayerKernels {
@@ -48,20 +54,44 @@ impl LayerKernels {
             place: binder.buffers.place(layer),
             scratch,
         };
-        let extras = own.extras.as_ref().map(|(extras, _)| extras);
+        let extras = own.extras.as_ref().map(HeldBuffer::buffer);
+        let biases = &own.biases;
+        let next_norm = weights.norm_after(layer + 1);
+        let added = |norm: Option<&BoundBuffer>, next: &BoundBuffer| {
+            norm.map(|norm| binder.add_normed(norm, next)).transpose()
+        };
         let project = own.heads.iter();
-        let project = project.map(|heads| binder.project_heads(&bound, heads, extras));
+        let project = project.map(|heads| binder.project_heads(&bound, heads, extras, own.rope));
         Ok(Self {
             stamp,
             first_empty: binder.first_empty(&bound)?,
             project: project.collect::<Result<_, _>>()?,
+            finish: binder.finish_heads(&bound, extras, own.rope)?,
             store: binder.store_heads(&bound)?,
             attend: binder.attend(&bound)?,
             combine: binder.combine(&bound)?,
             evict: binder.evict(&bound)?,
-            output: binder.add_product(&own.output, at.attended, &own.feed_forward_norm)?,
-            gate_up: binder.gate_up(&own.gate_up)?,
-            down: binder.add_product(&own.down, at.feed_forward, weights.norm_after(layer + 1))?,
+            output: binder.add_product(
+                &own.output,
+                at.attended,
+                own.feed_forward_norm.buffer(),
+                biases.output.as_ref().map(HeldBuffer::buffer),
+            )?,
+            attention_post_norm: added(
+                own.attention_post_norm.as_ref(),
+                own.feed_forward_norm.buffer(),
+            )?,
+            gate_up: binder.gate_up(
+                &own.gate_up,
+                biases.gate_up.as_ref().map(HeldBuffer::buffer),
+            )?,
+            down: binder.add_product(
+                &own.down,
+                at.feed_forward,
+                next_norm,
+                biases.down.as_ref().map(HeldBuffer::buffer),
+            )?,
+            feed_forward_post_norm: added(own.feed_forward_post_norm.as_ref(), next_norm)?,
         })
     }
 }

@@ -6,11 +6,13 @@
 //! | --- | --- |
 //! | `embed` | the token's row of the embedding |
 //! | `project_heads` | norm, queries, keys and values, RoPE; new key and value into their slots |
+//! | `finish_heads` | of models with a norm of all heads: that norm, RoPE, rows into their slots |
 //! | `store_heads` | of quantised caches: query, key and value into the frame, rows into slots |
 //! | `attend`, `combine` | attention over the cache, split along its slots |
 //! | `evict` | scores, and the slots that are evicted; only at steps that score or evict |
 //! | `add_product` | output matrix and residual; down matrix and residual |
-//! | `gate_up` | norm, gate and up, SiLU |
+//! | `add_normed` | of models with norms after: that norm, and residual |
+//! | `gate_up` | norm, gate and up, SiLU or GELU |
 //! | `logits` | last norm and output matrix |
 //! | `choose_parts`, `choose` | the likeliest token and its probability |
 //! | `draw` | in the place of `choose`: a token drawn by the sampling configuration |
@@ -23,6 +25,7 @@ mod bindings;
 mod buffers;
 mod build;
 mod draw;
+mod draw_words;
 mod kernels;
 mod layer;
 mod logits;
@@ -47,12 +50,12 @@ use draw::DrawKernel;
 use kernels::attend_grid;
 use layer::LayerKernels;
 pub use logits::PendingLogits;
-pub use order_words::{LayerStep, vectors as step_vectors, words as step_words};
+pub use order_words::{LayerStep, StepHeader, vectors as step_vectors, words as step_words};
 pub use pipeline::{BoundKernel, DecodePipeline};
 pub use pipelines::Pipelines;
 use plan::StepPlan;
 use report::REPORT_BYTES;
-pub use sizes::{Activations, DecodeSizes, NONE, SPLIT};
+pub use sizes::{Activations, DecodeSizes, Features, NONE, SPLIT};
 pub use submission::StepCounts;
 use submission::{Dispatch, Recorder, Submission};
 pub use tuning::{KnownTunings, Tuning};
@@ -139,6 +142,9 @@ impl FusedDecoder {
             for project in &layer.project {
                 recorder.dispatch(project);
             }
+            if let Some(finish) = &layer.finish {
+                recorder.dispatch(finish);
+            }
             if let Some(store) = &layer.store {
                 recorder.dispatch(store);
             }
@@ -148,8 +154,14 @@ impl FusedDecoder {
                 recorder.select(&layer.evict);
             }
             recorder.dispatch(&layer.output);
+            if let Some(normed) = &layer.attention_post_norm {
+                recorder.dispatch(normed);
+            }
             recorder.dispatch(&layer.gate_up);
             recorder.dispatch(&layer.down);
+            if let Some(normed) = &layer.feed_forward_post_norm {
+                recorder.dispatch(normed);
+            }
         }
         recorder.dispatch(&self.logits);
     }

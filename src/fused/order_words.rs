@@ -18,12 +18,17 @@ const HEADER: usize = 1;
 
 /// Offset of the layers' words, in vectors of four.
 pub fn first_layer(sizes: &DecodeSizes) -> usize {
-    HEADER + sizes.rotated.div_ceil(4)
+    HEADER + sizes.features.ropes * angle_vectors(sizes)
 }
 
-/// Offset of the angles, in vectors of four.
-pub fn first_angle() -> usize {
-    HEADER
+/// Offset of the angles of RoPE number `rope`, in vectors of four.
+pub fn first_angle(sizes: &DecodeSizes, rope: usize) -> usize {
+    HEADER + rope * angle_vectors(sizes)
+}
+
+/// Vectors of four for the angles of one RoPE.
+fn angle_vectors(sizes: &DecodeSizes) -> usize {
+    sizes.rotated.div_ceil(4)
 }
 
 /// Start of the numbers that differ between heads, in vectors of four.
@@ -44,20 +49,51 @@ pub fn vectors(sizes: &DecodeSizes) -> usize {
 /// Flag of a layer whose heads have numbers of their own.
 const BY_HEAD: u32 = 4;
 
-/// The words of a step: its position, and the first one with an exact row. Then cosine and sine of
-/// every pair, and the order of every layer.
+/// Beginning of a step's words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepHeader {
+    /// Position of the token.
+    pub position: usize,
+    /// The first position with an exact row.
+    pub exact_from: usize,
+    /// Factor of the token's queries.
+    pub query_factor: f32,
+}
+
+impl StepHeader {
+    /// A header whose token's queries stay as they are.
+    pub fn new(position: usize, exact_from: usize) -> Self {
+        Self {
+            position,
+            exact_from,
+            query_factor: 1.0,
+        }
+    }
+}
+
+/// The words of a step: its header. Then cosine and sine of every pair, one RoPE after the other,
+/// and the order of every layer.
 ///
 /// Heads hold different numbers of slots only after a cache was truncated. Their own numbers come
 /// last, so that other steps need not upload them.
 pub fn words(
     sizes: &DecodeSizes,
-    [position, exact_from]: [usize; 2],
-    angles: impl Iterator<Item = [f32; 2]>,
+    header: StepHeader,
+    angles: impl IntoIterator<Item = Vec<[f32; 2]>>,
     layers: &[LayerStep],
 ) -> Vec<u32> {
     let mut words = Vec::with_capacity(4 * vectors(sizes));
-    words.extend([position as u32, exact_from as u32, 0, 0]);
-    words.extend(angles.flatten().map(f32::to_bits));
+    let StepHeader {
+        position,
+        exact_from,
+        query_factor,
+    } = header;
+    let factor = query_factor.to_bits();
+    words.extend([position as u32, exact_from as u32, factor, 0]);
+    for pairs in angles {
+        words.extend(pairs.into_iter().flatten().map(f32::to_bits));
+        words.resize(words.len().next_multiple_of(4), 0);
+    }
     words.resize(4 * first_layer(sizes), 0);
     for LayerStep { capacity, order } in layers {
         let [evicted, rank] = head_words(order, 0);
@@ -110,6 +146,7 @@ fn heads_differ(order: &Order) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fused::Features;
 
     const SIZES: DecodeSizes = DecodeSizes {
         layers: 2,
@@ -129,6 +166,7 @@ mod tests {
             values: crate::cache::CacheType::F32,
         },
         scale: 1.0,
+        features: Features::LLAMA,
     };
 
     #[test]
@@ -152,7 +190,7 @@ mod tests {
             order,
         };
         let layers = [step(slide), step(sinks)];
-        let words = words(&SIZES, [30, 0], std::iter::once([1.0, 0.0]), &layers);
+        let words = words(&SIZES, StepHeader::new(30, 0), [vec![[1.0, 0.0]]], &layers);
         assert_eq!(words.len(), 4 * first_heads(&SIZES));
         let half = 0.5_f32.to_bits();
         let expected = [
@@ -174,7 +212,7 @@ mod tests {
             capacity: 64,
             order,
         });
-        let words = words(&SIZES, [30, 0], std::iter::empty(), &layers);
+        let words = words(&SIZES, StepHeader::new(30, 0), [], &layers);
         assert_eq!(words.len(), 4 * vectors(&SIZES));
         let layer = [64, 64, 3, 0, 0, 0, 8, 0b101];
         let (before, heads) = words.split_at(4 * first_heads(&SIZES));
@@ -188,7 +226,7 @@ mod tests {
             capacity: 16,
             ..LayerStep::default()
         });
-        let words = words(&SIZES, [0, 0], std::iter::empty(), &layers);
+        let words = words(&SIZES, StepHeader::new(0, 0), [], &layers);
         let layer = [16_u32, 16, 0, 0, 0, 0, 0, 0];
         assert_eq!(words[4 * first_layer(&SIZES)..], [layer, layer].concat());
     }

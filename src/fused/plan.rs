@@ -3,7 +3,7 @@
 use super::buffers::AttentionScratch;
 use super::layer::LayerKernels;
 use super::submission::Submission;
-use super::{FusedDecoder, LayerStep, step_words};
+use super::{FusedDecoder, LayerStep, StepHeader, step_words};
 use crate::Error;
 use crate::cache::{CacheError, ScopeCache};
 use crate::generate::InputToken;
@@ -35,15 +35,26 @@ impl FusedDecoder {
         }
         self.prepare(cache)?;
         let position = cache.position();
-        let (cosines, sines) = self.model.rope.rows(position, 1);
-        let angles = cosines.into_iter().zip(sines).map(<[f32; 2]>::from);
+        let ropes = self.model.ropes.iter();
+        let angles = ropes.map(|rope| {
+            let (cosines, sines) = rope.rows(position, 1);
+            let pairs = cosines.into_iter().zip(sines);
+            pairs.map(<[f32; 2]>::from).collect()
+        });
+        let growth = self.model.config().facts.query_growth;
         let orders = cache.plan_step(scores).into_iter().enumerate();
         let layers = orders.map(|(layer, order)| LayerStep {
             capacity: cache.capacity(layer),
             order,
         });
         let layers: Vec<LayerStep> = layers.collect();
-        let words = step_words(&self.sizes, [position, cache.exact_from()], angles, &layers);
+        let header = StepHeader {
+            position,
+            // With the token counted: it is attended to, and so is its exact row.
+            exact_from: cache.exact_from(),
+            query_factor: growth.map_or(1.0, |growth| growth.factor(position)),
+        };
+        let words = step_words(&self.sizes, header, angles, &layers);
         Ok(Some(StepPlan { words, layers }))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::cache::CacheTypes;
 use crate::kernels::block_source::GROUP;
+use crate::model::NormPlaces;
 
 /// Sizes of a model, and its rotary embedding.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +35,48 @@ pub struct DecodeSizes {
     pub head_norms: bool,
     /// Storage types of keys and values.
     pub types: CacheTypes,
+    /// Features beyond Llama's layer.
+    pub features: Features,
+}
+
+/// Features of a model beyond Llama's layer; [`LLAMA`](Self::LLAMA) has none of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Features {
+    /// Places of the norms.
+    pub norms: NormPlaces,
+    /// `true` if all queries have one norm, and all keys.
+    pub norms_of_all_heads: bool,
+    /// `true` if the feed-forward's activation is GELU.
+    pub gelu: bool,
+    /// Factor of the embedding's rows.
+    pub embedding_scale: f32,
+    /// Factor of what attention and feed-forward add.
+    pub residual_scale: f32,
+    /// Factor of the logits.
+    pub logit_scale: f32,
+    /// RoPEs that layers choose from.
+    pub ropes: usize,
+    /// `true` if queries grow with the position.
+    pub query_growth: bool,
+}
+
+impl Features {
+    /// Llama's.
+    pub const LLAMA: Self = Self {
+        norms: NormPlaces::Before,
+        norms_of_all_heads: false,
+        gelu: false,
+        embedding_scale: 1.0,
+        residual_scale: 1.0,
+        logit_scale: 1.0,
+        ropes: 1,
+        query_growth: false,
+    };
+
+    /// `true` if there are norms after attention and feed-forward.
+    pub fn post_norms(&self) -> bool {
+        self.norms != NormPlaces::Before
+    }
 }
 
 /// Slots per workgroup of the attention kernel.
@@ -63,8 +106,16 @@ pub struct Activations {
     pub attended: usize,
     /// `[feed_forward]`
     pub feed_forward: usize,
-    /// `[2 * kv_heads, dim]`: the new key and value on their way into a frame, if there is one.
+    /// `[2 * kv_heads, dim]`: the new key and value before a frame or a norm of all heads, if there
+    /// is one.
     pub new_rows: usize,
+    /// `[width]`: what attention or feed-forward adds, on its way into a norm, if there is one.
+    pub added: usize,
+    /// `[width / 32, 4]`: its squares, as those of the hidden state.
+    pub added_squares: usize,
+    /// `[query_heads + 2 * kv_heads, 4]`: the sum of squares of each head, if all heads have one
+    /// norm.
+    pub head_squares: usize,
     /// Vectors in all.
     pub vectors: usize,
 }
@@ -110,6 +161,18 @@ impl DecodeSizes {
         let squares = 2 * width;
         let first = squares + self.width / GROUP;
         let new_rows = first + 2 * queries + self.feed_forward / 4;
+        let rows = if self.in_frame() || self.features.norms_of_all_heads {
+            self.kv_heads * self.dim / 2
+        } else {
+            0
+        };
+        let added = new_rows + rows;
+        let added_squares = added + width;
+        let head_squares = if self.features.post_norms() {
+            added_squares + self.width / GROUP
+        } else {
+            added
+        };
         Activations {
             hidden: 0,
             weighted: width,
@@ -118,12 +181,14 @@ impl DecodeSizes {
             attended: first + queries,
             feed_forward: first + 2 * queries,
             new_rows,
-            vectors: new_rows
-                + if self.in_frame() {
-                    self.kv_heads * self.dim / 2
-                } else {
-                    0
-                },
+            added,
+            added_squares,
+            head_squares,
+            vectors: if self.features.norms_of_all_heads {
+                head_squares + self.query_heads + 2 * self.kv_heads
+            } else {
+                head_squares
+            },
         }
     }
 

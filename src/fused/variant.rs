@@ -4,13 +4,15 @@
 use minijinja::{Value, context};
 
 use super::bindings::{Numbered, number};
+use super::draw_words;
 use super::order_words as step_words;
-use super::sizes::{DecodeSizes, NONE, PART, SPLIT};
+use super::sizes::{DecodeSizes, Features, NONE, PART, SPLIT};
 use super::tuning::Tuning;
-use crate::cache::{CacheType, CacheTypes, SINKS, rotation_order};
+use crate::cache::{CacheType, CacheTypes, EXACT, SINKS, rotation_order};
 use crate::formats::BlockFormat;
 use crate::kernels::block_source::GROUP;
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out_with};
+use crate::model::NormPlaces;
 use crate::shaders::shader;
 
 /// The matrix that a kernel is compiled for.
@@ -26,6 +28,16 @@ pub struct MatrixSpec {
     pub tile: usize,
 }
 
+impl MatrixSpec {
+    /// Groups whose factors are the same, if no row begins between two of them.
+    fn sharing(self) -> usize {
+        match self.format.products().sharing {
+            sharing if self.groups.is_multiple_of(sharing) => sharing,
+            _ => 1,
+        }
+    }
+}
+
 /// Everything that a kernel is compiled for, beside the model's sizes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KernelVariant {
@@ -35,6 +47,10 @@ pub struct KernelVariant {
     pub input: usize,
     /// The first head that it computes, counted over queries, keys and values.
     pub first_head: usize,
+    /// The RoPE of its layer; `None` for none, and for kernels that rotate nothing.
+    pub rope: Option<usize>,
+    /// `true` if it adds a bias.
+    pub bias: bool,
     /// Division of its work among threads.
     pub tuning: Tuning,
 }
@@ -54,7 +70,7 @@ pub(super) fn render(
         ..matrix_values(variant),
         ..model_values(sizes),
         ..row_values(sizes),
-        ..layout_values(sizes),
+        ..layout_values(sizes, variant),
     };
     let mut text = String::new();
     if lanes.tuning.subgroup_lanes > 1 || lanes.quad_loads {
@@ -63,7 +79,7 @@ pub(super) fn render(
     }
     // The macros of the storage types, for the kernels that read or write rows.
     let [keys, values_] = sizes.types.each().map(|one| one.row_format().wgsl);
-    let exact = CacheType::F16.row_format().wgsl;
+    let exact = EXACT.row_format().wgsl;
     let modules = [
         ("key_rows", keys),
         ("value_rows", values_),
@@ -88,6 +104,8 @@ struct LanePlan {
     quad_loads: bool,
     /// Products of quads take the input in the order in which the lanes have it.
     own_first: bool,
+    /// Groups whose factors are loaded together: those of a row are a multiple of it.
+    sharing: usize,
     /// Vectors of eight elements per head and attending thread.
     share: usize,
 }
@@ -109,6 +127,7 @@ impl LanePlan {
             integers,
             quad_loads,
             own_first: quad_loads && !integers && products.is_some_and(|it| it.quads.is_some()),
+            sharing: variant.matrix.map_or(1, MatrixSpec::sharing),
             share: tuning.share(octs),
         }
     }
@@ -124,6 +143,7 @@ impl LanePlan {
             integers => self.integers,
             in_quads => self.quad_loads,
             own_first => self.own_first,
+            sharing => self.sharing,
             attending => tuning.attention_threads,
             slots => tuning.slots_per_thread,
             share => self.share,
@@ -155,6 +175,9 @@ fn matrix_values(variant: &KernelVariant) -> Value {
         groups => matrix.map_or(0, |matrix| matrix.groups),
         input => variant.input,
         first_head => variant.first_head,
+        rotates => variant.rope.is_some(),
+        is_product => variant.matrix.is_some(),
+        bias => variant.bias,
     }
 }
 
@@ -169,11 +192,33 @@ fn model_values(sizes: &DecodeSizes) -> Value {
         dim => sizes.dim,
         vocabulary => sizes.vocabulary,
         epsilon => format!("{:e}", sizes.epsilon),
-        scale => format!("{:e}", 1.0 / (sizes.dim as f32).sqrt()),
+        scale => format!("{:e}", sizes.scale),
         rotated => sizes.rotated,
         interleaved => sizes.interleaved,
         biases => sizes.biases,
         head_norms => sizes.head_norms,
+        ..feature_values(&sizes.features),
+    }
+}
+
+/// The model's features beyond Llama's layer. A factor of 1 is empty, and no text.
+fn feature_values(features: &Features) -> Value {
+    let factor = |factor: f32| {
+        if factor == 1.0 {
+            String::new()
+        } else {
+            format!("{factor:e} * ")
+        }
+    };
+    context! {
+        norms_of_all_heads => features.norms_of_all_heads,
+        gelu => features.gelu,
+        norms_before => features.norms != NormPlaces::After,
+        norms_after => features.post_norms(),
+        query_growth => features.query_growth,
+        embedding_factor => factor(features.embedding_scale),
+        residual_factor => factor(features.residual_scale),
+        logit_factor => factor(features.logit_scale),
     }
 }
 
@@ -186,9 +231,10 @@ fn row_values(sizes: &DecodeSizes) -> Value {
     context! {
         key_unit => unit(keys),
         value_unit => unit(values),
+        exact_unit => unit(EXACT),
         // Functions of a format are declared once.
         types_differ => keys != values,
-        exact_functions => exact > 0 && keys != CacheType::F16 && values != CacheType::F16,
+        exact_functions => exact > 0 && keys != EXACT && values != EXACT,
         in_frame => sizes.in_frame(),
         keys_in_frame => keys.framed(),
         values_in_frame => values.framed(),
@@ -202,13 +248,18 @@ fn row_values(sizes: &DecodeSizes) -> Value {
 }
 
 /// Layout of the step's buffers.
-fn layout_values(sizes: &DecodeSizes) -> Value {
+fn layout_values(sizes: &DecodeSizes, variant: &KernelVariant) -> Value {
     let at = sizes.activations();
     // The norms of the heads come after the biases.
     let biases = if sizes.biases {
         (sizes.query_heads + 2 * sizes.kv_heads) * sizes.dim
     } else {
         0
+    };
+    let query_norms = if sizes.features.norms_of_all_heads {
+        sizes.query_heads
+    } else {
+        1
     };
     context! {
         at => context! {
@@ -219,18 +270,22 @@ fn layout_values(sizes: &DecodeSizes) -> Value {
             attended => at.attended,
             feed_forward => at.feed_forward,
             new_rows => at.new_rows,
+            added => at.added,
+            added_squares => at.added_squares,
+            head_squares => at.head_squares,
         },
         square_sums => sizes.width / GROUP,
-        extras => sizes.biases || sizes.head_norms,
-        norm_at => context! { query => biases, key => biases + sizes.dim },
+        extras => sizes.biases || sizes.head_norms || sizes.features.norms_of_all_heads,
+        norm_at => context! { query => biases, key => biases + query_norms * sizes.dim },
         split => SPLIT,
         partial => sizes.partial(),
         part => PART,
         parts => sizes.parts(),
         nothing => NONE,
+        sampling => draw_words::options(),
         step_words => step_words::vectors(sizes),
         step_header => step_words::first_layer(sizes),
         step_heads => step_words::first_heads(sizes),
-        angles => step_words::first_angle(),
+        angles => step_words::first_angle(sizes, variant.rope.unwrap_or(0)),
     }
 }

@@ -26,6 +26,7 @@ pub trait AttentionProbabilitiesExtension: burn::backend::Backend {
         keys: FloatTensor<Self>,
         positions: IntTensor<Self>,
         first: i32,
+        window: i32,
     ) -> FloatTensor<Self>;
 }
 
@@ -40,8 +41,14 @@ pub(crate) fn attention_scale(dim: usize) -> f32 {
     1.0 / (dim as f32).sqrt()
 }
 
+/// A window as shaders take it: more than any position if there is none.
+pub(super) fn window_word(window: Option<usize>) -> i32 {
+    window.map_or(i32::MAX, |window| i32::try_from(window).unwrap_or(i32::MAX))
+}
+
 /// Softmax of `queries · keysᵀ / √dim` over the slots that a query sees. They are in use and hold
-/// no later position than its own. Query i of each head is at position `first` + i.
+/// no later position than its own, and one of the `window` newest such. Query i of each head is at
+/// position `first` + i.
 ///
 /// # Shapes
 ///
@@ -59,6 +66,7 @@ pub fn attention_probabilities(
     keys: Tensor<3>,
     positions: Tensor<2, Int>,
     first: i32,
+    window: Option<usize>,
 ) -> Result<Tensor<4>, KernelError> {
     let [query_heads, count, dim] = queries.dims();
     let [heads, slots, key_dim] = keys.dims();
@@ -101,6 +109,7 @@ pub fn attention_probabilities(
             keys.into_dispatch(),
             positions.into_dispatch(),
             first,
+            window_word(window),
         ),
     ))
 }
@@ -116,6 +125,7 @@ impl AttentionProbabilitiesExtension for CubeBackend {
         keys: FloatTensor<Self>,
         positions: IntTensor<Self>,
         first: i32,
+        window: i32,
     ) -> FloatTensor<Self> {
         let queries = into_contiguous(queries);
         let keys = into_contiguous(keys);
@@ -141,6 +151,7 @@ impl AttentionProbabilitiesExtension for CubeBackend {
                 slots,
                 parts,
                 first as u32,
+                window as u32,
                 scale.to_bits(),
                 tiles as u32,
                 line,

@@ -17,6 +17,7 @@ pub(crate) mod template;
 
 pub use attention_output::{AttentionOutputExtension, attention_output};
 pub(crate) use attention_probabilities::attention_scale;
+use attention_probabilities::window_word;
 pub use attention_probabilities::{
     AttentionProbabilitiesExtension, attention_probabilities, attention_takes,
 };

@@ -8,7 +8,7 @@ use burn::tensor::{DType, Int, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use minijinja::context;
 
-use super::attention_probabilities::attention_scale;
+use super::attention_probabilities::{attention_scale, window_word};
 use super::cpu::{self, Kernels, QuadRows, Work};
 use super::error::{KernelError, expect_f32, expect_wgpu};
 use super::launch::{empty, grid, launch};
@@ -18,6 +18,10 @@ use crate::shaders::shader;
 
 const NAME: &str = "prompt_attention";
 
+/// Head size above which a lane has fewer rows and slots. SwiftShader would take 10 s to compile
+/// the shaders for heads of 256.
+const LARGE: usize = 128;
+
 /// One launch of the shaders, for a chunk of a prompt.
 #[derive(Debug, Clone, Copy)]
 pub struct PromptLaunch {
@@ -25,6 +29,8 @@ pub struct PromptLaunch {
     slots: usize,
     /// The position of the first query.
     pub first: usize,
+    /// Newest positions that a query sees; `None` for all.
+    window: Option<usize>,
     /// The storage type of keys and values.
     format: RowFormat,
 }
@@ -54,12 +60,12 @@ pub trait PromptAttentionExtension: burn::backend::Backend {
 
 /// `true` if the kernels take heads of `dim` elements.
 pub fn prompt_attention_takes(dim: usize) -> bool {
-    dim.is_multiple_of(8) && (8..=128).contains(&dim)
+    dim.is_multiple_of(8) && (8..=256).contains(&dim)
 }
 
 /// Causal attention of neighbouring queries over the first `slots` slots of a cache. Query i of a
-/// head is at position `first` + i. It sees the slots in use that hold no later position. Nothing
-/// of the size queries × slots is stored.
+/// head is at position `first` + i. It sees the slots in use that hold no later position, and one
+/// of the `window` newest such. Nothing of the size queries × slots is stored.
 ///
 /// # Shapes
 ///
@@ -77,10 +83,9 @@ pub fn prompt_attention(
     keys: StoredRows,
     values: StoredRows,
     positions: Tensor<2, Int>,
-    slots: usize,
-    first: usize,
+    (slots, first, window): (usize, usize, Option<usize>),
 ) -> Result<(Tensor<3>, Tensor<3>), KernelError> {
-    let prompt = check(&queries, &keys, &positions, slots, first)?;
+    let prompt = check(&queries, &keys, &positions, (slots, first, window))?;
     if values.dims() != keys.dims() || values.format != keys.format {
         return Err(KernelError::Shape {
             kernel: NAME,
@@ -99,8 +104,8 @@ pub fn prompt_attention(
     Ok((Tensor::from_dispatch(output), Tensor::from_dispatch(stats)))
 }
 
-/// `before` plus the attention that every slot gets from the queries of [`prompt_attention`]. It is
-/// averaged over the query group and summed over the queries.
+/// `before` plus the attention that every slot gets from the queries of [`prompt_attention`], of a
+/// layer without a window. It is averaged over the query group and summed over the queries.
 ///
 /// # Shapes
 ///
@@ -118,7 +123,7 @@ pub fn prompt_scores(
     before: Tensor<2>,
     (slots, first): (usize, usize),
 ) -> Result<Tensor<2>, KernelError> {
-    let prompt = check(&queries, &keys, &positions, slots, first)?;
+    let prompt = check(&queries, &keys, &positions, (slots, first, None))?;
     let scores = <Dispatch as PromptAttentionExtension>::score_rows(
         queries.into_dispatch(),
         keys.words.into_dispatch(),
@@ -134,8 +139,7 @@ fn check(
     queries: &Tensor<3>,
     keys: &StoredRows,
     positions: &Tensor<2, Int>,
-    slots: usize,
-    first: usize,
+    (slots, first, window): (usize, usize, Option<usize>),
 ) -> Result<PromptLaunch, KernelError> {
     let [query_heads, count, dim] = queries.dims();
     let [heads, capacity, key_dim] = keys.dims();
@@ -162,6 +166,7 @@ fn check(
     Ok(PromptLaunch {
         slots,
         first,
+        window,
         format: keys.format,
     })
 }
@@ -179,9 +184,10 @@ impl PromptKernel {
     /// Rows and slots per lane, and lanes per workgroup. On a CPU one load has to serve many
     /// products; on a GPU a lane has few registers.
     fn cut(self) -> [usize; 3] {
+        let is_large = self.dim > LARGE;
         match (self.on_cpu, self.scores) {
-            (true, false) => [3, 4, 4],
-            (true, true) => [0, 4, 4],
+            (true, false) => [if is_large { 1 } else { 3 }, 4, 4],
+            (true, true) => [0, if is_large { 2 } else { 4 }, 4],
             (false, false) => [1, 4, 64],
             (false, true) => [0, 1, 64],
         }
@@ -286,6 +292,7 @@ fn quad_rows<'a>(
         positions,
         slots: prompt.slots,
         first: prompt.first,
+        window: prompt.window,
         format: prompt.format,
     }
 }
@@ -326,6 +333,6 @@ fn uniform(
     let (count, line) = grid((heads * tiles) as u32);
     let numbers = [rows, shape[1], prompt.slots, capacity, prompt.first, tiles];
     let mut words: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
-    words.extend([line, heads as u32]);
+    words.extend([line, heads as u32, window_word(prompt.window) as u32]);
     (words, count)
 }

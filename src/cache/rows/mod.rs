@@ -1,12 +1,15 @@
 //! The rows of one layer's keys, or of its values: one per slot, and exact ones of some types.
 
 mod exact;
+mod host;
 mod plain;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Int, Tensor};
+use burn::tensor::{Bool, DType, Device, Int, Tensor};
 pub(super) use exact::ExactRows;
-pub(crate) use exact::SINKS;
+pub(crate) use exact::{EXACT, SINKS};
+use host::HostExact;
+pub(super) use host::HostRows;
 pub(super) use plain::PlainRows;
 
 use super::storage::CacheType;
@@ -112,6 +115,39 @@ impl Rows {
         })
     }
 
+    /// `true` if [`on_host`](Self::on_host) can lend the memory.
+    pub fn is_on_host(&self) -> bool {
+        self.slots.is_on_host()
+    }
+
+    /// Lends the rows on a CPU, whose positions are of `seen` tokens. Nothing is copied if nothing
+    /// else holds them.
+    pub fn on_host<R>(self, seen: usize, done: impl FnOnce(&HostRows<'_>) -> R) -> (Self, R) {
+        let shape = self.slots.shape();
+        let Some(exact) = self.exact else {
+            let slots = self.slots;
+            let (slots, result) = slots.on_host(|memory| done(&HostRows::new(memory, shape, None)));
+            return (Self { slots, exact: None }, result);
+        };
+        let (ring, from) = (exact.ring(), exact.from(seen));
+        let (slots, (exact_rows, result)) = self.slots.on_host(|memory| {
+            exact.rows.on_host(|exact| {
+                let exact = HostExact {
+                    memory: exact,
+                    ring,
+                    from,
+                };
+                done(&HostRows::new(memory, shape, Some(exact)))
+            })
+        });
+        let exact = ExactRows {
+            rows: exact_rows,
+            floor: exact.floor,
+        };
+        let exact = Some(exact);
+        (Self { slots, exact }, result)
+    }
+
     /// Slots per head.
     pub fn capacity(&self) -> usize {
         self.slots.capacity()
@@ -171,6 +207,14 @@ impl Rows {
     pub fn grow(self, capacity: usize) -> Self {
         Self {
             slots: self.slots.grow(capacity),
+            ..self
+        }
+    }
+
+    /// The same rows, with zeros in the slots of `cleared`, `[kv_heads, capacity]`.
+    pub fn clear(self, cleared: Tensor<2, Bool>) -> Self {
+        Self {
+            slots: self.slots.clear(cleared),
             ..self
         }
     }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::kind::Basic;
 use burn::tensor::ops::IndexingUpdateOp;
-use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor, TensorData};
 
+use super::host::HostMemory;
 use crate::cache::buffers::copied_part;
 use crate::cache::error::CacheError;
 use crate::cache::storage::CacheType;
@@ -127,6 +128,23 @@ impl PlainRows {
         of_either!(self, |rows| rows.to_data_async().await).map_err(CacheError::unread)
     }
 
+    /// For every head's every slot, `true` if its row is finite. Waits for the device.
+    pub async fn are_finite(&self) -> Result<Vec<bool>, CacheError> {
+        let data = self.bytes().await?;
+        let elements = match &self.memory {
+            RowMemory::Floats(_) => data.try_into_vec_as::<f32>().map_err(CacheError::unread)?,
+            RowMemory::Words(_) => {
+                let words = data.try_into_vec_as::<u32>().map_err(CacheError::unread)?;
+                unpacked_words(&words, self.head_dim, self.cache_type)
+            }
+        };
+        let is_finite = |row: &[f32]| row.iter().all(|element| element.is_finite());
+        Ok(elements
+            .chunks(self.head_dim.max(1))
+            .map(is_finite)
+            .collect())
+    }
+
     pub fn device(&self) -> Device {
         of_either!(self, |rows| rows.device())
     }
@@ -225,6 +243,42 @@ impl PlainRows {
         in_either!(self, |rows| rows.select(1, index))
     }
 
+    /// `true` if [`on_host`](Self::on_host) can lend the memory.
+    pub fn is_on_host(&self) -> bool {
+        let (_, dtype) = self.layout();
+        !runs_wgsl(&self.device()) && matches!(dtype, DType::F16 | DType::F32 | DType::U32)
+    }
+
+    /// Lends the memory of all rows on a CPU. Nothing is copied if nothing else holds it.
+    #[expect(clippy::expect_used, reason = "a CPU's memory is always readable")]
+    pub fn on_host<R>(self, done: impl FnOnce(HostMemory<'_>) -> R) -> (Self, R) {
+        let device = self.device();
+        let (memory, result) = match self.memory {
+            RowMemory::Floats(rows) => {
+                let dtype = rows.dtype();
+                let data = rows.into_data();
+                let result = match dtype {
+                    DType::F16 => done(HostMemory::Halves(data.as_slice().expect("f16"))),
+                    _ => done(HostMemory::Singles(data.as_slice().expect("f32"))),
+                };
+                let rows = Tensor::from_data(data, (&device, dtype));
+                (RowMemory::Floats(rows), result)
+            }
+            RowMemory::Words(rows) => {
+                let [_, _, width] = rows.dims();
+                let data = rows.into_data();
+                let result = done(HostMemory::Words {
+                    all: data.as_slice().expect("u32"),
+                    width,
+                    unpack: self.cache_type.storage().unpack,
+                });
+                let rows = Tensor::from_data(data, (&device, DType::U32));
+                (RowMemory::Words(rows), result)
+            }
+        };
+        (Self { memory, ..self }, result)
+    }
+
     /// Type of the rows.
     pub fn cache_type(&self) -> CacheType {
         self.cache_type
@@ -233,6 +287,14 @@ impl PlainRows {
     /// The same rows, and empty ones up to `capacity` slots per head.
     pub fn grow(self, capacity: usize) -> Self {
         in_either!(self, |rows| grow(rows, capacity))
+    }
+
+    /// The same rows, with zeros in the slots of `cleared`, `[kv_heads, capacity]`.
+    pub fn clear(self, cleared: Tensor<2, Bool>) -> Self {
+        in_either!(self, |rows| {
+            let shape = rows.dims();
+            rows.mask_fill(cleared.unsqueeze_dim::<3>(2).expand(shape), 0)
+        })
     }
 }
 
@@ -270,14 +332,21 @@ fn unpacked<const D: usize>(words: Tensor<D, Int>, dim: usize, cache_type: Cache
     if runs_wgsl(&device) {
         return unpack_rows(words, dim, cache_type.row_format()).expect("rows of the type");
     }
-    let width = shape[D - 1];
     let words = words.into_data().try_into_vec_as::<u32>().expect("u32");
-    let mut elements = Vec::new();
-    for row in words.chunks(width.max(1)) {
-        (cache_type.storage().unpack)(row, &mut elements);
-    }
     shape[D - 1] = dim;
+    let elements = unpacked_words(&words, dim, cache_type);
     Tensor::from_data(TensorData::new(elements, shape), (&device, DType::F32))
+}
+
+/// The elements of packed rows in the host's memory.
+fn unpacked_words(words: &[u32], dim: usize, cache_type: CacheType) -> Vec<f32> {
+    let width = cache_type.row_bytes(dim) / 4;
+    let mut elements = vec![0.0; words.len() / width.max(1) * dim];
+    let rows = elements.chunks_mut(dim.max(1));
+    for (row, words) in rows.zip(words.chunks(width.max(1))) {
+        (cache_type.storage().unpack)(words, row);
+    }
+    elements
 }
 
 fn part<K: Basic>(rows: &Tensor<3, K>, range: Range<usize>) -> Tensor<3, K> {
@@ -360,6 +429,38 @@ mod tests {
                 let differ = off.clone().greater(step.clone() * 1e-3).int().sum();
                 assert!(differ.into_scalar::<i64>() <= 2, "{cache_type}, {dim}");
                 assert!(off.lower_equal(step * 1.01).all().into_scalar::<bool>());
+            }
+        }
+    }
+
+    /// Rows that are not finite are read as no numbers, by the host's code and by kernels.
+    #[test]
+    fn kernels_find_rows_that_are_not_finite() {
+        let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();
+        let wrong = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 65_520.0];
+        let mut elements = vec![1.0; 2 * 3 * 64];
+        for (row, wrong) in wrong.into_iter().enumerate() {
+            elements[row * 64 + 9 * row] = wrong;
+        }
+        let rows = TensorData::new(elements, [2, 3, 64]);
+        for (cache_type, finite) in [
+            (CacheType::H8, [false, false, false, true, true, true]),
+            (CacheType::H4, [false, false, false, true, true, true]),
+            (CacheType::F16, [false, false, false, false, true, true]),
+            (CacheType::F32, [false, false, false, true, true, true]),
+        ] {
+            for device in [&Device::flex(), gpu.device()] {
+                let new = Tensor::from_data(rows.clone(), device);
+                let stored = PlainRows::zeros([2, 3, 64], cache_type, device).put_range(0, new);
+                let found = pollster::block_on(stored.are_finite()).unwrap();
+                assert_eq!(found, finite, "{cache_type}");
+                let read: Vec<f32> = stored.read(3).into_data().try_into_vec_as().unwrap();
+                for (row, is_finite) in read.chunks(64).zip(finite) {
+                    let numbers = row.iter().filter(|it| !it.is_nan()).count();
+                    if cache_type.framed() {
+                        assert_eq!(numbers, if is_finite { 64 } else { 0 }, "{cache_type}");
+                    }
+                }
             }
         }
     }

@@ -30,9 +30,8 @@ fn pack(row: &[f32], words: &mut Vec<u32>) {
     }));
 }
 
-fn unpack(words: &[u32], row: &mut Vec<f32>) {
-    let halves = words
-        .iter()
-        .flat_map(|word| [*word as u16, (*word >> 16) as u16]);
-    row.extend(halves.map(|bits| f16::from_bits(bits).to_f32()));
+fn unpack(words: &[u32], row: &mut [f32]) {
+    for (pair, word) in row.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+        *pair = [*word as u16, (*word >> 16) as u16].map(|bits| f16::from_bits(bits).to_f32());
+    }
 }

@@ -18,5 +18,9 @@ pub const STORAGE: RowStorage = RowStorage {
     exact: 0,
     float: Some(DType::F32),
     pack: |row, words| words.extend(row.iter().map(|element| element.to_bits())),
-    unpack: |words, row| row.extend(words.iter().map(|word| f32::from_bits(*word))),
+    unpack: |words, row| {
+        for (element, word) in row.iter_mut().zip(words) {
+            *element = f32::from_bits(*word);
+        }
+    },
 };

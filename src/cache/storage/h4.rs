@@ -3,7 +3,7 @@
 //! Code c stands for (c - 7.5) · scale. A word's low half-bytes are its first four elements, its
 //! high ones the last four.
 
-use super::{RowStorage, largest};
+use super::{RowStorage, largest, push_no_numbers};
 use crate::kernels::RowFormat;
 use crate::shaders::shader;
 
@@ -16,7 +16,7 @@ pub const STORAGE: RowStorage = RowStorage {
     },
     head_dim: "a multiple of 32, at most 256,",
     framed: true,
-    exact: 32,
+    exact: 16,
     float: None,
     pack,
     unpack,
@@ -29,9 +29,16 @@ const MOST: f32 = 7.5;
 const SHARES: [f32; 8] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65];
 
 fn pack(row: &[f32], words: &mut Vec<u32>) {
-    let largest = largest(row);
+    pack_by(&SHARES, row, words);
+}
+
+/// Appends the words of a row, whose scale is one of these `shares` of the largest element's.
+pub fn pack_by(shares: &[f32], row: &[f32], words: &mut Vec<u32>) {
+    let Some(largest) = largest(row) else {
+        return push_no_numbers(row.len() / 8, words);
+    };
     let mut best = (f32::INFINITY, 0.0);
-    for share in SHARES {
+    for share in shares {
         let scale = largest * (share / MOST);
         let errors = row
             .iter()
@@ -63,15 +70,16 @@ fn level(element: f32, scale: f32) -> f32 {
         - MOST
 }
 
-fn unpack(words: &[u32], row: &mut Vec<f32>) {
+fn unpack(words: &[u32], row: &mut [f32]) {
     let Some((scale, codes)) = words.split_last() else {
         return;
     };
     let scale = f32::from_bits(*scale);
-    for word in codes {
-        for half in [*word, *word >> 4] {
+    for (fours, word) in row.as_chunks_mut::<8>().0.iter_mut().zip(codes) {
+        let (fours, _) = fours.as_chunks_mut::<4>();
+        for (four, half) in fours.iter_mut().zip([*word, *word >> 4]) {
             let codes = half.to_le_bytes().map(|byte| byte & 15);
-            row.extend(codes.map(|code| scale * (f32::from(code) - MOST)));
+            *four = codes.map(|code| scale * (f32::from(code) - MOST));
         }
     }
 }
@@ -86,7 +94,7 @@ mod tests {
         for row in rows() {
             let words = words(STORAGE, &row);
             assert_eq!(Some(words.len()), (STORAGE.format.words)(row.len()));
-            let largest = largest(&row);
+            let largest = largest(&row).unwrap();
             let step = f64::from(largest) / 7.5;
             let square = |was: &f32, read: f64| (f64::from(*was) - read).powi(2);
             let nearest = |was: &f32| {

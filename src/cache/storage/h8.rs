@@ -1,6 +1,6 @@
 //! 8-bit integers of rotated rows, four per word, and one scale per row, an f32 in the last word.
 
-use super::{RowStorage, largest};
+use super::{RowStorage, largest, push_no_numbers};
 use crate::kernels::RowFormat;
 use crate::shaders::shader;
 
@@ -23,7 +23,9 @@ pub const STORAGE: RowStorage = RowStorage {
 const MOST: f32 = 127.0;
 
 fn pack(row: &[f32], words: &mut Vec<u32>) {
-    let largest = largest(row);
+    let Some(largest) = largest(row) else {
+        return push_no_numbers(row.len() / 4, words);
+    };
     let scale = largest / MOST;
     let code = |element: f32| (element / scale).round_ties_even() as i8 as u8;
     let (fours, _) = row.as_chunks::<4>();
@@ -31,13 +33,14 @@ fn pack(row: &[f32], words: &mut Vec<u32>) {
     words.push(scale.to_bits());
 }
 
-fn unpack(words: &[u32], row: &mut Vec<f32>) {
+fn unpack(words: &[u32], row: &mut [f32]) {
     let Some((scale, codes)) = words.split_last() else {
         return;
     };
     let scale = f32::from_bits(*scale);
-    let codes = codes.iter().flat_map(|word| word.to_le_bytes());
-    row.extend(codes.map(|code| scale * f32::from(code as i8)));
+    for (four, word) in row.as_chunks_mut::<4>().0.iter_mut().zip(codes) {
+        *four = word.to_le_bytes().map(|code| scale * f32::from(code as i8));
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +53,7 @@ mod tests {
         for row in rows() {
             let words = words(STORAGE, &row);
             assert_eq!(Some(words.len()), (STORAGE.format.words)(row.len()));
-            let largest = largest(&row);
+            let largest = largest(&row).unwrap();
             for (was, read) in row.iter().zip(elements(STORAGE, &words)) {
                 assert!((was - read).abs() <= largest / 254.0 * 1.0001);
             }

@@ -7,7 +7,11 @@
 mod row_storage;
 mod types;
 
+use std::iter;
+
 use burn::tensor::{DType, Device};
+#[cfg(feature = "bench")]
+pub(super) use h4::pack_by as pack_h4_by;
 pub(super) use row_storage::RowStorage;
 pub use types::CacheTypes;
 
@@ -63,7 +67,7 @@ storage_types! {
     F16 = "f16" in f16: "16-bit floats.";
     F32 = "f32" in f32: "32-bit floats: twice the memory, and exact where keys and values are f32.";
     H8 = "h8" in h8: "8-bit integers of rotated rows, one scale per row: 53 % of f16's bytes.";
-    H4 = "h4" in h4: "4-bit integers of rotated rows, one scale per row, the newest 32 exact: 28 % of f16's bytes.";
+    H4 = "h4" in h4: "4-bit integers of rotated rows, one scale per row, the newest 16 in 8 bits: 28 % of f16's bytes.";
 }
 
 impl std::fmt::Display for CacheType {
@@ -122,10 +126,16 @@ impl CacheType {
     }
 }
 
-/// The largest magnitude of a row's elements.
-fn largest(row: &[f32]) -> f32 {
-    let magnitudes = row.iter().map(|element| element.abs());
-    magnitudes.fold(0.0, f32::max)
+/// Appends a row whose elements are all read as NaN: `codes` words of codes, then its scale.
+fn push_no_numbers(codes: usize, words: &mut Vec<u32>) {
+    words.extend(iter::repeat_n(0, codes));
+    words.push(f32::NAN.to_bits());
+}
+
+/// The largest magnitude of a row's elements. `None` if one is no finite number.
+fn largest(row: &[f32]) -> Option<f32> {
+    let mut magnitudes = row.iter().map(|element| element.abs());
+    magnitudes.try_fold(0.0, |most: f32, own| own.is_finite().then(|| most.max(own)))
 }
 
 /// Rows for the tests of every type, and of each type's own.
@@ -154,7 +164,8 @@ mod tests {
     }
 
     pub fn elements(storage: RowStorage, words: &[u32]) -> Vec<f32> {
-        let mut row = Vec::new();
+        let fits = |dim: &usize| (storage.format.words)(*dim) == Some(words.len());
+        let mut row = vec![0.0; (32..=256).find(fits).unwrap()];
         (storage.unpack)(words, &mut row);
         row
     }
@@ -169,6 +180,23 @@ mod tests {
                 assert_eq!(again[..last], first[..last]);
                 assert!(again[last].abs_diff(first[last]) <= 1);
             }
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_finite_are_read_as_no_numbers() {
+        for one in SCALED {
+            let storage = *one.storage();
+            for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut row = vec![1.0; 64];
+                row[37] = wrong;
+                let read = elements(storage, &words(storage, &row));
+                assert!(read.iter().all(|it| it.is_nan()), "{one}, {wrong}");
+            }
+            let mut row = vec![1.0; 64];
+            row[37] = 1e38;
+            let read = elements(storage, &words(storage, &row));
+            assert!(read.iter().all(|it| it.is_finite()), "{one}");
         }
     }
 

@@ -21,6 +21,6 @@ pub struct RowStorage {
     pub float: Option<DType>,
     /// Appends the words of a row of f32: what kernels store has to be the same to the bit.
     pub pack: fn(&[f32], &mut Vec<u32>),
-    /// Appends the elements of a row's words.
-    pub unpack: fn(&[u32], &mut Vec<f32>),
+    /// Writes the elements of a row's words.
+    pub unpack: fn(&[u32], &mut [f32]),
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use burn::tensor::Device;
+use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::CacheType;
@@ -26,25 +28,8 @@ pub struct CacheTypes {
     pub values: CacheType,
 }
 
-/// Both forms in which [`CacheTypes`] are written; what is left out is f16.
-#[derive(Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a cache type, or an object with `keys` and `values`"
-)]
-enum Written {
-    Both(CacheType),
-    Each(Each),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Each {
-    #[serde(default)]
-    keys: CacheType,
-    #[serde(default)]
-    values: CacheType,
-}
+/// Names of the fields, where each type is written by itself.
+const FIELDS: &[&str] = &["keys", "values"];
 
 impl CacheTypes {
     /// Both, the keys' first.
@@ -100,20 +85,97 @@ impl fmt::Display for CacheTypes {
 
 impl Serialize for CacheTypes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { keys, values } = *self;
+        let Self { keys, values } = self;
         if keys == values {
-            Written::Both(keys).serialize(serializer)
-        } else {
-            Written::Each(Each { keys, values }).serialize(serializer)
+            return keys.serialize(serializer);
         }
+        let mut each = serializer.serialize_struct("CacheTypes", FIELDS.len())?;
+        each.serialize_field("keys", keys)?;
+        each.serialize_field("values", values)?;
+        each.end()
     }
 }
 
 impl<'de> Deserialize<'de> for CacheTypes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Both(one) => one.into(),
-            Written::Each(Each { keys, values }) => Self { keys, values },
-        })
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Reads either form; what is left out is f16. An error says which name or field is not known, and
+/// which ones are.
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = CacheTypes;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = CacheType::NAMES.join("`, `");
+        write!(
+            formatter,
+            "one of `{names}`, or an object with `keys` and `values`"
+        )
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<CacheTypes, E> {
+        CacheType::deserialize(name.into_deserializer()).map(CacheTypes::from)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CacheTypes, A::Error> {
+        let mut types = CacheTypes::default();
+        while let Some(field) = map.next_key::<String>()? {
+            let one = match field.as_str() {
+                "keys" => &mut types.keys,
+                "values" => &mut types.values,
+                _ => return Err(Error::unknown_field(&field, FIELDS)),
+            };
+            let named = |error: A::Error| A::Error::custom(format_args!("`{field}`: {error}"));
+            *one = map.next_value().map_err(named)?;
+        }
+        Ok(types)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<CacheTypes, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_forms_are_read_and_written() {
+        let (h8, f16) = (CacheType::H8, CacheType::F16);
+        for (json, keys, values) in [
+            (r#""h8""#, h8, h8),
+            (r#"{"keys":"h8"}"#, h8, f16),
+            (r#"{"values":"h8","keys":"f16"}"#, f16, h8),
+            ("{}", f16, f16),
+        ] {
+            let types = CacheTypes { keys, values };
+            assert_eq!(read(json), Ok(types), "{json}");
+            let written = serde_json::to_string(&types).unwrap();
+            assert_eq!(read(&written), Ok(types), "{written}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_field_and_what_is_allowed() {
+        let names = CacheType::NAMES;
+        for (json, named, allowed) in [
+            (r#""q9""#, "`q9`", names),
+            (r#"{"keys":"h8","values":"q9"}"#, "`values`: unknown", names),
+            (r#"{"kyes":"h8"}"#, "`kyes`", FIELDS),
+            ("8", "`8`", names),
+            (r#"{"keys":8}"#, "`keys`: ", &FIELDS[..0]),
+            ("null", "null", FIELDS),
+        ] {
+            let message = read(json).unwrap_err();
+            assert!(message.contains(named), "{json}: {message}");
+            for name in allowed {
+                assert!(message.contains(&format!("`{name}`")), "{json}: {message}");
+            }
+        }
     }
 }

@@ -154,7 +154,7 @@ impl<'a> Trial<'a> {
             tuning,
             buffers: &self.buffers,
         };
-        let gate_up = binder.gate_up(self.feed_forward)?;
+        let gate_up = binder.gate_up(self.feed_forward, None)?;
         let activations = &self.buffers.activations;
         let mut least = f64::INFINITY;
         let mut read = Vec::new();

@@ -51,7 +51,7 @@ impl Default for Tuning {
 impl Tuning {
     /// Bump when the candidates of [`tried`](Self::tried) or their kernels change; stored tunings
     /// of other versions are ignored.
-    pub const LIST: u32 = 2;
+    pub const LIST: u32 = 3;
 
     /// For adapters on a CPU. A load costs as much as thirty multiplications there, and few lanes
     /// have to be kept busy. Every four threads of a workgroup clear all of its memory.

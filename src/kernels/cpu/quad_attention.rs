@@ -8,10 +8,10 @@ use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use minijinja::context;
 
-use crate::kernels::attention_scale;
 use crate::kernels::launch::{empty, grid, launch};
 use crate::kernels::rows::RowFormat;
 use crate::kernels::template::{ENABLE_SUBGROUPS, quad_sums, write_out};
+use crate::kernels::{attention_scale, window_word};
 use crate::shaders::shader;
 
 /// Slots per lane. More would unroll past the CPU's instruction cache.
@@ -119,6 +119,8 @@ pub(in crate::kernels) struct QuadRows<'a> {
     pub slots: usize,
     /// The position of the first query.
     pub first: usize,
+    /// Newest positions that a query sees; `None` for all.
+    pub window: Option<usize>,
     /// The storage type of keys and values.
     pub format: RowFormat,
 }
@@ -203,6 +205,7 @@ impl QuadRows<'_> {
             self.tiles(),
             line as usize,
             heads,
+            window_word(self.window) as usize,
         ];
         let kernel = QuadKernel {
             step,

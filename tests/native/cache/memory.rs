@@ -233,6 +233,62 @@ fn layers_take_turns_in_growing() {
     );
 }
 
+/// Bytes of Gemma 3 270M's layers without a window, and of those with one. The 4,096 tokens are a
+/// prompt of 1,024, then steps.
+fn gemma_at_4096(decode: DecodeStrategy) -> [u64; 2] {
+    const PROMPT: usize = 1024;
+    let device = devices::flex();
+    let windows = (0..18).map(|layer| (layer % 6 < 5).then_some(512));
+    let mut cache = ScopeCacheConfig::new(18, 4, 1, 256)
+        .with_windows(windows.collect())
+        .with_decode(decode)
+        .with_decode_budget(Budget::Slots(512))
+        .with_recent(256)
+        .init(&device)
+        .expect("valid");
+    let rows = |heads| Tensor::<3>::ones([heads, PROMPT, 256], &device);
+    for layer in 0..18 {
+        let appended = cache.append(layer, rows(4), rows(1), rows(1));
+        appended.expect("a prompt");
+        cache.finish_prefill(layer).expect("an open prompt");
+    }
+    for _ in PROMPT..4096 {
+        for layer in 0..18 {
+            let row = |heads| Tensor::<2>::ones([heads, 256], &device);
+            cache.step(layer, row(4), row(1), row(1)).expect("a token");
+        }
+    }
+    assert_eq!(cache.position(), 4096);
+    let allocations = cache.allocations();
+    let bytes = [false, true].map(|is_windowed| {
+        let of = allocations.iter().filter(|tensor| {
+            let window = cache.config().window(tensor.layer);
+            window.is_some() == is_windowed
+        });
+        of.map(Allocation::bytes).sum()
+    });
+    assert_eq!(bytes.iter().sum::<u64>(), cache.memory().held_bytes);
+    bytes
+}
+
+/// The numbers of docs/models.md.
+#[test]
+#[ignore = "3,072 steps: `cargo xtask parity` runs it"]
+fn parity_of_gemmas_memory() {
+    // Two rows of 256 in f16, a position and a score.
+    const ROW: u64 = 2 * 256 * 2 + 4 + 4;
+    let [full, slide] = [DecodeStrategy::Full, DecodeStrategy::Slide].map(gemma_at_4096);
+    for (name, [global, windowed]) in [("full", full), ("slide", slide)] {
+        println!("{name}: {global} bytes of 3 global layers, {windowed} of 15 with windows");
+    }
+    assert_eq!(full[1], slide[1]);
+    // A block beyond the last position may come on top.
+    let at_most = |rows: u64, layers: u64| layers * (rows + 256) * ROW;
+    assert!((3 * 4096 * ROW..=at_most(4096, 3)).contains(&full[0]));
+    assert!((3 * 1536 * ROW..=at_most(1536, 3)).contains(&slide[0]));
+    assert!((15 * 511 * ROW..=at_most(511, 15)).contains(&full[1]));
+}
+
 /// The cache's figures against the allocator of a device that holds nothing else. It rounds each
 /// allocation up to the alignment that bindings need.
 #[test]
@@ -292,4 +348,49 @@ fn the_devices_allocator_agrees() {
             }
         }
     }
+}
+
+/// Bytes per slot of one KV head of 64 elements in f16, with position and score.
+const SLOT_OF_64: f64 = 2.0 * 64.0 * 2.0 + 4.0 + 4.0;
+
+/// One layer of one head of 64 elements in `h4`, after a prompt of ones.
+fn prompted_h4(config: ScopeCacheConfig, prompt: usize) -> ScopeCache {
+    let device = Device::flex();
+    let mut cache = config
+        .with_cache_type(CacheType::H4)
+        .init(&device)
+        .expect("valid");
+    let any = || Tensor::<3>::ones([1, prompt, 64], &device);
+    cache.append(0, any(), any(), any()).expect("a prompt");
+    cache.finish_prefill(0).expect("an open prompt");
+    cache
+}
+
+/// Exact rows and the frame take as much in a short cache as in a long one.
+#[test]
+fn h4_takes_31_percent_of_f16_from_1757_slots_on() {
+    for (slots, within) in [(1756, false), (1757, true), (4096, true)] {
+        let config = ScopeCacheConfig::new(1, 1, 1, 64).with_block(16);
+        let memory = prompted_h4(config, slots - 16).memory();
+        assert_eq!(memory.full_bytes as f64, slots as f64 * SLOT_OF_64);
+        let share = memory.held_bytes as f64 / memory.full_bytes as f64;
+        assert_eq!(share <= 0.31, within, "{slots} slots: {share}");
+    }
+}
+
+/// 4,096 tokens after a prompt of as many: the cache has long stopped growing.
+#[test]
+fn h4_takes_a_tenth_of_f16_where_slots_are_evicted_too() {
+    let config = ScopeCacheConfig::new(1, 1, 1, 64)
+        .with_prefill(PrefillMethod::SnapKv)
+        .with_prefill_budget(Budget::Slots(2048))
+        .with_decode(DecodeStrategy::Slide)
+        .with_decode_budget(Budget::Slots(512));
+    let mut cache = prompted_h4(config, 4096);
+    for _ in 0..600 {
+        let any = || Tensor::<2>::ones([1, 64], &Device::flex());
+        cache.step(0, any(), any(), any()).expect("a token");
+    }
+    let held = cache.memory().held_bytes as f64;
+    assert!(held <= 0.10 * 8192.0 * SLOT_OF_64, "{held}");
 }

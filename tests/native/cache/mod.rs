@@ -6,3 +6,4 @@ mod properties;
 mod reference;
 mod rules;
 mod saves;
+mod windows;

@@ -36,6 +36,7 @@ on!(flex:
     rounded_rows_of_every_rule,
     rounded_rows_through_turns,
     rounded_rows_of_short_prompts,
+    rounded_rows_of_large_heads,
     rounded_rows_are_copied_and_saved,
     open_prompts_fork_to_rounded_rows,
 );
@@ -60,6 +61,7 @@ on!(gpu:
     saved_caches_go_on,
     rounded_rows_through_turns,
     rounded_rows_of_short_prompts,
+    rounded_rows_of_large_heads,
     rounded_rows_are_copied_and_saved,
     open_prompts_fork_to_rounded_rows,
 );

@@ -81,6 +81,40 @@ fn a_cache_of_version_2_goes_on() {
     });
 }
 
+/// Version 3 had other exact rows. Types without such are read.
+#[test]
+fn a_cache_of_version_3_goes_on_unless_it_has_exact_rows() {
+    let device = Device::flex();
+    let rules = PlainRules {
+        head_dim: 32,
+        ..rules("snapkv", "slide")
+    };
+    for cache_type in [CacheType::F16, CacheType::H8, CacheType::H4] {
+        let mut pair = Pair::of(cache_type, &rules, &device, 8);
+        let mut saved = pollster::block_on(async {
+            pair.prompt(&[20]).await;
+            pair.steps(15).await;
+            pair.cache.save().await.expect("no open prompt")
+        });
+        saved[8] = 3;
+        let whole = saved.len() - 4;
+        let checksum = crc32fast::hash(&saved[..whole]).to_le_bytes();
+        saved[whole..].copy_from_slice(&checksum);
+        let loaded = ScopeCache::load(&saved, &device);
+        if cache_type == CacheType::H4 {
+            let (found, supported) = (3, 4);
+            let refused = CacheError::Version { found, supported };
+            assert_eq!(loaded.expect_err("other exact rows"), refused);
+            continue;
+        }
+        pollster::block_on(async {
+            pair.cache = loaded.expect("version 3");
+            pair.compare("when it was loaded").await;
+            pair.steps(12).await;
+        });
+    }
+}
+
 /// Any byte changed, and any length, of a save with a frame and exact rows.
 #[test]
 fn damaged_saves_of_rounded_rows_are_refused() {
@@ -106,7 +140,7 @@ fn damaged_saves_of_rounded_rows_are_refused() {
     }
     for (from, to) in [
         ("\"cache_type\":\"h4\"", "\"cache_type\":\"h8\""),
-        ("\"exact_from\":0", "\"exact_from\":25"),
+        ("\"exact_from\":8", "\"exact_from\":25"),
     ] {
         refused(&forged(&saved, from, to));
     }

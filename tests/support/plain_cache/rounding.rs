@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 /// Positions that always have exact rows.
 pub const FIRST: usize = 4;
 /// Newest positions that have exact rows.
-pub const NEWEST: usize = 32;
+pub const NEWEST: usize = 16;
 
 /// Distance from a tie of the decision that was nearest to one. It is in parts of a code's step or
 /// of a score.
@@ -124,17 +124,13 @@ fn h4(row: &[f64], nearest: &mut Nearest) -> Vec<f64> {
     let step = tried[0].1;
     for element in row {
         let at = element / step;
-        // Between the outermost levels, boundaries are whole numbers.
+        // Between the outermost levels, boundaries are whole numbers. A step is 17 of h8's, so that
+        // the same rounding of f32 is a smaller part of it.
         if at.abs() < 7.5 {
-            nearest.note((at - at.round()).abs());
+            nearest.note(16.0 * (at - at.round()).abs());
         }
     }
     row.iter().map(|it| level(it / step) * step).collect()
-}
-
-fn f16(row: &[f64]) -> Vec<f64> {
-    let round = |it: &f64| half::f16::from_f32(*it as f32).to_f64();
-    row.iter().map(round).collect()
 }
 
 /// A row as stored, and as stored exactly, both in the model's basis.
@@ -176,7 +172,7 @@ pub fn stored(
     };
     let coarse = back(&codes(&framed, nearest));
     let exact = if name == "h4" {
-        back(&f16(&framed))
+        back(&h8(&framed, nearest))
     } else {
         coarse.clone()
     };

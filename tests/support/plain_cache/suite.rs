@@ -417,6 +417,18 @@ pub async fn rounded_rows_of_short_prompts(device: &Device) {
     }
 }
 
+/// Heads above 128 elements, whose prompts are computed by tensors on every device.
+pub async fn rounded_rows_of_large_heads(device: &Device) {
+    for (nth, types) in ROUNDED.into_iter().enumerate() {
+        let rules = rounded_rules("snapkv", "h2o", [192, 256, 160][nth % 3]);
+        let mut pair = Pair::of(types, &rules, device, 425);
+        pair.prompt(&[18, 6]).await;
+        pair.steps(14).await;
+        pair.prompt(&[3]).await;
+        pair.steps(3).await;
+    }
+}
+
 /// Clones part and saves go on with rounded rows too.
 pub async fn rounded_rows_are_copied_and_saved(device: &Device) {
     for types in ROUNDED {
