@@ -1,4 +1,11 @@
-import type { CacheOptions, CacheSlots, Observe, RetainedLayer, Step } from "../wasm/kvscope.js";
+import type {
+  CacheOptions,
+  CacheSlots,
+  Observe,
+  RetainedLayer,
+  SamplingNumbers,
+  Step,
+} from "../wasm/kvscope.js";
 
 /** One message of a conversation. */
 export interface ChatMessage {
@@ -6,24 +13,24 @@ export interface ChatMessage {
   content: string | readonly { type: "text"; text: string }[];
 }
 
+/** Rules of a request's cache. */
+export interface RequestCache extends CacheOptions {
+  /**
+   * Goes on from the tokens that the latest request left in the cache, if the rules are the same.
+   * True by default; with `false` everything is computed afresh.
+   */
+  reuse?: boolean;
+}
+
 /**
  * Common fields of chats and completions. OpenAI's other fields are refused or, if harmless,
  * ignored.
  */
-export interface SamplingParams {
+export interface SamplingParams extends SamplingNumbers {
   /** Most new tokens, 256 by default; adaptive strategies pace their budget by it. */
   max_tokens?: number | null;
   /** OpenAI's newer name of `max_tokens`. */
   max_completion_tokens?: number | null;
-  /** Divisor of the logits; 0, the default, always takes the likeliest token. */
-  temperature?: number | null;
-  top_p?: number | null;
-  /** Number of likeliest tokens to choose among; an addition to OpenAI's. */
-  top_k?: number | null;
-  /** Least probability of a token, relative to the likeliest's; an addition to OpenAI's. */
-  min_p?: number | null;
-  /** WebLLM's: makes tokens that have occurred less likely; 1 changes nothing. */
-  repetition_penalty?: number | null;
   /**
    * Seed of the draws: the same seed gives the same text. Without one, each request above
    * temperature 0 draws its own.
@@ -33,8 +40,10 @@ export interface SamplingParams {
   /** WebLLM's: goes on past the tokens by which the model ends a turn. */
   ignore_eos?: boolean;
   stream_options?: { include_usage?: boolean } | null;
-  /** Rules of the cache. `prefill`, `decode` and `cacheType` each replace the engine's own. */
-  cache?: CacheOptions;
+  /**
+   * Rules of the cache. `prefill`, `decode`, `cacheType` and `reuse` each replace the engine's own.
+   */
+  cache?: RequestCache;
   /** Layers and steps whose retained slots are read: they come on the chunks as `retained`. */
   observe?: Observe;
   /** Ignored. */
@@ -93,6 +102,10 @@ export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
+  prompt_tokens_details: {
+    /** Tokens of the prompt that were held from the latest request, and not computed again. */
+    cached_tokens: number;
+  };
   extra: {
     e2e_latency_s: number;
     prefill_tokens_per_s: number;

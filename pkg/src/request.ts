@@ -1,18 +1,17 @@
 import type {
-  CacheOptions,
   GenerateRequest,
   Message,
   Prompt,
   SamplingConfig,
+  SamplingField,
 } from "../wasm/kvscope.js";
 import { invalidArgument } from "./error.js";
-import type { ChatParams, CompletionParams, SamplingParams } from "./openai.js";
+import type { ChatParams, CompletionParams, RequestCache } from "./openai.js";
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
-/** Fields that the engine uses. */
+/** Fields that the engine uses, beside the sampling options. */
 const USED = words(
-  "messages prompt stream stream_options max_tokens max_completion_tokens temperature top_p top_k min_p " +
-    "repetition_penalty seed stop ignore_eos cache observe",
+  "messages prompt stream stream_options max_tokens max_completion_tokens stop ignore_eos cache observe",
 );
 /** Fields that are allowed and change nothing here: who asks, and where answers are kept. */
 const IGNORED = words(
@@ -34,24 +33,30 @@ const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
 const ROLES = ["system", "developer", "user", "assistant"];
 
 /**
- * Converts a request in OpenAI's words to the module's.
+ * Converts a request in OpenAI's words to the module's. `options` are the sampling options among
+ * its fields.
  *
  * @throws {KvscopeError} `"invalid-argument"`, naming the field
  */
 export function toGenerateRequest(
   params: ChatParams | CompletionParams,
   prompt: Prompt,
-  defaults: CacheOptions,
+  defaults: RequestCache,
+  options: readonly SamplingField[],
 ): GenerateRequest {
-  checkFields(params);
+  checkFields(params, options);
   const maxNewTokens = integer("max_tokens", params.max_completion_tokens ?? params.max_tokens, 1);
   const stop = stopStrings(params.stop);
-  const cache = cacheRules(defaults, params.cache);
+  const { reuse, ...cache } = cacheRules(defaults, params.cache);
+  if (reuse !== undefined && typeof reuse !== "boolean") {
+    throw invalidArgument("cache.reuse", "must be true or false");
+  }
   return {
     prompt,
     cache,
+    ...defined({ reuse }),
     config: {
-      sampling: sampling(params),
+      sampling: sampling(params, options),
       ...defined({ maxNewTokens, stop, ignoreEos: params.ignore_eos }),
     },
     ...defined({ observe: params.observe }),
@@ -60,9 +65,9 @@ export function toGenerateRequest(
 
 /** Rules of a request's cache: its own, and the engine's where it has none. */
 export const cacheRules = (
-  defaults: CacheOptions,
-  own: CacheOptions | undefined,
-): CacheOptions => ({
+  defaults: RequestCache,
+  own: RequestCache | undefined,
+): RequestCache => ({
   ...defaults,
   ...defined(own ?? {}),
 });
@@ -95,9 +100,10 @@ export function textPrompt(prompt: unknown): string {
   return prompt;
 }
 
-function checkFields(params: object): void {
+function checkFields(params: object, options: readonly SamplingField[]): void {
+  const used = new Set([...USED, ...options.map(({ name }) => name)]);
   for (const [field, value] of Object.entries(params)) {
-    if (value === undefined || value === null || USED.has(field)) {
+    if (value === undefined || value === null || used.has(field)) {
       continue;
     }
     if (field === "logprobs" && value !== false) {
@@ -113,19 +119,21 @@ function checkFields(params: object): void {
   }
 }
 
-function sampling(params: SamplingParams): SamplingConfig {
-  const temperature = number("temperature", params.temperature);
-  const given = integer("seed", params.seed, 0);
-  const drawn = (temperature ?? 0) > 0 ? crypto.getRandomValues(new Uint32Array(1))[0] : undefined;
-  return defined({
-    temperature,
-    topP: number("top_p", params.top_p),
-    topK: integer("top_k", params.top_k, 0),
-    minP: number("min_p", params.min_p),
-    repetitionPenalty: number("repetition_penalty", params.repetition_penalty),
-    seed: given ?? drawn,
+function sampling(params: object, options: readonly SamplingField[]): SamplingConfig {
+  const given = new Map<string, unknown>(Object.entries(params));
+  const values = options.map(({ name, whole }): [string, number | undefined] => {
+    const value = given.get(name);
+    return [camelCase(name), whole ? integer(name, value, 0) : number(name, value)];
   });
+  const config: SamplingConfig = defined(Object.fromEntries(values));
+  if ((config.temperature ?? 0) > 0) {
+    config.seed ??= crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  }
+  return config;
 }
+
+const camelCase = (name: string): string =>
+  name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
 function number(field: string, value: unknown): number | undefined {
   if (value === undefined || value === null) {

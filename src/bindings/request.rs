@@ -1,12 +1,17 @@
 //! A generation's request and result in JavaScript.
 
 use serde::{Deserialize, Serialize};
-use tsify::Tsify;
+use tsify::{Ts, Tsify};
+use wasm_bindgen::prelude::*;
 
+use super::error::conversion;
 use super::retained::Observe;
 use crate::cache::CacheOptions;
 use crate::engine::Prompt;
-use crate::generate::{GenerateConfig, Summary};
+use crate::generate::{GenerateConfig, SamplingConfig, SamplingValue, Summary};
+
+#[wasm_bindgen(typescript_custom_section)]
+const SAMPLING: &'static str = crate::generate::TYPESCRIPT;
 
 /// A generation to run, and the rules of its cache.
 #[derive(Debug, Clone, Serialize, Deserialize, Tsify)]
@@ -18,6 +23,11 @@ pub struct GenerateRequest {
     #[serde(default)]
     #[tsify(optional)]
     pub cache: CacheOptions,
+    /// Goes on from what the last request's cache holds of the prompt, if its rules are the same.
+    /// True by default.
+    #[serde(default = "by_default")]
+    #[tsify(optional)]
+    pub reuse: bool,
     /// Sampling, and the ends of the generation.
     #[serde(default)]
     #[tsify(optional)]
@@ -26,6 +36,10 @@ pub struct GenerateRequest {
     #[serde(default)]
     #[tsify(optional)]
     pub observe: Option<Observe>,
+}
+
+fn by_default() -> bool {
+    true
 }
 
 /// A generation that has ended.
@@ -38,4 +52,35 @@ pub struct GenerateResult {
     pub tokens: Vec<u32>,
     /// Speed and memory.
     pub summary: Summary,
+}
+
+/// Fields of the package's requests that are sampling options.
+#[derive(Debug, Clone, Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub struct SamplingFields {
+    /// The fields.
+    pub fields: Vec<SamplingField>,
+}
+
+/// A field of the package's requests that is a sampling option.
+#[derive(Debug, Clone, Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub struct SamplingField {
+    /// Name of the field, in snake_case.
+    pub name: &'static str,
+    /// `true` if its values are whole numbers.
+    pub whole: bool,
+}
+
+/// The sampling options that the package's requests have.
+#[wasm_bindgen]
+pub fn sampling_fields() -> Result<Ts<SamplingFields>, JsValue> {
+    let options = SamplingConfig::OPTIONS.iter();
+    let fields = options.filter(|option| option.in_requests).map(|option| {
+        let whole = !matches!(option.default_value(), SamplingValue::Number(_));
+        let name = option.name;
+        SamplingField { name, whole }
+    });
+    let fields = fields.collect();
+    SamplingFields { fields }.into_ts().map_err(conversion)
 }

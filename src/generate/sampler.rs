@@ -229,7 +229,8 @@ impl Sampler {
     }
 }
 
-fn check(logits: &[f32]) -> Result<(), GenerateError> {
+/// Checks that a token can be chosen by `logits`.
+pub(super) fn check(logits: &[f32]) -> Result<(), GenerateError> {
     let wrong = |detail: String| Err(GenerateError::Logits { detail });
     if let Some(token) = logits
         .iter()
