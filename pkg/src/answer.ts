@@ -99,6 +99,7 @@ export function usage(
 ): CompletionUsage {
   const {
     promptTokens,
+    cachedTokens,
     newTokens,
     prefillTokensPerSecond,
     decodeTokensPerSecond,
@@ -109,6 +110,7 @@ export function usage(
     prompt_tokens: promptTokens,
     completion_tokens: newTokens,
     total_tokens: promptTokens + newTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
     extra: {
       e2e_latency_s: (ended - startedAt) / 1000,
       prefill_tokens_per_s: prefillTokensPerSecond,

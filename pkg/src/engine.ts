@@ -1,6 +1,6 @@
 import type {
-  CacheOptions,
   DeviceLoss,
+  GenerateRequest,
   GpuMemory,
   GpuOptions,
   GpuReport,
@@ -11,6 +11,7 @@ import type {
   Prompt,
   PromptTokens,
   RetainedLayer,
+  SamplingField,
   Summary,
 } from "../wasm/kvscope.js";
 import { abortable, type AbortOptions } from "./abortable.js";
@@ -22,9 +23,11 @@ import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.
 import { ifUnlocked } from "./lock.js";
 import type {
   ChatCompletions,
+  ChatMessage,
   ChatParams,
   CompletionParams,
   Completions,
+  RequestCache,
   RequestOptions,
 } from "./openai.js";
 import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
@@ -44,7 +47,7 @@ export interface LoadOptions {
   /** Ends the load, which rejects with `"aborted"`. Downloaded bytes stay for the next one. */
   signal?: AbortSignal;
   /** Rules of the cache, for requests without their own; by default everything in f16. */
-  cache?: CacheOptions;
+  cache?: RequestCache;
   /** Wishes about the GPU. */
   gpu?: GpuOptions;
   /** Model of the source `"default"`. */
@@ -70,7 +73,7 @@ export interface LoadedModel extends ModelReport {
 }
 
 /** Request of {@link Engine.plannedSlots}; its cache has the engine's rules where it has none. */
-export type SlotPlan = Omit<PlanRequest, "layers" | "kvHeads">;
+export type SlotPlan = Omit<PlanRequest, "layers" | "kvHeads" | "windows">;
 
 /** Result of {@link Engine.memory}. */
 export interface EngineMemory extends MemoryReport {
@@ -122,7 +125,8 @@ export class Engine implements Disposable {
   }
 
   readonly #client: WorkerClient;
-  readonly #cache: CacheOptions;
+  readonly #cache: RequestCache;
+  readonly #sampling: readonly SamplingField[];
   readonly #queue = new Queue();
   #requests = 0;
   #newTokens = 0;
@@ -131,11 +135,12 @@ export class Engine implements Disposable {
   private constructor(
     client: WorkerClient,
     name: string,
-    { gpu, model, ...rest }: LoadResult,
-    cache: CacheOptions,
+    { gpu, model, sampling, ...rest }: LoadResult,
+    cache: RequestCache,
   ) {
     this.#client = client;
     this.#cache = cache;
+    this.#sampling = sampling;
     this.model = { name, ...model, ...rest };
     this.gpu = gpu;
     this.lost = client.lost;
@@ -220,9 +225,17 @@ export class Engine implements Disposable {
     }
   }
 
-  /** Tokenizes a text, or a conversation with its template. */
-  tokens(prompt: Prompt, options: AbortOptions = {}): Promise<PromptTokens> {
-    return this.#ask("tokens", prompt, options);
+  /**
+   * Tokenizes a text, or a conversation with its template: just as a request sends either.
+   *
+   * @throws {KvscopeError} `"invalid-argument"`, naming the field of a message
+   */
+  async tokens(
+    prompt: string | readonly ChatMessage[],
+    options: AbortOptions = {},
+  ): Promise<PromptTokens> {
+    const sent = typeof prompt === "string" ? prompt : chatPrompt(prompt);
+    return this.#ask("tokens", sent, options);
   }
 
   /**
@@ -234,9 +247,9 @@ export class Engine implements Disposable {
     { cache, promptTokens, maxNewTokens, steps }: SlotPlan,
     options: AbortOptions = {},
   ): Promise<PlannedSlots> {
-    const { layers, kvHeads } = this.model;
-    const numbers = { layers, kvHeads, promptTokens, maxNewTokens, steps };
-    const rules = cacheRules(this.#cache, cache);
+    const { layers, kvHeads, windows } = this.model;
+    const numbers = { layers, kvHeads, windows, promptTokens, maxNewTokens, steps };
+    const { reuse: _, ...rules } = cacheRules(this.#cache, cache);
     return this.#ask("plannedSlots", { cache: rules, ...numbers }, options);
   }
 
@@ -284,7 +297,7 @@ export class Engine implements Disposable {
 
   // `async`, so that a refused request always rejects and never throws.
   async #createChat(params: ChatParams, options: RequestOptions = {}): Promise<unknown> {
-    const request = toGenerateRequest(params, chatPrompt(params.messages), this.#cache);
+    const request = this.#request(params, chatPrompt(params.messages));
     const wording = chatWording(this.model.name);
     return params.stream === true
       ? completeStream(
@@ -298,7 +311,7 @@ export class Engine implements Disposable {
   }
 
   async #createText(params: CompletionParams, options: RequestOptions = {}): Promise<unknown> {
-    const request = toGenerateRequest(params, textPrompt(params.prompt), this.#cache);
+    const request = this.#request(params, textPrompt(params.prompt));
     const wording = textWording(this.model.name);
     return params.stream === true
       ? completeStream(
@@ -309,6 +322,10 @@ export class Engine implements Disposable {
           params.stream_options?.include_usage === true,
         )
       : completeWhole(this.#generate, request, wording, options);
+  }
+
+  #request(params: ChatParams | CompletionParams, prompt: Prompt): GenerateRequest {
+    return toGenerateRequest(params, prompt, this.#cache, this.#sampling);
   }
 
   #ask<Name extends CallName>(

@@ -25,6 +25,7 @@ export type {
   Completions,
   CompletionUsage,
   KvReport,
+  RequestCache,
   RequestOptions,
   SamplingParams,
 } from "./openai.js";

@@ -12,6 +12,7 @@ import type {
   Prompt,
   PromptTokens,
   RetainedLayer,
+  SamplingField,
   Step,
   TraceGrades,
   TraceProgram,
@@ -54,6 +55,8 @@ export interface LoadRequest {
 export interface LoadResult {
   readonly gpu: GpuReport;
   readonly model: ModelReport;
+  /** Sampling options that requests have. */
+  readonly sampling: readonly SamplingField[];
   readonly bytes: number;
   readonly fromStore: boolean;
   readonly stored: boolean;

@@ -24,7 +24,7 @@ export interface WllamaLoadConfig extends LoadOptions {
 /** wllama's fields beside OpenAI's. */
 export interface WllamaRequest {
   abortSignal?: AbortSignal;
-  /** Ignored. */
+  /** Goes on from what the latest request left in the cache; true by default. */
   cache_prompt?: boolean;
 }
 
@@ -147,14 +147,16 @@ export class Wllama {
 type Request<Params, Chunk> = Params & WllamaRequest & { onData?: (chunk: Chunk) => void };
 
 /** Lets `create` answer `request`, without wllama's own fields. */
-async function answer<Params extends { stream?: boolean | null }, Whole, Chunk>(
+async function answer<Params extends ChatParams | CompletionParams, Whole, Chunk>(
   request: Request<Params, Chunk>,
   create: (
     params: Params,
     options: { signal?: AbortSignal },
   ) => Promise<Whole | AsyncIterable<Chunk>>,
 ): Promise<Whole | AsyncIterable<Chunk> | undefined> {
-  const { abortSignal, onData, cache_prompt: _, ...params } = request;
+  const { abortSignal, onData, cache_prompt, ...own } = request;
+  const afresh = { ...own, cache: { ...own.cache, reuse: false } };
+  const params = cache_prompt === false ? afresh : own;
   const options = abortSignal === undefined ? {} : { signal: abortSignal };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a type less some fields
   const answered = await create(params as unknown as Params, options);

@@ -1,6 +1,7 @@
 import {
   grade_trace,
   planned_slots,
+  sampling_fields,
   trace_program,
   type RetainedLayers,
   type WasmEngine,
@@ -66,7 +67,8 @@ const handlers: Handlers = {
       const loaded = await new ModelLoad(gpu, request, controller.signal, emit).run();
       engine = loaded.engine;
       const { bytes, fromStore, stored } = loaded;
-      return { gpu: gpu.report(), model: engine.model(), bytes, fromStore, stored };
+      const { fields: sampling } = sampling_fields();
+      return { gpu: gpu.report(), model: engine.model(), sampling, bytes, fromStore, stored };
     } catch (error) {
       throw controller.signal.aborted ? aborted("The load") : error;
     } finally {

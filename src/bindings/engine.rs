@@ -11,16 +11,16 @@ use super::error::{conversion, invalid_argument, to_js};
 use super::report::{ModelReport, PromptTokens};
 use super::request::{GenerateRequest, GenerateResult};
 use super::retained::RetainedLayer;
-use crate::cache::{MemoryReport, ScopeCache};
-use crate::engine::{Engine, Prompt};
+use crate::cache::MemoryReport;
+use crate::engine::{Engine, Prompt, Session};
 use crate::generate::Cancel;
 
-/// A loaded model, and the cache of its last generation.
+/// A loaded model, and the sequence of its last generation.
 #[wasm_bindgen]
 pub struct WasmEngine {
     engine: Engine,
     cancel: RefCell<Cancel>,
-    cache: RefCell<Option<ScopeCache>>,
+    session: RefCell<Option<Session>>,
     tunings: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl WasmEngine {
         Self {
             engine,
             cancel: RefCell::default(),
-            cache: RefCell::default(),
+            session: RefCell::default(),
             tunings,
         }
     }
@@ -38,35 +38,19 @@ impl WasmEngine {
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
     }
-}
 
-#[wasm_bindgen]
-impl WasmEngine {
-    /// Generates, in a new cache. `on_prefill` is called with the number of the prompt's tokens
-    /// that are done, and of all. `on_step` is called with each step and, where the request
-    /// observes it, the cache's layers. An exception of either ends the generation and is thrown
-    /// here.
-    pub async fn generate(
+    /// Generates in `session`.
+    async fn reply(
         &self,
-        request: Ts<GenerateRequest>,
-        on_prefill: Function,
-        on_step: Function,
-    ) -> Result<Ts<GenerateResult>, JsValue> {
-        let request = request
-            .to_rust()
-            .map_err(|error| invalid_argument(&format!("`request`: {error}")))?;
-        let _occupied = self.engine.occupy().map_err(to_js)?;
-        self.engine.device().check().map_err(to_js)?;
-        let cancel = Cancel::new();
-        self.cancel.replace(cancel.clone());
-        // Frees the last generation's memory for this one's.
-        self.cache.replace(None);
-
-        let tokens = self.engine.encode(&request.prompt).map_err(to_js)?;
-        let mut cache = self.engine.cache(&request.cache).map_err(to_js)?;
+        session: &mut Session,
+        request: GenerateRequest,
+        cancel: Cancel,
+        [on_prefill, on_step]: [Function; 2],
+    ) -> Result<GenerateResult, JsValue> {
         let generation = self
             .engine
-            .generation(tokens, &mut cache, request.config)
+            .resume(session, &request.prompt, request.config)
+            .await
             .map_err(to_js)?;
         let mut generation = generation
             .with_cancel(cancel)
@@ -103,15 +87,46 @@ impl WasmEngine {
             )?;
         }
         generation.rest();
-        let result = GenerateResult {
+        Ok(GenerateResult {
             text: generation.text().to_owned(),
             tokens: generation.tokens().to_vec(),
             summary: generation.summary(),
-        };
-        drop(generation);
+        })
+    }
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Generates, after what the last generation's cache holds of the prompt. `on_prefill` is
+    /// called with the number of the prompt's tokens that are done, and of all. `on_step` is called
+    /// with each step and, where the request observes it, the cache's layers. An exception of
+    /// either ends the generation and is thrown here.
+    pub async fn generate(
+        &self,
+        request: Ts<GenerateRequest>,
+        on_prefill: Function,
+        on_step: Function,
+    ) -> Result<Ts<GenerateResult>, JsValue> {
+        let request = request
+            .to_rust()
+            .map_err(|error| invalid_argument(&format!("`request`: {error}")))?;
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.engine.device().check().map_err(to_js)?;
+        let cancel = Cancel::new();
+        self.cancel.replace(cancel.clone());
+        let fresh = self.engine.session(&request.cache).map_err(to_js)?;
+        let held = self.session.take();
+        // A sequence of no use gives up its memory to this generation.
+        let of_use = |held: &Session| request.reuse && *held.rules() == request.cache;
+        let mut session = held.filter(of_use).unwrap_or(fresh);
+        let result = self
+            .reply(&mut session, request, cancel, [on_prefill, on_step])
+            .await;
         // Frees the steps' work space: until the next request, only model and cache need memory.
-        self.engine.device().release_unused().await.map_err(to_js)?;
-        self.cache.replace(Some(cache));
+        let released = self.engine.device().release_unused().await;
+        self.session.replace(Some(session));
+        let result = result?;
+        released.map_err(to_js)?;
         result.into_ts().map_err(conversion)
     }
 
@@ -122,8 +137,9 @@ impl WasmEngine {
 
     /// Memory that the last generation's cache holds, and would hold had it evicted nothing.
     pub fn memory(&self) -> Result<Ts<MemoryReport>, JsValue> {
-        let cache = self.cache.borrow();
-        let report = cache.as_ref().map(ScopeCache::memory).unwrap_or_default();
+        let session = self.session.borrow();
+        let report = session.as_ref().map(|session| session.cache().memory());
+        let report = report.unwrap_or_default();
         report.into_ts().map_err(conversion)
     }
 
@@ -132,12 +148,16 @@ impl WasmEngine {
     pub async fn retained(&self, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
         self.engine.device().check().map_err(to_js)?;
-        let Some(cache) = self.cache.take() else {
-            let heads = Vec::new();
-            return RetainedLayer { layer, heads }.into_ts().map_err(conversion);
+        let Some(session) = self.session.take() else {
+            let retained = RetainedLayer {
+                layer,
+                window: self.engine.model().config().layer(layer).window,
+                heads: Vec::new(),
+            };
+            return retained.into_ts().map_err(conversion);
         };
-        let retained = RetainedLayer::read(&cache, layer).await;
-        self.cache.replace(Some(cache));
+        let retained = RetainedLayer::read(session.cache(), layer).await;
+        self.session.replace(Some(session));
         retained.map_err(to_js)?.into_ts().map_err(conversion)
     }
 
@@ -164,7 +184,7 @@ impl WasmEngine {
     /// Frees the last generation's cache and its memory.
     pub async fn forget(&self) -> Result<(), JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
-        self.cache.replace(None);
+        self.session.replace(None);
         self.engine.device().release_unused().await.map_err(to_js)
     }
 }

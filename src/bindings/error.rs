@@ -4,6 +4,7 @@ use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
 
 use crate::Error;
+use crate::cache::CacheError;
 use crate::device::GpuError;
 
 /// A JavaScript `Error` named `KvscopeError`, with `code` and possibly `details`.
@@ -19,6 +20,18 @@ pub(super) fn to_js(error: impl Into<Error>) -> JsValue {
         Error::Gpu(GpuError::DeviceLost(loss)) => {
             if let Ok(loss) = serde_wasm_bindgen::to_value(loss) {
                 set(&details, "loss", loss);
+            }
+        }
+        Error::Cache(CacheError::NotFinite {
+            layer,
+            rows,
+            position,
+            ..
+        }) => {
+            set(&details, "layer", (*layer).into());
+            set(&details, "rows", (*rows).into());
+            if let Some(position) = position {
+                set(&details, "position", (*position).into());
             }
         }
         _ => {}

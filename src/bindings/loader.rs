@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::engine::WasmEngine;
 use super::error::{conversion, invalid_argument, to_js};
 use super::gpu::WasmGpu;
+use super::log::show_warnings;
 use crate::device::ComputeDevice;
 use crate::engine::Engine;
 use crate::fused::KnownTunings;
@@ -22,6 +23,7 @@ pub struct WasmLoader {
 impl WasmLoader {
     /// A loader of GGUF files onto `gpu`.
     pub fn gguf(gpu: &WasmGpu) -> WasmLoader {
+        show_warnings();
         let device = ComputeDevice::from(gpu.gpu().clone());
         let loader = ModelLoader::gguf(device.burn_device());
         Self {

@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod gpu;
 mod loader;
+mod log;
 mod policies;
 mod report;
 mod request;
@@ -19,7 +20,9 @@ pub use gpu::WasmGpu;
 pub use loader::WasmLoader;
 pub use policies::{PlanRequest, PlannedHead, PlannedLayer, PlannedSlots, planned_slots, policies};
 pub use report::{ModelReport, PromptTokens};
-pub use request::{GenerateRequest, GenerateResult};
+pub use request::{
+    GenerateRequest, GenerateResult, SamplingField, SamplingFields, sampling_fields,
+};
 pub use retained::{Observe, RetainedLayer, RetainedLayers, RetainedSlots};
 pub use trace::{TraceGrades, TraceProgram, grade_trace, trace_program};
 

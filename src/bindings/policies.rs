@@ -23,6 +23,11 @@ pub struct PlanRequest {
     pub layers: usize,
     /// KV heads per layer.
     pub kv_heads: usize,
+    /// W per layer: newest positions that its queries see, which no policy touches. Null, and
+    /// layers beyond the list, see all.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub windows: Vec<Option<usize>>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
     /// New tokens asked for; the adaptive strategies pace their budget by them.
@@ -87,11 +92,11 @@ pub fn planned_slots(request: Ts<PlanRequest>) -> Result<Ts<PlannedSlots>, JsVal
 
 fn planned(request: &PlanRequest) -> Result<PlannedSlots, ConfigError> {
     let (layers, kv_heads) = (request.layers, request.kv_heads);
-    let config = ScopeCacheConfig::new(layers, kv_heads, kv_heads, 1);
-    let config = config.with_max_new_tokens(request.max_new_tokens);
-    let policy = request.cache.apply(config)?.policy;
-    let (prompt, steps) = (request.prompt_tokens, request.steps);
-    let planned = policy.planned_slots((layers, kv_heads), prompt, steps)?;
+    let config = ScopeCacheConfig::new(layers, kv_heads, kv_heads, 1)
+        .with_windows(request.windows.clone())
+        .with_max_new_tokens(request.max_new_tokens);
+    let config = request.cache.apply(config)?;
+    let planned = config.planned_slots(request.prompt_tokens, request.steps)?;
     let layers = planned.into_iter().map(|heads| PlannedLayer {
         heads: heads.into_iter().map(PlannedHead::from).collect(),
     });

@@ -19,6 +19,9 @@ pub struct ModelReport {
     pub kv_heads: usize,
     /// Elements per head.
     pub head_dim: usize,
+    /// W per layer: newest positions that its queries see, which no policy touches; none if they
+    /// see all. Empty if no layer has a window.
+    pub windows: Vec<Option<usize>>,
     /// Positions that the model was trained for.
     pub context: usize,
     /// Tokens in the vocabulary.
@@ -39,6 +42,7 @@ impl ModelReport {
             query_heads: config.query_heads,
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
+            windows: config.windows(),
             context: config.context,
             vocabulary: config.vocabulary,
             chat_template: engine.tokenizer().chat_template().is_ok(),

@@ -24,6 +24,10 @@ pub struct RetainedSlots {
 pub struct RetainedLayer {
     /// The layer's number, from 0.
     pub layer: usize,
+    /// W: newest positions that its queries see, which it holds whatever the policy; none if they
+    /// see all.
+    #[tsify(optional)]
+    pub window: Option<usize>,
     /// Its KV heads.
     pub heads: Vec<RetainedSlots>,
 }
@@ -41,6 +45,7 @@ impl RetainedLayer {
         });
         Ok(Self {
             layer,
+            window: cache.config().window(layer),
             heads: heads.collect(),
         })
     }

@@ -2,11 +2,13 @@
 
 #[cfg(not(target_family = "wasm"))]
 mod open;
+mod session;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(target_family = "wasm"))]
 pub use open::OpenOptions;
+pub use session::Session;
 
 use crate::Error;
 use crate::cache::{CacheOptions, ScopeCache};
@@ -82,6 +84,7 @@ impl Engine {
     ) -> Result<Self, Error> {
         let ready = async {
             let (model, tokenizer) = parts?;
+            let tokenizer = tokenizer.with_users_time();
             // Writes go to a GPU without an answer: their failures are known once it is idle.
             device.settle().await?;
             let engine = Self::new(model, tokenizer, device.clone());
@@ -152,7 +155,39 @@ impl Engine {
         })
     }
 
-    /// Prepares to continue `prompt`, after what `cache` has seen. Nothing is computed yet.
+    /// Prepares to continue `prompt`, as [`generation`](Self::generation) does. The text of an
+    /// answer in a chat begins without the space that SentencePiece's vocabularies put there. The
+    /// continuation of a text keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode`](Self::encode) and [`generation`](Self::generation).
+    pub fn continuation<'a>(
+        &'a self,
+        prompt: &Prompt,
+        cache: &'a mut ScopeCache,
+        config: GenerateConfig,
+    ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
+        let generation = self.generation(self.encode(prompt)?, cache, config)?;
+        Ok(self.spelt_after(prompt, generation))
+    }
+
+    /// `generation`, whose text begins as it has to after `prompt`.
+    fn spelt_after<'a>(
+        &self,
+        prompt: &Prompt,
+        generation: Generation<'a, Llama, Detokenizer<&'a Tokenizer>>,
+    ) -> Generation<'a, Llama, Detokenizer<&'a Tokenizer>> {
+        match prompt {
+            Prompt::Chat(_) if self.tokenizer.begins_with_space() => {
+                generation.without_first_space()
+            }
+            _ => generation,
+        }
+    }
+
+    /// Prepares to continue the tokens of `prompt`, after what `cache` has seen. Nothing is
+    /// computed yet. The text keeps its first space.
     ///
     /// # Errors
     ///
@@ -163,7 +198,7 @@ impl Engine {
         cache: &'a mut ScopeCache,
         config: GenerateConfig,
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
-        let spelling = Detokenizer::new(&self.tokenizer);
+        let spelling = Detokenizer::new(&self.tokenizer).with_first_space(true);
         let ends = self.tokenizer.stop_tokens();
         let (model, device) = (&self.model, &self.device);
         let generation = Generation::new(model, device, spelling, &ends, cache, prompt, config)?;

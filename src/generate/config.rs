@@ -94,6 +94,21 @@ impl GenerateConfig {
         }
         self.sampling.validate()
     }
+
+    /// Checks every field, and a prompt of `tokens` tokens for a model with `context` positions.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Config`], [`GenerateError::EmptyPrompt`] or
+    /// [`GenerateError::PromptTooLong`].
+    pub(crate) fn check_prompt(&self, tokens: usize, context: usize) -> Result<(), GenerateError> {
+        self.validate()?;
+        match tokens {
+            0 => Err(GenerateError::EmptyPrompt),
+            _ if tokens > context => Err(GenerateError::PromptTooLong { tokens, context }),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn within(field: &'static str, value: usize, most: usize) -> Result<(), GenerateError> {

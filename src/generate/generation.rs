@@ -7,8 +7,8 @@ use web_time::Instant;
 use super::model::{LanguageModel, Spelling};
 use super::step::rate;
 use super::{
-    CacheSlots, Cancel, Choice, DecoderFactory, FinishReason, GenerateConfig, GenerateError,
-    InputToken, SampledToken, Sampler, Step, StepDecoder, StepRequest, StopStrings, Summary,
+    CacheSlots, Cancel, Choice, DecoderFactory, FinishReason, GenerateConfig, InputToken,
+    SampledToken, Sampler, Step, StepDecoder, StepRequest, StopStrings, Summary,
 };
 use crate::Error;
 use crate::cache::ScopeCache;
@@ -26,8 +26,12 @@ pub struct Generation<'a, M, S> {
     pub(super) config: GenerateConfig,
     pub(super) cancel: Cancel,
     pub(super) prompt_tokens: usize,
+    /// The prompt's first tokens, which the cache has seen already.
+    pub(super) held: usize,
     /// The prompt's tokens, then the new ones.
     pub(super) tokens: Vec<u32>,
+    /// Tokens that the cache has seen, of a session.
+    seen: Option<&'a mut Vec<u32>>,
     pub(super) prefilled: bool,
     /// Logits after the prompt, until the first token is chosen by them.
     pub(super) logits: Option<Vec<f32>>,
@@ -41,6 +45,8 @@ pub struct Generation<'a, M, S> {
     path: Path<'a>,
     /// `true` to score every slot at every step.
     scores: bool,
+    /// `true` until the text has begun, if it is to begin without a space.
+    strips_space: bool,
     text: String,
     decode_ms: f64,
     past_context: bool,
@@ -73,14 +79,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         prompt: Vec<u32>,
         config: GenerateConfig,
     ) -> Result<Self, Error> {
-        config.validate()?;
-        let (tokens, context) = (prompt.len(), model.context());
-        if tokens == 0 {
-            return Err(GenerateError::EmptyPrompt.into());
-        }
-        if tokens > context {
-            return Err(GenerateError::PromptTooLong { tokens, context }.into());
-        }
+        let tokens = prompt.len();
+        config.check_prompt(tokens, model.context())?;
         let mut stop_tokens = config.stop_tokens.clone();
         if !config.ignore_eos {
             stop_tokens.extend_from_slice(end_of_turn);
@@ -91,7 +91,9 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             device,
             cancel: Cancel::new(),
             prompt_tokens: tokens,
+            held: 0,
             tokens: prompt,
+            seen: None,
             prefilled: false,
             logits: None,
             prefill_ms: 0.0,
@@ -103,6 +105,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             sampler: Sampler::new(config.sampling.clone())?,
             path: Path::Tensors,
             scores: false,
+            strips_space: false,
             text: String::new(),
             decode_ms: 0.0,
             past_context: false,
@@ -115,6 +118,23 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
     #[must_use]
     pub fn with_scores(mut self, scores: bool) -> Self {
         self.scores = scores;
+        self
+    }
+
+    /// Goes on from the tokens that the cache has `seen`, which are the first of the prompt. They
+    /// are not computed again, and those that the cache sees now are added to them.
+    #[must_use]
+    pub(crate) fn after(mut self, seen: &'a mut Vec<u32>) -> Self {
+        self.held = seen.len().min(self.prompt_tokens - 1);
+        self.seen = Some(seen);
+        self
+    }
+
+    /// Leaves out a space at the beginning of the text. SentencePiece's vocabularies write one
+    /// before every answer. Stop strings are looked for before it is left out.
+    #[must_use]
+    pub fn without_first_space(mut self) -> Self {
+        self.strips_space = true;
         self
     }
 
@@ -138,8 +158,9 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
     ///
     /// # Errors
     ///
-    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation
-    /// has then ended. After a model's error the cache is truncated to its length before the step.
+    /// Those of the model, the cache and the device, and [`GenerateError::Logits`] or its cause,
+    /// [`CacheError::NotFinite`](crate::cache::CacheError::NotFinite). The generation has then
+    /// ended. After a model's error the cache is truncated to its length before the step.
     pub async fn next(&mut self) -> Result<Option<Step>, Error> {
         self.prefill(|_, _| ControlFlow::Continue(())).await?;
         if self.ended() {
@@ -151,6 +172,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         }
         let start = Instant::now();
         let chosen = self.choose().await;
+        self.note_seen();
         let chosen = chosen.inspect_err(|_| self.failed = true)?;
 
         let index = self.new_tokens().len();
@@ -194,8 +216,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
     pub fn rest(&mut self) -> String {
         let left = self.spelling.finish();
         let rest = self.stop.push(&left) + &self.stop.finish();
-        self.text.push_str(&rest);
-        rest
+        self.write(rest)
     }
 
     /// Counts, speeds and memory so far.
@@ -203,11 +224,12 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         let new_tokens = self.new_tokens().len();
         Summary {
             prompt_tokens: self.prompt_tokens,
+            cached_tokens: self.held,
             new_tokens,
             prefill_ms: self.prefill_ms,
             decode_ms: self.decode_ms,
             prefill_tokens_per_second: if self.prefilled {
-                rate(self.prompt_tokens, self.prefill_ms)
+                rate(self.prompt_tokens - self.held, self.prefill_ms)
             } else {
                 0.0
             },
@@ -221,6 +243,15 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
 
     pub(super) fn ended(&self) -> bool {
         self.finish.is_some() || self.failed
+    }
+
+    /// Brings a session's tokens to the cache's length.
+    pub(super) fn note_seen(&mut self) {
+        if let Some(seen) = &mut self.seen {
+            let length = self.cache.position();
+            seen.truncate(length);
+            seen.extend_from_slice(self.tokens.get(seen.len()..length).unwrap_or_default());
+        }
     }
 
     fn new_tokens(&self) -> &[u32] {
@@ -238,6 +269,10 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             Ok(Some(chosen)) => Ok(chosen),
             Ok(None) => self.plain_step().await,
             Err(error) => Err(error),
+        };
+        let stepped = match stepped {
+            Ok(chosen) => Ok(chosen),
+            Err(error) => Err(self.cause_of(error).await),
         };
         if stepped.is_err() {
             self.roll_back(before).await;
@@ -318,6 +353,17 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             self.finish = Some(FinishReason::StopString);
         } else if self.finish.is_some() {
             text += &self.stop.finish();
+        }
+        self.write(text)
+    }
+
+    /// Appends to the text, and returns what was appended.
+    fn write(&mut self, mut text: String) -> String {
+        if self.strips_space && !text.is_empty() {
+            self.strips_space = false;
+            if text.starts_with(' ') {
+                text.remove(0);
+            }
         }
         self.text.push_str(&text);
         text

@@ -47,6 +47,7 @@ mod error;
 mod exp;
 mod generation;
 mod model;
+mod options;
 mod prefill;
 pub(crate) mod random;
 mod sampler;
@@ -62,6 +63,7 @@ pub use decoder::{
 pub use error::GenerateError;
 pub use generation::Generation;
 pub use model::{LanguageModel, Spelling};
+pub use options::{Range, SamplingOption, SamplingValue, TYPESCRIPT};
 pub use sampler::{SampledToken, Sampler};
 pub use sampling::SamplingConfig;
 pub use step::{CacheSlots, FinishReason, Step, Summary};

@@ -7,8 +7,10 @@ use futures_util::future::{Either, select};
 use web_time::Instant;
 
 use super::model::{LanguageModel, Spelling};
-use super::{FinishReason, Generation};
+use super::sampler::check;
+use super::{FinishReason, GenerateError, Generation};
 use crate::Error;
+use crate::cache::CacheError;
 
 impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
     /// Takes the prompt in, unless that has been done, and compresses the cache.
@@ -20,7 +22,8 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
     ///
     /// # Errors
     ///
-    /// Those of the model, the cache and the device. The generation has then ended.
+    /// Those of the model, the cache and the device, and [`GenerateError::Logits`]. The generation
+    /// has then ended.
     pub async fn prefill(
         &mut self,
         progress: impl FnMut(usize, usize) -> ControlFlow<()>,
@@ -32,7 +35,7 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
         let before = self.cache.position();
         let taken = self.take_prompt(progress).await;
         self.prefill_ms = start.elapsed().as_secs_f64() * 1000.0;
-        match taken {
+        let taken = match taken {
             Ok(Some(logits)) => {
                 self.prefilled = true;
                 self.logits = Some(logits);
@@ -45,10 +48,13 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
             }
             Err(error) => {
                 self.failed = true;
+                let error = self.cause_of(error).await;
                 self.roll_back(before).await;
                 Err(error)
             }
-        }
+        };
+        self.note_seen();
+        taken
     }
 
     /// The logits after the prompt; `None` if it was cancelled.
@@ -57,9 +63,9 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
         mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, Error> {
         let total = self.prompt_tokens;
-        self.cache.reserve(total);
+        let mut done = self.held;
+        self.cache.reserve(total - done);
         self.cache.expect_new_tokens(self.config.max_new_tokens)?;
-        let mut done = 0;
         loop {
             if self.cancel.is_cancelled() {
                 return Ok(None);
@@ -73,6 +79,7 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
                     self.cache.finish_prefill(layer)?;
                 }
                 let logits = self.device.read(logits).await?;
+                check(&logits)?;
                 // Frees the chunks' work space, and what compression left behind.
                 self.device.release_unused().await?;
                 if progress(total, total).is_break() {
@@ -88,15 +95,33 @@ impl<M: LanguageModel, S: Spelling> Generation<'_, M, S> {
         }
     }
 
-    /// Truncates the cache to a length that every layer had. A lost device's cache is lost too.
+    /// `error`, or what the cache holds as the cause of logits that are no numbers.
+    pub(super) async fn cause_of(&self, error: Error) -> Error {
+        if !matches!(error, Error::Generate(GenerateError::Logits { .. })) {
+            return error;
+        }
+        let checked = self.cache.check_finite();
+        match select(pin!(self.device.lost()), pin!(checked)).await {
+            Either::Right((Err(cause @ CacheError::NotFinite { .. }), _)) => cause.into(),
+            _ => error,
+        }
+    }
+
+    /// Truncates the cache to a length that every layer had, or empties it. A lost device's cache
+    /// is lost too.
     pub(super) async fn roll_back(&mut self, length: usize) {
         self.cache.reserve(0);
-        let truncated = self.cache.truncate(length);
-        match select(pin!(self.device.lost()), pin!(truncated)).await {
-            Either::Left(_) | Either::Right((Ok(_), _)) => {}
-            Either::Right((Err(error), _)) => {
-                log::warn!("the cache could not be brought back to position {length}: {error}")
+        let truncated = {
+            let truncated = self.cache.truncate(length);
+            match select(pin!(self.device.lost()), pin!(truncated)).await {
+                Either::Left(_) => Ok(()),
+                Either::Right((result, _)) => result,
             }
+        };
+        if let Err(error) = truncated {
+            log::warn!("the cache could not be brought back to position {length}: {error}");
+            // Empty, it is at least of one length in all layers.
+            self.cache.reset();
         }
     }
 }

@@ -78,6 +78,8 @@ pub enum FinishReason {
 pub struct Summary {
     /// Prompt tokens.
     pub prompt_tokens: usize,
+    /// Those of them that a held cache had seen already, so that they were not computed.
+    pub cached_tokens: usize,
     /// Tokens generated, including the one that ended the generation.
     pub new_tokens: usize,
     /// Milliseconds from the prompt's first chunk to the first token's logits, compression of the
@@ -85,7 +87,7 @@ pub struct Summary {
     pub prefill_ms: f64,
     /// Milliseconds of all steps.
     pub decode_ms: f64,
-    /// Prompt tokens per second; 0 while there is no prompt.
+    /// Computed prompt tokens per second; 0 while there is no prompt.
     pub prefill_tokens_per_second: f64,
     /// New tokens per second, without the first, whose logits come with the prompt; 0 while there
     /// are none.

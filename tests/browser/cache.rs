@@ -20,4 +20,8 @@ in_the_browser!(
     many_evictions_at_once,
     half_precision,
     saved_caches_go_on,
+    rounded_rows_of_short_prompts,
+    rounded_rows_of_large_heads,
+    rounded_rows_are_copied_and_saved,
+    open_prompts_fork_to_rounded_rows,
 );

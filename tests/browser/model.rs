@@ -1,7 +1,7 @@
 //! Tiny models in a real browser: right, several at once, and gone without a trace.
 
 use burn::tensor::Tensor;
-use kvscope::cache::CacheType;
+use kvscope::cache::{CacheType, CacheTypes};
 use kvscope::device::Gpu;
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
@@ -10,6 +10,7 @@ use kvscope::model::{Llama, LogitRows};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::gpu;
+use crate::support::plain_decoder::decodes_as_the_plain_model;
 use crate::support::tiny_model::sizes::{LLAMA, QWEN2, QWEN3, Sizes};
 use crate::support::tiny_model::{TinyModel, run};
 
@@ -144,5 +145,30 @@ async fn decoding_by_what_not_every_gpu_has_is_right() {
                 );
             }
         }
+    }
+}
+
+/// Rows of the quantised types, alike and mixed: the browser's compiler takes their shaders.
+#[wasm_bindgen_test]
+async fn rounded_rows_are_those_of_the_plain_model() {
+    let gpu = gpu::shared().await;
+    let pipelines = Pipelines::default();
+    let quads = Tuning::SERIAL.in_quads(gpu.shader_abilities());
+    let (f16, h8, h4) = (CacheType::F16, CacheType::H8, CacheType::H4);
+    for (head_dim, keys, values, tuning) in [
+        (64, h8, h8, quads),
+        (64, h4, h4, Tuning::LIGHT),
+        (96, h8, h4, quads),
+        (256, h4, h8, Tuning::LIGHT),
+        (64, h4, f16, quads),
+        (32, f16, h8, Tuning::LIGHT),
+    ] {
+        let sizes = Sizes {
+            head_dim,
+            rotated: head_dim,
+            ..LLAMA
+        };
+        let types = CacheTypes { keys, values };
+        decodes_as_the_plain_model(&gpu, &pipelines, tuning, sizes, types).await;
     }
 }

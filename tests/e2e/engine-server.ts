@@ -111,8 +111,9 @@ async function send(
   const cut = (file.cuts ?? 0) > 0 ? file.cutAt : undefined;
   if (cut !== undefined) {
     file.cuts = (file.cuts ?? 0) - 1;
+    // Bytes that a reader has not taken by then are lost, and a page that starts needs a while.
     response.write(bytes.subarray(from, Math.max(from, cut)), () =>
-      setTimeout(() => response.destroy(), 50),
+      setTimeout(() => response.destroy(), 250),
     );
     return;
   }

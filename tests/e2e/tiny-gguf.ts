@@ -40,6 +40,16 @@ export function tinyModelOfWideHeads(): Uint8Array {
   return gguf(metadata(WIDTH), tensors(1, WIDTH));
 }
 
+/** The same model, with keys in its second layer that f16 can't hold. */
+export function tinyModelOfLargeKeys(): Uint8Array {
+  const all = tensors(1, WIDTH);
+  const keys = all.find(({ name }) => name === "blk.1.attn_k.weight");
+  keys?.numbers.forEach((number, at, numbers) => {
+    numbers[at] = 1e6 * number;
+  });
+  return gguf(metadata(WIDTH), all);
+}
+
 /** The same model without a chat template. */
 export function tinyModelOfTexts(): Uint8Array {
   return gguf(

@@ -8,6 +8,7 @@ import {
   type KvReport,
   type HubFile,
   type LoadProgress,
+  type RequestCache,
   type StoredModel,
   type TraceProgram,
 } from "kvscope";
@@ -116,6 +117,16 @@ function keptBy(fromStore: boolean, stored: boolean): string {
   return stored ? "; kept for your next visit" : "";
 }
 
+/** Rules of a run that is compared with others: it computes all of its prompt. */
+const afresh = (cache: CacheOptions): RequestCache => ({ ...cache, reuse: false });
+
+/** Text on the layers that have a window, if any has one. */
+function windowed(windows: readonly (number | undefined)[]): string {
+  const sizes = windows.filter((window) => window !== undefined);
+  const all = [...new Set(sizes)].map((window) => count(window)).join(" or ");
+  return sizes.length === 0 ? "" : ` (${sizes.length} see the newest ${all} positions only)`;
+}
+
 /** Slots of the KV heads with the most. */
 export interface Slots {
   /** For the prompt. */
@@ -138,19 +149,24 @@ export class LoadedModel {
   readonly slow: boolean;
   /** Its layers. */
   readonly layers: number;
+  /** Per layer, the newest positions that it sees and holds; none if it sees all. */
+  readonly windows: readonly (number | undefined)[];
   /** True if it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
   readonly #engine: Engine;
 
   private constructor(engine: Engine) {
-    const { layers, kvHeads, headDim, context, vocabulary, fromStore, stored } = engine.model;
+    const { layers, windows, kvHeads, headDim, context } = engine.model;
+    const { vocabulary, fromStore, stored } = engine.model;
     this.#engine = engine;
     this.lost = engine.lost;
     this.device = `${engine.gpu.name} ${engine.gpu.driver}`.trim();
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
     this.layers = layers;
+    this.windows = windows;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
-    const shape = `${layers} layers, ${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+    const heads = `${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
+    const shape = `${layers} layers${windowed(windows)}, ${heads}`;
     this.summary = `${shape}${this.slow ? "; no real GPU, so slow" : ""}`;
     this.origin = `${bytes(engine.model.bytes)}${keptBy(fromStore, stored)}`;
   }
@@ -176,7 +192,9 @@ export class LoadedModel {
     const steps = Math.max(0, tokens - 1);
     const numbers = { promptTokens, maxNewTokens: tokens, steps };
     const { layers } = await this.#engine.plannedSlots({ cache, ...numbers });
-    const heads = layers.flatMap((layer) => layer.heads);
+    // Layers with a window hold that, whatever the policy.
+    const chosen = layers.filter((_, layer) => this.windows[layer] === undefined);
+    const heads = (chosen.length === 0 ? layers : chosen).flatMap((layer) => layer.heads);
     return {
       prefill: Math.max(0, ...heads.map(({ prefill }) => prefill)),
       decode: Math.max(0, ...heads.map(({ decode }) => decode)),
@@ -205,7 +223,7 @@ export class LoadedModel {
     signal: AbortSignal,
   ): Promise<Answer> {
     const { choices } = await this.#engine.completions.create(
-      { prompt, max_tokens: tokens, temperature: 0, cache },
+      { prompt, max_tokens: tokens, temperature: 0, cache: afresh(cache) },
       { signal },
     );
     const { heldHighWater, fullHighWater } = await this.#engine.memory();
@@ -231,7 +249,7 @@ export class LoadedModel {
       temperature,
       top_p: topP,
       seed,
-      cache,
+      cache: afresh(cache),
       ...(observeEvery !== undefined && { observe: { every: observeEvery } }),
     } as const;
     const { chat, completions, model } = this.#engine;

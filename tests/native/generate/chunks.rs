@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 
 use kvscope::cache::{Budget, CacheType, DecodeStrategy, PrefillMethod, ScopeCacheConfig};
-use kvscope::device::{ComputeDevice, Gpu, GpuOptions};
+use kvscope::device::ComputeDevice;
 use kvscope::generate::{GenerateConfig, Generation, SamplingConfig, Step};
 
+use crate::support::devices;
 use crate::support::toy_models::{TOY_VOCABULARY, Table, Toy};
 
 const WINDOW: usize = 4;
@@ -117,6 +118,6 @@ fn chunks_give_what_the_whole_prompt_gives_on_the_cpu() {
 
 #[test]
 fn chunks_give_what_the_whole_prompt_gives_on_the_gpu() {
-    let gpu = Gpu::open_blocking(GpuOptions::default()).unwrap();
+    let gpu = devices::opened().clone();
     chunks_are_the_whole(&gpu.into(), &[1, 5, 33], &[4, 10]);
 }

@@ -80,8 +80,9 @@ class Row {
     }
     this.#drawn = drawn;
     this.root.classList.toggle("planned", !measured);
-    this.#prefill.style.width = `${(100 * prefill) / most}%`;
-    this.#decode.style.width = `${(100 * decode) / most}%`;
+    // Clipped, not sized: a part that grows moves nothing.
+    this.#prefill.style.clipPath = stretch(0, prefill / most);
+    this.#decode.style.clipPath = stretch(prefill / most, (prefill + decode) / most);
     const about = measured ? "" : "about ";
     const bits = bitsOf(this.run.policy.cache.cacheType);
     this.#figures.textContent = `${about}${count(prefill)} + ${count(decode)} slots · ${bits}`;
@@ -89,6 +90,10 @@ class Row {
     this.#spoken.textContent = `: ${ofPrompt}, ${count(decode)} for the output, ${bits}`;
   }
 }
+
+/** A clip from one share of the width to another. */
+const stretch = (from: number, to: number): string =>
+  `inset(0 ${100 * (1 - to)}% 0 ${100 * from}%)`;
 
 /** The first token's report is of the cache before that token: it has nothing of the output. */
 const isMeasured = (run: Run): boolean => run.pieces.length > 1;

@@ -26,6 +26,7 @@ export async function runInTurn(
   const texts = await model.promptTokens(setting.prompt);
   for (const run of runs) {
     run.promptTokens = texts;
+    run.windows = model.windows;
     if (signal.aborted) {
       run.state = "stopped";
       continue;

@@ -197,8 +197,10 @@ export class RetainedPicture {
     }
     const { position } = cell;
     const token = run.tokenAt(position);
+    const window = run.windows[cell.layer];
+    const sight = window === undefined ? "" : ` (sees the newest ${count(window)} only)`;
     this.#readout.textContent = [
-      `Layer ${cell.layer}, position ${count(position)}`,
+      `Layer ${cell.layer}${sight}, position ${count(position)}`,
       ...(token === undefined ? [] : [`“${token.replaceAll("\n", "↵")}”`]),
       position < this.#promptLength() ? "prompt" : "output",
       holdingOf(run, index, cell),

@@ -25,6 +25,8 @@ export class Run {
   readonly snapshots: Snapshot[] = [];
   /** The text of each of the prompt's tokens. */
   promptTokens: readonly string[] = [];
+  /** Per layer, the newest positions that it sees and holds; none if it sees all. */
+  windows: readonly (number | undefined)[] = [];
   kv: KvReport | undefined;
   usage: RunUsage | undefined;
   finish: FinishReason | undefined;
