@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use kvscope::cache::CacheOptions;
+use kvscope::generate::SamplingConfig;
 use kvscope::policy::{Catalogue, RuleEntry};
 
 use super::arguments::CatalogueArguments;
@@ -42,7 +43,11 @@ fn write_tables(catalogue: &Catalogue, path: &Path) -> Result<(), Failure> {
         reason,
     };
     let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    let tables = catalogue.tables();
+    let tables: Vec<_> = catalogue
+        .tables()
+        .into_iter()
+        .chain(SamplingConfig::tables())
+        .collect();
     let mut found = false;
     for (name, table) in &tables {
         if text.contains(&format!("<!-- {name} -->")) {
@@ -53,7 +58,8 @@ fn write_tables(catalogue: &Catalogue, path: &Path) -> Result<(), Failure> {
     if found {
         return Ok(());
     }
-    let names = tables.map(|(name, _)| format!("<!-- {name} -->"));
+    let names = tables.iter().map(|(name, _)| format!("<!-- {name} -->"));
+    let names: Vec<_> = names.collect();
     Err(unusable(format!("it has none of {}", names.join(", "))))
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use kvscope::Error;
-use kvscope::generate::{FinishReason, Generation, LanguageModel, Spelling};
+use kvscope::generate::{FinishReason, Generation, LanguageModel, Spelling, Summary};
 use pollster::block_on;
 
 use super::arguments::GenerateArguments;
@@ -29,21 +29,24 @@ pub fn run(arguments: &GenerateArguments) -> Result<Ended, Failure> {
 
     // Only now: waiting for a prompt from a terminal is ended by the signal itself.
     let cancel = interrupt::cancel_on_interrupt();
-    let engine = open(&arguments.model, arguments.device, &cancel)?;
-    let prompt = engine.encode(&prompt)?;
+    let engine = open(&arguments.model.path, arguments.model.device, &cancel)?;
     let mut cache = engine.cache(&arguments.cache.options())?;
-    let generation = engine.generation(prompt, &mut cache, config)?;
+    let generation = engine.continuation(&prompt, &mut cache, config)?;
     let mut generation = generation.with_cancel(cancel);
-    write(&mut generation, arguments.json)
+    let mut output = Output::new(std::io::stdout().lock(), arguments.json);
+    let figures = write(&mut generation, &mut output)?;
+    Ok(match figures.finish {
+        Some(FinishReason::Cancelled) => Ended::Cancelled,
+        _ => Ended::Whole,
+    })
 }
 
 /// Runs the generation to its end and writes what comes. Whatever ends it, what there is has been
 /// written.
-fn write<M: LanguageModel, S: Spelling>(
+pub fn write<M: LanguageModel, S: Spelling>(
     generation: &mut Generation<'_, M, S>,
-    json: bool,
-) -> Result<Ended, Failure> {
-    let mut output = Output::new(std::io::stdout().lock(), json);
+    output: &mut Output<impl Write>,
+) -> Result<Summary, Failure> {
     let bar = progress::tokens();
     let prefilled = block_on(generation.prefill(|done, total| {
         bar.set_length(total as u64);
@@ -52,20 +55,17 @@ fn write<M: LanguageModel, S: Spelling>(
     }));
     bar.finish_and_clear();
     let ended = match prefilled {
-        Ok(()) => write_steps(generation, &mut output),
+        Ok(()) => write_steps(generation, output),
         Err(error) => Err(error.into()),
     };
     let rest = generation.rest();
     let figures = generation.summary();
     let written = output.end(&rest, generation.text(), &figures);
-    if !json {
+    if !output.is_json() {
         eprintln!("\n{}", summary::Lines(&figures));
     }
     ended.and(written)?;
-    Ok(match figures.finish {
-        Some(FinishReason::Cancelled) => Ended::Cancelled,
-        _ => Ended::Whole,
-    })
+    Ok(figures)
 }
 
 fn write_steps<M: LanguageModel, S: Spelling>(

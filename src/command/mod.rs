@@ -1,8 +1,10 @@
-//! The commands. `kvscope generate` gives a model's text and its cache's memory, `kvscope eval` a
-//! cache's cost in quality. `kvscope policies` lists methods, strategies and options.
+//! The commands. `kvscope generate` gives a model's text and its cache's memory. `kvscope chat`
+//! holds a conversation in the cache. `kvscope eval` gives a cache's cost in quality.
+//! `kvscope policies` lists methods, strategies and options.
 
 mod arguments;
 mod catalogue;
+mod chat;
 mod day;
 mod failure;
 mod fidelity;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use arguments::{CatalogueArguments, EvalArguments, GenerateArguments, Measure};
+use arguments::{CatalogueArguments, ChatArguments, EvalArguments, GenerateArguments, Measure};
 use generate::Ended;
 
 /// Run a language model whose key-value cache stays inside a memory budget (SCOPE, arXiv
@@ -40,6 +42,7 @@ struct Command {
 enum Action {
     // Larger than a boxed pointer, but a process has one.
     Generate(Box<GenerateArguments>),
+    Chat(Box<ChatArguments>),
     Eval(Box<EvalArguments>),
     Policies(CatalogueArguments),
 }
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
     log::show_warnings();
     let (result, json) = match Command::parse().action {
         Action::Generate(arguments) => (generate::run(&arguments), arguments.json),
+        Action::Chat(arguments) => (chat::run(&arguments), false),
         Action::Eval(arguments) => match arguments.measure {
             Measure::Trace(arguments) => (trace::run(&arguments), false),
             Measure::Fidelity(arguments) => (fidelity::run(&arguments), false),

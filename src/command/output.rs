@@ -36,6 +36,11 @@ impl<W: Write> Output<W> {
         }
     }
 
+    /// Returns whether it is for programs.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Returns whether the reader has gone: the generation may as well end.
     pub fn closed(&self) -> bool {
         self.closed

@@ -11,6 +11,7 @@ impl fmt::Display for Lines<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary {
             prompt_tokens,
+            cached_tokens,
             new_tokens,
             prefill_ms,
             decode_ms,
@@ -21,9 +22,13 @@ impl fmt::Display for Lines<'_> {
             past_context,
             finish,
         } = self.0;
+        let held = match cached_tokens {
+            0 => String::new(),
+            held => format!(", {held} of them held,"),
+        };
         writeln!(
             formatter,
-            "prompt  {prompt_tokens} tokens in {:.2} s ({prefill_tokens_per_second:.1} a second)",
+            "prompt  {prompt_tokens} tokens{held} in {:.2} s ({prefill_tokens_per_second:.1} a second)",
             prefill_ms / 1000.0
         )?;
         writeln!(
@@ -71,7 +76,8 @@ fn ended(finish: Option<FinishReason>) -> &'static str {
     }
 }
 
-struct Megabytes(u64);
+/// Bytes in megabytes.
+pub struct Megabytes(pub u64);
 
 impl fmt::Display for Megabytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

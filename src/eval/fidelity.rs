@@ -1,10 +1,10 @@
 //! One example under every policy at once.
 
 use std::ops::ControlFlow;
-use std::thread;
 
 use super::divergence::Reference;
 use super::outcome::{Outcome, Tally};
+use super::steps::Steps;
 use crate::Error;
 use crate::cache::{
     CacheError, ConfigError, DecodeStrategy, PrefillMethod, ScopeCache, ScopeCacheConfig,
@@ -25,8 +25,11 @@ pub struct Example {
 /// Compares policies with a full cache.
 ///
 /// The prompt is computed once, and [forked](ScopeCache::fork) to the slots that each policy keeps.
-/// Until a prompt is finished, no policy changes what it attends to. The answer's tokens go through
-/// the matrices once for all policies.
+/// Until a prompt is finished, no policy changes what it attends to.
+///
+/// On the CPU, tensors compute the answer's tokens, and a token goes through the matrices once for
+/// all policies. On a GPU the kernels of a generation compute them, [`crate::fused`], one policy
+/// after the other.
 ///
 /// The full cache is in f16, whatever the types of the policies. Only policies in f32 are compared
 /// with one in f32: a prompt's rows are not computed in both.
@@ -101,17 +104,20 @@ impl<'a> Fidelity<'a> {
         self.device.release_unused().await?;
 
         let vocabulary = self.model.config().vocabulary;
+        let mut steps = Steps::new(self.model, self.device, self.workers, &caches)?;
         let mut tallies = vec![Tally::default(); policies.len()];
         for (tally, &row) in tallies.iter_mut().zip(&rows) {
             tally.begin(caches[row].memory());
         }
         for (done, pair) in example.answer.windows(2).enumerate() {
-            let logits = self.step(pair[0], &mut caches).await?;
+            let logits = steps.step(pair[0], &mut caches).await?;
             let row = |row: usize| &logits[row * vocabulary..(row + 1) * vocabulary];
             let full = Reference::new(row(0).to_vec());
             for (tally, &own) in tallies.iter_mut().zip(&rows) {
                 let divergence = full.compare(row(own), pair[1]);
                 if !(divergence.kl + divergence.loss).is_finite() {
+                    caches[0].check_finite().await?;
+                    caches[own].check_finite().await?;
                     let detail = format!("at position {} of the answer", done + 1);
                     return Err(GenerateError::Logits { detail }.into());
                 }
@@ -143,32 +149,6 @@ impl<'a> Fidelity<'a> {
             }
         }
         Ok(Some(cache))
-    }
-
-    /// Next logits under every cache, `[caches, vocabulary]`.
-    async fn step(&self, token: u32, caches: &mut [ScopeCache]) -> Result<Vec<f32>, Error> {
-        let share = caches.len().div_ceil(self.workers.max(1)).max(1);
-        if share >= caches.len() {
-            let logits = self.model.step_each(token, caches)?;
-            return Ok(self.device.read(logits).await?);
-        }
-        let stepped = thread::scope(|scope| {
-            let parts = caches.chunks_mut(share);
-            let running: Vec<_> = parts
-                .map(|part| scope.spawn(|| self.model.step_each(token, part)))
-                .collect();
-            let all = running.into_iter();
-            all.map(|thread| {
-                let result = thread.join();
-                result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect::<Result<Vec<_>, _>>()
-        })?;
-        let mut rows = Vec::new();
-        for logits in stepped {
-            rows.append(&mut self.device.read(logits).await?);
-        }
-        Ok(rows)
     }
 }
 

@@ -9,6 +9,7 @@ mod bootstrap;
 mod divergence;
 mod fidelity;
 mod outcome;
+mod steps;
 pub mod trace;
 
 pub use bootstrap::{Interval, Weighted, interval, mean};

@@ -51,8 +51,8 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
     const { engine, gpu, memory } = opened;
     // As many words as tokens: each is one with its space, but what a prompt begins with may be one
     // more.
-    const more = engine.tokens(" lighthouse").tokens.length - 1;
-    const prompt = " lighthouse".repeat(context - more);
+    const more = engine.tokens(" house").tokens.length - 1;
+    const prompt = " house".repeat(context - more);
     if (engine.tokens(prompt).tokens.length !== context) {
       throw new Error(`${context} words are ${engine.tokens(prompt).tokens.length} tokens`);
     }
@@ -61,7 +61,7 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
     counting.peakBytes = counting.liveBytes;
     const config = { maxNewTokens: 1, sampling: { temperature: 0 } };
     const { summary } = await engine.generate(
-      { prompt, cache, config },
+      { prompt, cache, reuse: false, config },
       () => {},
       () => {},
     );

@@ -39,7 +39,7 @@ export interface Plan {
  */
 export interface Spot {
   readonly id: number;
-  readonly kind: "decode" | "selection" | "curve";
+  readonly kind: "decode" | "selection" | "curve" | "storage";
   readonly policy: string;
   readonly context: number;
   readonly warm: number;

@@ -56,7 +56,7 @@ export const generate = (page: Page, context: number, steps: number): Promise<Ge
       // Each context has a beginning of its own, or the prompt before would serve for a part of it.
       const prompt = ` ${String.fromCodePoint(97 + (Math.round(Math.log2(tokens)) % 26))}`;
       const stream = await wllama.createCompletion({
-        prompt: prompt + " lighthouse".repeat(tokens - 1),
+        prompt: prompt + " house".repeat(tokens - 1),
         max_tokens: count + 2,
         temperature: 0,
         ignore_eos: true,

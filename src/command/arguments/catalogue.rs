@@ -14,7 +14,8 @@ pub struct CatalogueArguments {
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
     /// Markdown file for the tables. They replace its text between <!-- NAME --> and <!-- /NAME
-    /// -->, where NAME is prefill-methods, decode-strategies or cache-options
+    /// -->, where NAME is prefill-methods, decode-strategies, cache-options, sampling-options or
+    /// sampling-fields
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "markdown"])]
     pub readme: Option<PathBuf>,
 }

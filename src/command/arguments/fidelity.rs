@@ -24,7 +24,8 @@ pub struct FidelityArguments {
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
     /// Device that runs the model. The CPU is the default: it reads the matrices once for all
-    /// policies. An emulated GPU is far slower
+    /// policies, by tensor operations. A GPU computes the answer by the kernels of a generation,
+    /// one policy after the other. An emulated GPU is far slower
     #[arg(long, value_enum, default_value_t = Place::Cpu)]
     pub device: Place,
     /// Examples, a file of JSON lines or a folder of .jsonl files; may be given several times. A

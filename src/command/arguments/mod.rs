@@ -19,7 +19,7 @@ pub use cache::CacheArguments;
 pub use catalogue::CatalogueArguments;
 pub use eval::{EvalArguments, Measure, TraceArguments};
 pub use fidelity::FidelityArguments;
-pub use policies::{PoliciesArguments, Policy};
+pub use policies::{PoliciesArguments, Policy, policy};
 pub use prompt::PromptArguments;
 pub use readme::ReadmeArguments;
 pub use sampling::SamplingArguments;
@@ -33,18 +33,35 @@ pub use types::{apart, types, word};
 #[derive(Args)]
 #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
 pub struct GenerateArguments {
-    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and
-    /// safetensors
-    #[arg(long, value_name = "PATH")]
-    pub model: PathBuf,
-    /// Device that runs the model
-    #[arg(long, value_enum, default_value_t = Place::Gpu)]
-    pub device: Place,
+    #[command(flatten)]
+    pub model: ModelArguments,
     /// Print JSON, a line for each token and one for the summary
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub prompt: PromptArguments,
+    #[command(flatten)]
+    pub cache: CacheArguments,
+    #[command(flatten)]
+    length: LengthArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+}
+
+/// Talk with a model whose cache holds the conversation
+///
+/// Each line of the standard input is a message, or a command that begins with /, such as /help.
+/// The cache goes on from the turns before, so that an answer takes the time of the new tokens.
+/// Answers go to the standard output, all else to the standard error. Ctrl-C ends an answer, and
+/// between answers the command.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct ChatArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// System message, in place of the chat template's own
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
     #[command(flatten)]
     pub cache: CacheArguments,
     #[command(flatten)]
@@ -59,6 +76,17 @@ Exit codes:
   1    something failed; the standard error says what, with a code for programs
   2    the arguments can't be
   130  ended by Ctrl-C";
+
+#[derive(Args)]
+pub struct ModelArguments {
+    /// A GGUF file, or any one of a split model's; or a folder with config.json, tokenizer.json and
+    /// safetensors
+    #[arg(long = "model", value_name = "PATH")]
+    pub path: PathBuf,
+    /// Device that runs the model
+    #[arg(long, value_enum, default_value_t = Place::Gpu)]
+    pub device: Place,
+}
 
 /// Device to run a model on.
 #[derive(Clone, Copy, ValueEnum)]
@@ -89,14 +117,26 @@ struct LengthArguments {
     chunk: usize,
 }
 
+impl LengthArguments {
+    fn config(&self, sampling: &SamplingArguments) -> GenerateConfig {
+        GenerateConfig::default()
+            .with_max_new_tokens(self.max_new_tokens)
+            .with_stop(self.stop.clone())
+            .with_stop_tokens(self.stop_token.clone())
+            .with_ignore_eos(self.ignore_eos)
+            .with_prefill_chunk(self.chunk)
+            .with_sampling(sampling.config())
+    }
+}
+
 impl GenerateArguments {
     pub fn config(&self) -> GenerateConfig {
-        GenerateConfig::default()
-            .with_max_new_tokens(self.length.max_new_tokens)
-            .with_stop(self.length.stop.clone())
-            .with_stop_tokens(self.length.stop_token.clone())
-            .with_ignore_eos(self.length.ignore_eos)
-            .with_prefill_chunk(self.length.chunk)
-            .with_sampling(self.sampling.config())
+        self.length.config(&self.sampling)
+    }
+}
+
+impl ChatArguments {
+    pub fn config(&self) -> GenerateConfig {
+        self.length.config(&self.sampling)
     }
 }

@@ -59,14 +59,15 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
 
         let examples = encoded(arguments, &data, &todo, &engine)?;
         let tokens = |example: &Example| (example.prompt.len() + example.answer.len()) as u64;
-        let bar = progress::examples(examples.iter().map(tokens).sum());
+        let all = examples.iter().map(tokens).sum();
+        let mut shown = progress::Examples::new(todo.len(), all);
         let mut before = 0;
-        for (number, (&(file, line), example)) in todo.iter().zip(&examples).enumerate() {
-            bar.set_message(format!("example {} of {}", number + 1, todo.len()));
+        for (&(file, line), example) in todo.iter().zip(&examples) {
+            shown.next();
             let configs = configs(&policies, &engine, example)?;
             let start = Instant::now();
             let progress = |done| {
-                bar.set_position(before + done as u64);
+                shown.set(before + done as u64);
                 if cancel.is_cancelled() {
                     ControlFlow::Break(())
                 } else {
@@ -75,7 +76,7 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
             };
             let outcomes = block_on(fidelity.run(example, &configs, progress))?;
             let Some(outcomes) = outcomes else {
-                bar.finish_and_clear();
+                shown.end();
                 return Ok(Ended::Cancelled);
             };
             before += tokens(example);
@@ -92,7 +93,7 @@ pub fn run(arguments: &FidelityArguments) -> Result<Ended, Failure> {
             // After each example, so that a failure loses no results.
             record.write(arguments.output.as_deref())?;
         }
-        bar.finish_and_clear();
+        shown.end();
     }
     record.summary = summary::summary(&record, arguments.bootstrap, arguments.seed);
     record.write(arguments.output.as_deref())?;

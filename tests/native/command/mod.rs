@@ -1,5 +1,6 @@
 //! The program `kvscope`, run as its users run it.
 
+mod chat;
 mod fidelity;
 mod files;
 #[cfg(unix)]
