@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,13 +16,14 @@ use kvscope::cache::{
 };
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
-use kvscope::generate::{InputToken, Sampler, SamplingConfig};
+use kvscope::generate::{Choice, InputToken, Sampler, SamplingConfig, StepDecoder, StepRequest};
 use kvscope::kernels::{pack_rows, unpack_rows};
 use kvscope::model::{Architecture, Llama, LogitRows};
 use kvscope::policy::decode::batched::BATCH;
 use kvscope::policy::prefill::deepsnap::WHOLE_LAYERS;
 
 use support::devices;
+use support::difference::difference;
 use support::kernels::numbers;
 use support::tiny_model::sizes::{LLAMA_TIED, Sizes};
 use support::tiny_model::{TinyModel, run};
@@ -57,13 +59,27 @@ fn they_appear_by_themselves() {
             assert!(text.contains(sentence), "no {sentence:?} in {text}");
         }
     }
-    for flag in ["--whole-layers", "--batch", "--repetition-skip"] {
+    for flag in ["--whole-layers", "--batch", "--epsilon-cutoff"] {
         assert!(help.contains(flag), "no {flag} in {help}");
     }
     assert!(help.contains("q8"), "{help}");
+    assert!(
+        help.contains("Choose among tokens with at least this probability [default: 0]"),
+        "{help}"
+    );
     for field in ["wholeLayers?: number", "batch?: number"] {
         assert!(types.contains(field), "no {field} in {types}");
     }
+    let requests = kvscope::generate::TYPESCRIPT;
+    for text in [
+        "Least probability of a kept token after all other filters",
+        "epsilon_cutoff?: number | null;",
+    ] {
+        assert!(requests.contains(text), "no {text:?} in {requests}");
+    }
+    let [(_, flags), (_, fields)] = SamplingConfig::tables();
+    assert!(flags.contains("| `--epsilon-cutoff` | `0` | from 0 to 1 | Least probability"));
+    assert!(fields.contains("| `epsilon_cutoff` | from 0 to 1 | Least probability"));
 }
 
 fn random(shape: [usize; 3], seed: u32, device: &Device) -> Tensor<3> {
@@ -176,18 +192,24 @@ const DECODED: [u32; 32] = [
     74, 209, 56, 13, 99, 180, 27, 145, 60,
 ];
 
-/// Logits and held slots of every decode step, by fused kernels or by tensor operations.
-fn decoded(model: &Llama, config: &ScopeCacheConfig, fused: bool) -> (Vec<f32>, Vec<usize>) {
+/// Fused kernels, and a cache that has taken in the prompt.
+fn prefilled(model: &Llama, config: &ScopeCacheConfig) -> (FusedDecoder, ScopeCache) {
     let gpu = devices::opened();
-    let (prompt, tokens) = DECODED.split_at(DECODED.len() / 2);
     let mut cache = config.init(gpu.device()).unwrap();
+    let prompt = &DECODED[..DECODED.len() / 2];
     model.append(prompt, &mut cache, LogitRows::None).unwrap();
     for layer in 0..config.layers {
         cache.finish_prefill(layer).unwrap();
     }
     let pipelines = Pipelines::default();
     let decoder = FusedDecoder::tuned(model, &pipelines, gpu, &cache, Tuning::PARALLEL);
-    let mut decoder = decoder.unwrap().expect("kernels for this cache");
+    (decoder.unwrap().expect("kernels for this cache"), cache)
+}
+
+/// Logits and held slots of every decode step, by fused kernels or by tensor operations.
+fn decoded(model: &Llama, config: &ScopeCacheConfig, fused: bool) -> (Vec<f32>, Vec<usize>) {
+    let tokens = &DECODED[DECODED.len() / 2..];
+    let (mut decoder, mut cache) = prefilled(model, config);
     let (mut logits, mut held) = (Vec::new(), Vec::new());
     for &token in tokens {
         logits.extend(if fused {
@@ -200,19 +222,6 @@ fn decoded(model: &Llama, config: &ScopeCacheConfig, fused: bool) -> (Vec<f32>, 
         held.extend(heads);
     }
     (logits, held)
-}
-
-/// Largest difference, in units of the root mean square of `expected`.
-fn difference(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    let square: f32 = expected.iter().map(|it| it * it).sum();
-    let scale = (square / expected.len() as f32).sqrt();
-    let pairs = found.iter().zip(expected);
-    pairs.fold(0.0, |most: f32, (found, expected)| {
-        let off = (found - expected).abs();
-        assert!(off.is_finite());
-        most.max(off / scale)
-    })
 }
 
 #[test]
@@ -245,17 +254,22 @@ fn batched_and_q8_run_in_the_fused_kernels() {
 }
 
 #[test]
-fn iq4_nl_has_ggml_s_levels() {
-    // d = 0.5, the low nibbles 0 to 15, the high ones 15 to 0.
-    let mut block = vec![0x00, 0x38];
-    block.extend((0..16_u8).map(|i| i | (15 - i) << 4));
-    let levels = [
-        -63.5, -52.0, -41.5, -32.5, -24.5, -17.5, -11.0, -5.0, 0.5, 6.5, 12.5, 19.0, 26.5, 34.5,
-        44.5, 56.5,
-    ];
-    let expected: Vec<f32> = levels.into_iter().chain(levels.into_iter().rev()).collect();
-    assert_eq!(BlockFormat::IQ4_NL.dequantise(&block).unwrap(), expected);
-    assert_eq!(BlockFormat::from_ggml(20), Ok(BlockFormat::IQ4_NL));
+fn tq1_0_has_ggml_s_digits() {
+    // 173 is 20102 to base 3; 183 is as many 243rds of 256, rounded up.
+    let mut block = vec![128; 54];
+    (block[0], block[33], block[48], block[51]) = (183, 183, 0, 255);
+    block[52..].copy_from_slice(&[0x00, 0x38]);
+    let mut expected = vec![0.0; 256];
+    for (digit, element) in [0.5, -0.5, 0.0, -0.5, 0.5].into_iter().enumerate() {
+        expected[32 * digit] = element;
+        expected[160 + 16 * digit + 1] = element;
+    }
+    for digit in 0..4 {
+        expected[240 + 4 * digit] = -0.5;
+        expected[240 + 4 * digit + 3] = 0.5;
+    }
+    assert_eq!(BlockFormat::TQ1_0.dequantise(&block).unwrap(), expected);
+    assert_eq!(BlockFormat::from_ggml(34), Ok(BlockFormat::TQ1_0));
 }
 
 const ERNIE: Sizes = Sizes {
@@ -279,8 +293,8 @@ fn agrees(tiny: &TinyModel, model: &Llama, device: &Device) {
 }
 
 #[test]
-fn ernie_in_iq4_nl_equals_the_plain_computation() {
-    let tiny = TinyModel::new(ERNIE, BlockFormat::IQ4_NL);
+fn ernie_in_tq1_0_equals_the_plain_computation() {
+    let tiny = TinyModel::new(ERNIE, BlockFormat::TQ1_0);
     for device in [devices::flex(), devices::gpu()] {
         let model = run::load_gguf(&tiny.gguf().bytes(), &device).unwrap();
         agrees(&tiny, &model, &device);
@@ -300,16 +314,78 @@ fn ernie_from_safetensors_equals_the_plain_computation() {
     assert_eq!(known, Architecture::Ernie45);
 }
 
+/// Of any cutoff the likeliest token stays.
 #[test]
-fn skipped_tokens_are_not_penalised() {
-    let chosen = |options: &str| {
+fn tokens_below_the_cutoff_are_not_drawn() {
+    let logits = [0.6, 0.3, 0.1].map(f32::ln);
+    let drawn = |options: &str| -> BTreeSet<u32> {
         let config: SamplingConfig = serde_json::from_str(options).unwrap();
         let mut sampler = Sampler::new(config).unwrap();
-        sampler.sample(&[1.0, 0.9], &[0]).unwrap().token
+        let tokens = (0..200).map(|_| sampler.sample(&logits, &[]).unwrap().token);
+        tokens.collect()
     };
-    assert_eq!(chosen(r#"{"repetitionPenalty": 2}"#), 1);
-    assert_eq!(
-        chosen(r#"{"repetitionPenalty": 2, "repetitionSkip": 1}"#),
-        0
-    );
+    assert_eq!(drawn(r#"{"temperature": 1}"#), [0, 1, 2].into());
+    let cut = |cutoff| {
+        drawn(&format!(
+            r#"{{"temperature": 1, "epsilonCutoff": {cutoff}}}"#
+        ))
+    };
+    assert_eq!(cut(0.2), [0, 1].into());
+    // After min-p, 0.6 and 0.3 are two thirds and one third.
+    assert_eq!(cut(0.32), [0].into());
+    let min_p = r#"{"temperature": 1, "minP": 0.4, "epsilonCutoff": 0.32}"#;
+    assert_eq!(drawn(min_p), [0, 1].into());
+    assert_eq!(cut(1.0), [0].into());
+}
+
+#[test]
+fn the_kernel_draws_as_the_sampler_does() {
+    let tiny = TinyModel::new(LLAMA_TIED, BlockFormat::Q8_0);
+    let model = run::load_gguf(&tiny.gguf().bytes(), devices::opened().device()).unwrap();
+    let config = model.config().cache().with_cache_type(CacheType::F32);
+    let ((mut plain, mut first), (mut drawing, mut second)) =
+        (prefilled(&model, &config), prefilled(&model, &config));
+    // Makes unlikely tokens likely enough to be drawn.
+    let temperature = 20.0_f32;
+    let (mut cut_off, steps) = (0, &DECODED[DECODED.len() / 2..]);
+    for (seed, &token) in (0..).zip(steps) {
+        let input = InputToken::Token(token);
+        let pending = plain.step_logits(input, &mut first, true);
+        let logits = pollster::block_on(pending.unwrap().expect("a fused step")).unwrap();
+        let warm = SamplingConfig::default()
+            .with_temperature(temperature)
+            .with_seed(seed);
+        // Between the sixth and the seventh of the probabilities.
+        let mut weights: Vec<f32> = logits.iter().map(|it| (it / temperature).exp()).collect();
+        let total: f32 = weights.iter().sum();
+        weights.sort_by(|a, b| b.total_cmp(a));
+        let cutoff = (weights[5] + weights[6]) / 2.0 / total;
+        let mut sampler = Sampler::new(warm.clone().with_epsilon_cutoff(cutoff)).unwrap();
+        let request = StepRequest {
+            choice: Choice::Drawn(sampler.draw(&[])),
+            scores: true,
+        };
+        let pending = drawing.step(input, &mut second, request);
+        let found = pollster::block_on(pending.unwrap().expect("a fused step")).unwrap();
+        let expected = sampler.sample(&logits, &[]).unwrap();
+        assert_eq!(found.token, expected.token, "seed {seed}");
+        let likelier = logits
+            .iter()
+            .filter(|it| **it > logits[found.token as usize]);
+        assert!(likelier.count() < 6, "seed {seed}");
+        let without = Sampler::new(warm).unwrap().sample(&logits, &[]).unwrap();
+        cut_off += usize::from(without.token != found.token);
+    }
+    assert!(cut_off > 0);
+}
+
+#[test]
+fn a_cutoff_that_can_not_be_is_refused_by_its_name() {
+    let arguments = ["--model=none.gguf", "--prompt=x", "--epsilon-cutoff=2"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kvscope-adding"));
+    let output = command.arg("generate").args(arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let refused = "epsilon_cutoff is 2, but must be from 0 to 1";
+    assert!(said.contains(refused), "{said}");
 }

@@ -10,10 +10,13 @@ const FOLDERS: &[&str] = &[
 /// Folders of other tools, which git ignores.
 const BUILT: &[&str] = &["target", "node_modules", "dist", "test-results"];
 
-const KINDS: &[&str] = &["rs", "wgsl", "ts", "js", "mjs", "css"];
+const KINDS: &[&str] = &["rs", "wgsl", "ts", "js", "mjs", "css", "py"];
 
 /// Characters per line.
 const WIDTH: usize = 100;
+
+/// Begin and end of a text of several lines, or of a docstring.
+const PYTHON_TEXT: &str = "\"\"\"";
 
 /// Words per sentence of a doc comment.
 const WORDS: usize = 20;
@@ -61,7 +64,7 @@ fn lines_are_at_most_100_characters() {
     refuse(|source| {
         let mut found = Vec::new();
         let mut before = "";
-        let mut in_text = false;
+        let (mut in_text, mut in_doc) = (false, false);
         for (at, line) in (1..).zip(source.text.lines()) {
             let goes_on = in_text || source.is("rs") && before.ends_with('\\');
             let length = line.chars().count();
@@ -70,6 +73,10 @@ fn lines_are_at_most_100_characters() {
             }
             before = line;
             in_text ^= source.is("ts") && line.matches('`').count() % 2 == 1;
+            if source.is("py") && line.matches(PYTHON_TEXT).count() % 2 == 1 {
+                let is_doc = in_doc || !in_text && line.trim_start().starts_with(PYTHON_TEXT);
+                *(if is_doc { &mut in_doc } else { &mut in_text }) ^= true;
+            }
         }
         found
     });
@@ -339,7 +346,10 @@ fn comment_of<'a>(source: &Source, line: &'a str) -> Option<&'a str> {
     if line.starts_with("* ") && !source.is("rs") {
         return Some(line);
     }
-    let at = line.find("//").or_else(|| line.find("/*"))?;
+    let at = match source.is("py") {
+        true => line.find('#')?,
+        false => line.find("//").or_else(|| line.find("/*"))?,
+    };
     (at == 0 || line[..at].ends_with(' ')).then(|| &line[at..])
 }
 

@@ -19,6 +19,7 @@ mod formats;
 mod generate;
 mod kernels;
 mod model;
+mod operators;
 mod policy;
 mod rooms;
 #[path = "../support/mod.rs"]

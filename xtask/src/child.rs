@@ -1,7 +1,7 @@
 //! Programs started by this one. None of them outlives it.
 
 use std::env;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,6 +40,49 @@ pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("  $ {}", shown(command));
     let mut child = start(command)?;
     ended(command, finish(&mut child)?)
+}
+
+/// Runs `commands` beside each other. The output of each is shown whole, once it has ended.
+/// Anything but the success of all is an error.
+pub fn run_together(commands: &mut [Command]) -> Result<()> {
+    let ends: Vec<Result<()>> = thread::scope(|scope| {
+        let running = commands
+            .iter_mut()
+            .map(|command| scope.spawn(|| run_shown_whole(command)));
+        let running: Vec<_> = running.collect();
+        let ends = running.into_iter().map(|thread| {
+            let end = thread.join();
+            end.unwrap_or_else(|_| bail!("a thread that ran a command panicked"))
+        });
+        ends.collect()
+    });
+    let failures: Vec<String> = ends
+        .into_iter()
+        .filter_map(|end| Some(format!("{:#}", end.err()?)))
+        .collect();
+    if !failures.is_empty() {
+        bail!("{}", failures.join("; "));
+    }
+    Ok(())
+}
+
+fn run_shown_whole(command: &mut Command) -> Result<()> {
+    let (mut reader, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let child = start(command);
+    // The command keeps its ends of the pipe, which is read until all of them are closed.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child?;
+    let mut text = Vec::new();
+    let read = reader.read_to_end(&mut text);
+    let status = finish(&mut child)?;
+    let mut stream = io::stderr().lock();
+    // Output that can't be shown is no failure of the command.
+    let _ = writeln!(stream, "  $ {}", shown(command));
+    let _ = stream.write_all(&text);
+    drop(stream);
+    read.with_context(|| format!("`{}` could not be read", shown(command)))?;
+    ended(command, status)
 }
 
 /// Runs `command` with nothing shown, for attempts whose failure is expected. Returns its output,
@@ -190,5 +233,24 @@ mod tests {
     fn what_a_program_prints_is_returned() {
         let printed = output(Command::new("rustc").arg("--version")).expect("rustc built this");
         assert!(printed.starts_with("rustc "), "{printed}");
+    }
+
+    #[test]
+    fn of_commands_beside_each_other_every_failure_is_told() {
+        let version = || {
+            let mut command = Command::new("rustc");
+            command.arg("--version");
+            command
+        };
+        run_together(&mut [version(), version()]).expect("two successes");
+        let mut commands = [version(), Command::new("no-program"), version()];
+        commands[2].arg("--no-such-option");
+        let error = format!(
+            "{:#}",
+            run_together(&mut commands).expect_err("two failures")
+        );
+        for failure in ["no-program", "rustc --version --no-such-option"] {
+            assert!(error.contains(failure), "{error}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod fuzz;
 mod lint;
 mod missing;
 mod module;
+mod parity;
 mod setup;
 mod ship;
 mod size;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::setup::Kit;
+use crate::setup::{Kit, ModelName};
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
@@ -38,10 +39,16 @@ struct Arguments {
 enum Command {
     /// Get everything that the other commands need; what is there already is left alone
     Setup,
-    /// Get the real model that the tests run, checked, and print where it is
-    Model,
+    /// Get a real model, checked, and print where it is
+    Model {
+        /// Model
+        #[arg(value_enum, default_value_t)]
+        name: ModelName,
+    },
     /// Run every check and every test, and say how long each took
     Test(test::Options),
+    /// Compare the real models' choices and tokens with llama.cpp's, outside of `test`
+    Parity(parity::Options),
     /// Compile and run the examples of docs/adding.md in a copy of this checkout
     Adding,
     /// Look for files that the readers of models fail on, with libFuzzer
@@ -78,11 +85,12 @@ fn run(command: Command) -> anyhow::Result<()> {
     let kit = Kit::new(Workspace::find()?);
     match command {
         Command::Setup => kit.complete(),
-        Command::Model => {
-            println!("{}", kit.model()?.file.display());
+        Command::Model { name } => {
+            println!("{}", kit.model_named(name)?.file.display());
             Ok(())
         }
         Command::Test(options) => test::run(&kit, &options),
+        Command::Parity(options) => parity::run(&kit, &options),
         Command::Adding => adding::run(&kit),
         Command::Fuzz(options) => fuzz::run(&kit, &options),
         Command::Train(options) => train::run(&kit, &options),

@@ -15,7 +15,7 @@ enum End {
 /// Stages run so far.
 pub struct Stages {
     keep_going: bool,
-    done: Vec<(&'static str, Duration, End)>,
+    done: Vec<(String, Duration, End)>,
 }
 
 impl Stages {
@@ -27,9 +27,10 @@ impl Stages {
         }
     }
 
-    pub fn run(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
+    pub fn run(&mut self, name: &str, stage: impl FnOnce() -> Result<()>) {
         if self.failed() && !self.keep_going {
-            self.done.push((name, Duration::ZERO, End::NotRun));
+            self.done
+                .push((name.to_owned(), Duration::ZERO, End::NotRun));
             return;
         }
         eprintln!("\n== {name}");
@@ -44,7 +45,7 @@ impl Stages {
             }
         };
         eprintln!("== {name}: {} in {}", word(end), clock(took));
-        self.done.push((name, took, end));
+        self.done.push((name.to_owned(), took, end));
     }
 
     fn failed(&self) -> bool {
@@ -71,7 +72,7 @@ impl Stages {
             .filter(|(_, _, end)| *end == End::Failed)
             .collect();
         if !failed.is_empty() {
-            let names: Vec<_> = failed.iter().map(|(name, ..)| *name).collect();
+            let names: Vec<&str> = failed.iter().map(|(name, ..)| name.as_str()).collect();
             bail!("failed: {}", names.join(", "));
         }
         Ok(())

@@ -115,7 +115,7 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
     stages.finish()
 }
 
-const LIBRARY: &str = "kvscope";
+pub const LIBRARY: &str = "kvscope";
 const XTASK: &str = "xtask";
 // Packages and their features. Each by itself: together, cargo would give their common dependencies
 // the features of both, and build burn twice.
@@ -168,7 +168,7 @@ fn clippy(kit: &Kit) -> Result<()> {
 }
 
 /// Cargo for `package`, with clippy as the compiler of the workspace's own packages.
-fn linted(kit: &Kit, package: &str) -> Command {
+pub fn linted(kit: &Kit, package: &str) -> Command {
     let mut cargo = kit.cargo();
     if package == XTASK {
         cargo.env("CARGO_TARGET_DIR", &kit.workspace.own_target);
@@ -221,22 +221,70 @@ fn deny(kit: &Kit) -> Result<()> {
     }
 }
 
+/// Modules of the native tests that share a GPU, in two groups that take about as long.
+///
+/// The tests of a group run in one process. A device compiles each kernel once, which takes longer
+/// than most tests themselves.
+const SHARING: [&[&str]; 2] = [
+    &["decode::fused::", "decode::reference::"],
+    &["cache::", "command::", "eval::", "generate::", "model::"],
+];
+
+/// Tests of these modules that have a process each, on the browser's driver.
+///
+/// Some open a GPU of their own, whose thread would go on. Others run the real model, whose kernels
+/// are made for that driver.
+const APART: [&str; 5] = [
+    "cache::memory::the_devices_allocator_agrees",
+    "decode::fused::features_may_be_missing",
+    "generate::loss::",
+    "model::greedy::",
+    "model::parity::",
+];
+
 fn native(kit: &Kit) -> Result<()> {
     let vulkan = kit.vulkan()?;
     let model = kit.model()?;
+    for name in kit.absent_models() {
+        let name = name.as_str();
+        eprintln!(
+            "  native: {name} is NOT compared with llama.cpp: only `cargo xtask model {name}` fetches it"
+        );
+    }
+    let has_nextest = in_path("cargo-nextest").is_some();
     for (package, features) in PACKAGES {
         let mut cargo = linted(kit, package);
-        if in_path("cargo-nextest").is_some() {
+        if has_nextest {
             cargo.args(["nextest", "run", "--locked", "--package", package]);
+            if package == LIBRARY {
+                let [sharing, apart] = [SHARING.concat().join("|"), APART.join("|")];
+                let rest = format!("not (binary(native) and test(/^({sharing})/))");
+                cargo.args(["--filterset", &format!("{rest} or test(/^({apart})/)")]);
+            }
         } else {
             cargo.args(["test", "--locked", "--package", package, "--tests"]);
         }
         cargo.args(features);
         vulkan.name_to(&mut cargo);
         model.name_to(&mut cargo);
+        kit.name_models_to(&mut cargo);
         child::run(&mut cargo)?;
     }
-    Ok(())
+    if !has_nextest {
+        return Ok(());
+    }
+    let mut groups = SHARING.map(|modules| {
+        let mut cargo = linted(kit, LIBRARY);
+        cargo.args(["test", "--locked", "--package", LIBRARY]);
+        cargo.args(BENCH).args(["--test", "native", "--"]);
+        cargo.args(modules);
+        cargo.args(APART.iter().flat_map(|test| ["--skip", test]));
+        vulkan.name_keeper_to(&mut cargo);
+        model.name_to(&mut cargo);
+        kit.name_models_to(&mut cargo);
+        cargo
+    });
+    child::run_together(&mut groups)
 }
 
 fn doc(kit: &Kit) -> Result<()> {

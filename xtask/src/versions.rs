@@ -36,6 +36,12 @@ pub const CARGO_DENY: Tool = Tool {
     opt_level: "0",
 };
 
+/// llama.cpp's Python package, which reads and writes its files.
+pub const GGUF: &str = "gguf==0.19.0";
+
+/// llama.cpp for Node.js, which the real models are held to.
+pub const NODE_LLAMA_CPP: &str = "node-llama-cpp@3.22.1";
+
 /// The least Node.js that the page's bundler runs on.
 pub const NODE: [u32; 2] = [20, 19];
 
