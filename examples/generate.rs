@@ -29,12 +29,12 @@ async fn tell(model: &str, question: &str) -> Result<(), Error> {
         },
         ..CacheOptions::default()
     };
-    let prompt = engine.encode(&Prompt::Chat(vec![Message::new("user", question)]))?;
+    let prompt = Prompt::Chat(vec![Message::new("user", question)]);
     let mut cache = engine.cache(&options)?;
     let config = GenerateConfig::default()
         .with_max_new_tokens(128)
         .with_sampling(SamplingConfig::default().with_temperature(0.7));
-    let mut generation = engine.generation(prompt, &mut cache, config)?;
+    let mut generation = engine.continuation(&prompt, &mut cache, config)?;
     while let Some(step) = generation.next().await? {
         print!("{}", step.text);
         // A closed terminal is no reason to stop.

@@ -83,7 +83,12 @@ const KINDS: Record<KvscopeErrorCode, Kind> = {
   "cache-layer": CACHE,
   "cache-prefill-open": CACHE,
   "cache-no-prompt": CACHE,
+  "cache-window": CACHE,
   "cache-too-long": ["The sequence became too long", ["Ask for fewer tokens."]],
+  "cache-not-finite": [
+    "The model's numbers went wrong",
+    ["Choose another storage type, or load the model again: its file may be damaged."],
+  ],
   "cache-corrupt": CACHE,
   "cache-version": CACHE,
   "cache-read": ["The GPU failed", GPU],
