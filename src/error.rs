@@ -2,6 +2,7 @@
 
 use crate::cache::CacheError;
 use crate::device::{GpuError, ReadError};
+use crate::engine::SessionError;
 use crate::formats::WeightsError;
 use crate::generate::GenerateError;
 use crate::kernels::KernelError;
@@ -30,6 +31,9 @@ pub enum Error {
     /// A model could not be made or used.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A saved session can't be gone on from.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// A tokenizer could not be made, or a text not be tokenized.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -56,6 +60,7 @@ impl Error {
             Self::Gpu(error) => error.code(),
             Self::Kernel(error) => error.code(),
             Self::Model(error) => error.code(),
+            Self::Session(error) => error.code(),
             Self::Text(error) => error.code(),
             Self::Weights(error) => error.code(),
         }

@@ -1,4 +1,5 @@
 import type {
+  CacheOptions,
   DeviceLoss,
   GenerateRequest,
   GpuMemory,
@@ -20,6 +21,7 @@ import { startWorker, WorkerClient } from "./client.js";
 import { completeStream, completeWhole, type Generate } from "./complete.js";
 import { disposable } from "./disposable.js";
 import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.js";
+import { HeldSessions } from "./held-sessions.js";
 import { ifUnlocked } from "./lock.js";
 import type {
   ChatCompletions,
@@ -33,6 +35,8 @@ import type {
 import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { cacheRules, chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
+import { Session, type DocumentOptions, type SessionHost, type SessionOptions } from "./session.js";
+import { readSession, removeSession, storedSessions, type StoredSession } from "./session-store.js";
 import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
 import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
@@ -48,6 +52,13 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Rules of the cache, for requests without their own; by default everything in f16. */
   cache?: RequestCache;
+  /**
+   * Bytes that the caches of all sessions may hold together, without a limit by default. Beyond it
+   * the least recently used give up theirs, and compute their conversation anew when they go on.
+   */
+  sessionBytes?: number;
+  /** Called with each session that gave up its cache for others. */
+  onGivenUp?: (session: Session) => void;
   /** Wishes about the GPU. */
   gpu?: GpuOptions;
   /** Model of the source `"default"`. */
@@ -128,6 +139,11 @@ export class Engine implements Disposable {
   readonly #cache: RequestCache;
   readonly #sampling: readonly SamplingField[];
   readonly #queue = new Queue();
+  readonly #held: HeldSessions;
+  readonly #host: SessionHost;
+  #numbers = 0;
+  /** Session of the latest request. */
+  #latest = 0;
   #requests = 0;
   #newTokens = 0;
   #last: Summary | undefined;
@@ -136,10 +152,12 @@ export class Engine implements Disposable {
     client: WorkerClient,
     name: string,
     { gpu, model, sampling, ...rest }: LoadResult,
-    cache: RequestCache,
+    { cache = {}, sessionBytes, onGivenUp }: LoadOptions,
   ) {
     this.#client = client;
     this.#cache = cache;
+    this.#held = new HeldSessions(sessionBytes, onGivenUp);
+    this.#host = this.#asHost(name);
     this.#sampling = sampling;
     this.model = { name, ...model, ...rest };
     this.gpu = gpu;
@@ -165,7 +183,6 @@ export class Engine implements Disposable {
       onProgress,
       onWarning,
       signal,
-      cache = {},
       gpu = {},
       defaultModel,
       store = true,
@@ -191,7 +208,7 @@ export class Engine implements Disposable {
               : onWarning?.(fromErrorRecord(event.warning)),
         },
       );
-      return new Engine(client, model.name, result, cache);
+      return new Engine(client, model.name, result, options);
     } catch (thrown) {
       const error = toKvscopeError(thrown);
       client.terminate(error);
@@ -223,6 +240,93 @@ export class Engine implements Disposable {
         "The model is being loaded, here or in another tab. Delete it after that.",
       );
     }
+  }
+
+  /**
+   * Lists the sessions in the origin's file system, the newest first. Every model's are among them.
+   */
+  static savedSessions({ signal }: AbortOptions = {}): Promise<StoredSession[]> {
+    return abortable("The list", storedSessions, signal);
+  }
+
+  /**
+   * The file of a saved session, to take it elsewhere.
+   *
+   * @throws {KvscopeError} `"session-not-found"`
+   */
+  static savedSession(name: string, { signal }: AbortOptions = {}): Promise<File> {
+    return abortable("The file", () => readSession(name), signal);
+  }
+
+  /**
+   * Deletes a saved session, if it is there.
+   *
+   * @throws {KvscopeError} `"storage-failed"`
+   */
+  static deleteSession(name: string, { signal }: AbortOptions = {}): Promise<void> {
+    return abortable("The deletion", () => removeSession(name), signal);
+  }
+
+  /** The open sessions, the oldest first. */
+  get sessions(): readonly Session[] {
+    return this.#held.open;
+  }
+
+  /**
+   * Opens a conversation with a cache of its own.
+   *
+   * @throws {KvscopeError} `"invalid-argument"`
+   */
+  async session(options: SessionOptions = {}): Promise<Session> {
+    const { messages, cache, ...settings } = options;
+    const rules = this.#sessionRules(cache);
+    const begun = messages === undefined || messages.length === 0 ? [] : chatPrompt(messages);
+    return new Session(
+      this.#host,
+      this.#host.number(),
+      { ...settings, cache: rules },
+      {
+        messages: begun,
+      },
+    );
+  }
+
+  /**
+   * Reads a document into a session, for questions about it: `session.ask` answers each in the time
+   * of its own tokens.
+   *
+   * @throws {KvscopeError} as a request, and `"aborted"`
+   */
+  async document(text: string, options: DocumentOptions = {}): Promise<Session> {
+    const { budget, messages = [], cache, signal, onPrefill, ...settings } = options;
+    const document = textPrompt(text, "text");
+    const compressed: CacheOptions =
+      budget === undefined ? {} : { prefill: { method: "snapkv", budget } };
+    const rules = this.#sessionRules({ ...compressed, ...cache });
+    const begun = messages.length === 0 ? [] : chatPrompt(messages);
+    const conversation = { document, messages: begun };
+    const number = this.#host.number();
+    const session = new Session(this.#host, number, { ...settings, cache: rules }, conversation);
+    try {
+      await session.read({ ...(signal && { signal }), ...(onPrefill && { onPrefill }) });
+    } catch (error) {
+      session.close().catch(() => undefined);
+      throw error;
+    }
+    return session;
+  }
+
+  /**
+   * Loads a session: one saved under a name, or the bytes or file of one. Nothing is computed.
+   *
+   * @throws {KvscopeError} `"session-not-found"`, `"session-model"`, `"session-version"` or
+   *   `"session-corrupt"`; the engine goes on
+   */
+  loadSession(
+    from: string | Uint8Array<ArrayBuffer> | Blob,
+    { signal, ...settings }: Omit<SessionOptions, "messages" | "cache"> & AbortOptions = {},
+  ): Promise<Session> {
+    return Session.load(this.#host, settings, from, signal);
   }
 
   /**
@@ -258,7 +362,7 @@ export class Engine implements Disposable {
    * report it then.
    */
   async memory(options: AbortOptions = {}): Promise<EngineMemory> {
-    const memory = await this.#ask("memory", undefined, options);
+    const memory = await this.#ask("memory", this.#latest, options);
     return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
   }
 
@@ -267,7 +371,10 @@ export class Engine implements Disposable {
    * requests.
    */
   retained(layer: number, options: AbortOptions = {}): Promise<RetainedLayer> {
-    return this.#queue.run(() => this.#ask("retained", layer, options), options.signal);
+    return this.#queue.run(
+      () => this.#ask("retained", { session: this.#latest, layer }, options),
+      options.signal,
+    );
   }
 
   /** Memory of GPU and module, and counts of what was generated. */
@@ -284,7 +391,7 @@ export class Engine implements Disposable {
 
   /** Frees the memory of the latest request's cache. Waits for running requests. */
   forget(options: AbortOptions = {}): Promise<void> {
-    return this.#queue.run(() => this.#ask("forget", undefined, options), options.signal);
+    return this.#queue.run(() => this.#ask("forget", [this.#latest], options), options.signal);
   }
 
   /**
@@ -338,12 +445,50 @@ export class Engine implements Disposable {
 
   readonly #generate: Generate = (request, onEvent, signal) =>
     this.#queue.run(async () => {
-      this.#requests += 1;
-      const result = await this.#client.call("generate", request, { onEvent, signal });
-      this.#newTokens += result.summary.newTokens;
-      this.#last = result.summary;
+      const result = await this.#run(request, onEvent, signal);
+      await this.#account(undefined, result.summary.memory.heldBytes);
       return result;
     }, signal);
+
+  readonly #run: Generate = async (request, onEvent, signal) => {
+    this.#requests += 1;
+    this.#latest = request.session ?? 0;
+    const result = await this.#client.call("generate", request, { onEvent, signal });
+    this.#newTokens += result.summary.newTokens;
+    this.#last = result.summary;
+    return result;
+  };
+
+  #sessionRules(own: CacheOptions | undefined): CacheOptions {
+    const { reuse: _, ...rules } = cacheRules(this.#cache, own);
+    return rules;
+  }
+
+  /** Notes what a session holds, and frees what is too much together. */
+  async #account(session: Session | undefined, bytes: number): Promise<void> {
+    const given = this.#held.note(session, bytes);
+    if (given.length > 0) {
+      await this.#client.call("forget", given);
+    }
+  }
+
+  #asHost(modelName: string): SessionHost {
+    return {
+      modelName,
+      request: (params) => this.#request(params, []),
+      turn: (work, signal) => this.#queue.run(work, signal),
+      generate: this.#run,
+      call: (call, argument, onEvent, signal) =>
+        this.#client.call(call, argument, { ...(onEvent && { onEvent }), signal }),
+      number: () => {
+        this.#numbers += 1;
+        return this.#numbers;
+      },
+      holds: (session, bytes) => this.#account(session, bytes),
+      opened: (session) => this.#held.add(session),
+      closed: (session) => this.#held.remove(session),
+    };
+  }
 }
 
 function storedId(model: StoredModel | ModelSource): string {

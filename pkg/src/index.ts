@@ -30,6 +30,8 @@ export type {
   SamplingParams,
 } from "./openai.js";
 export type { LoadProgress } from "./protocol.js";
+export type { DocumentOptions, SendParams, Session, SessionOptions } from "./session.js";
+export type { StoredSession } from "./session-store.js";
 export type { HubFile, ModelSource } from "./source.js";
 export type { StoredModel } from "./store.js";
 export { requireWebGpu } from "./support.js";
@@ -47,6 +49,7 @@ export type {
   CacheOptions,
   CacheSlots,
   CacheType,
+  Conversation,
   DecodeOptions,
   DecodeStrategy,
   DeviceLoss,

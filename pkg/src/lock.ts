@@ -1,4 +1,4 @@
-const name = (id: string): string => `kvscope-model-${id}`;
+const modelLock = (id: string): string => `kvscope-model-${id}`;
 
 /**
  * Runs `work` while no other tab or engine writes the stored model `id`; with mode `"exclusive"`,
@@ -15,7 +15,7 @@ export async function withModelLock<T>(
     return work();
   }
   const attempt = await navigator.locks.request(
-    name(id),
+    modelLock(id),
     { mode, ifAvailable: true },
     async (lock) => (lock === null ? undefined : { result: await work() }),
   );
@@ -23,7 +23,16 @@ export async function withModelLock<T>(
     return attempt.result;
   }
   onWait();
-  return navigator.locks.request(name(id), { mode, signal }, work);
+  return navigator.locks.request(modelLock(id), { mode, signal }, work);
+}
+
+/** Runs `work` while it has the lock `name`, after those before it. Without Web Locks at once. */
+export async function whileLocked<T>(
+  name: string,
+  mode: LockMode,
+  work: () => Promise<T>,
+): Promise<T> {
+  return navigator.locks === undefined ? work() : navigator.locks.request(name, { mode }, work);
 }
 
 /** Runs `work` if nobody has the stored model `id`, and returns whether it did. */
@@ -32,7 +41,7 @@ export async function ifUnlocked(id: string, work: () => Promise<void>): Promise
     await work();
     return true;
   }
-  return navigator.locks.request(name(id), { ifAvailable: true }, async (lock) => {
+  return navigator.locks.request(modelLock(id), { ifAvailable: true }, async (lock) => {
     if (lock !== null) {
       await work();
     }

@@ -1,4 +1,6 @@
 import type {
+  CacheOptions,
+  Conversation,
   DeviceLoss,
   GenerateRequest,
   GenerateResult,
@@ -13,6 +15,8 @@ import type {
   PromptTokens,
   RetainedLayer,
   SamplingField,
+  SavedSession,
+  SessionToSave,
   Step,
   TraceGrades,
   TraceProgram,
@@ -86,8 +90,45 @@ export interface WorkerStats {
 export interface Calls {
   load: { argument: LoadRequest; event: LoadEvent; result: LoadResult };
   generate: { argument: GenerateRequest; event: GenerateEvent; result: GenerateResult };
-  memory: { argument: undefined; event: never; result: MemoryReport };
-  retained: { argument: number; event: never; result: RetainedLayer };
+  /** Memory of a session, by its number. */
+  memory: { argument: number; event: never; result: MemoryReport };
+  retained: {
+    argument: { readonly session: number; readonly layer: number };
+    event: never;
+    result: RetainedLayer;
+  };
+  /** Makes a session hold what every next turn of a conversation begins with. */
+  hold: {
+    argument: {
+      readonly session: number;
+      readonly cache: CacheOptions;
+      readonly conversation: Conversation;
+    };
+    event: GenerateEvent;
+    result: GenerateResult;
+  };
+  asked: {
+    argument: { readonly conversation: Conversation; readonly question: string };
+    event: never;
+    result: Conversation;
+  };
+  fork: {
+    argument: { readonly session: number; readonly branch: number };
+    event: never;
+    result: undefined;
+  };
+  /** Saves a session in the origin's file system under a name, or to bytes without one. */
+  saveSession: {
+    argument: { readonly saved: SessionToSave; readonly name: string | undefined };
+    event: never;
+    result: Uint8Array<ArrayBuffer> | undefined;
+  };
+  /** Loads a session from the origin's file system by its name, or from bytes. */
+  loadSession: {
+    argument: { readonly session: number; readonly from: string | Uint8Array<ArrayBuffer> | Blob };
+    event: never;
+    result: SavedSession;
+  };
   tokens: { argument: Prompt; event: never; result: PromptTokens };
   plannedSlots: { argument: PlanRequest; event: never; result: PlannedSlots };
   traceProgram: {
@@ -101,7 +142,8 @@ export interface Calls {
     result: TraceGrades;
   };
   stats: { argument: undefined; event: never; result: WorkerStats };
-  forget: { argument: undefined; event: never; result: undefined };
+  /** Frees the memory of sessions, by their numbers. */
+  forget: { argument: readonly number[]; event: never; result: undefined };
   dispose: { argument: undefined; event: never; result: undefined };
 }
 

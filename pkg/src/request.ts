@@ -92,12 +92,12 @@ export function chatPrompt(messages: unknown): Message[] {
   });
 }
 
-/** Checks the text of a completion request. */
-export function textPrompt(prompt: unknown): string {
-  if (typeof prompt !== "string") {
-    throw invalidArgument("prompt", "must be one text");
+/** Checks the text of a completion request, or that of another `field`. */
+export function textPrompt(text: unknown, field = "prompt"): string {
+  if (typeof text !== "string") {
+    throw invalidArgument(field, "must be one text");
   }
-  return prompt;
+  return text;
 }
 
 function checkFields(params: object, options: readonly SamplingField[]): void {

@@ -1,4 +1,5 @@
 import {
+  asked,
   grade_trace,
   planned_slots,
   sampling_fields,
@@ -13,6 +14,7 @@ import { requestGpu } from "./gpu.js";
 import { ModelLoad } from "./load.js";
 import { loadModule, moduleBytes } from "./module.js";
 import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./protocol.js";
+import { readSession, writeSession } from "./session-store.js";
 import { requireWebGpu } from "./support.js";
 
 /** Codes of failures that a lost device may have caused. */
@@ -88,8 +90,31 @@ const handlers: Handlers = {
       generating = undefined;
     }
   },
-  memory: () => loadedEngine().memory(),
-  retained: (layer) => loadedEngine().retained(layer),
+  memory: (session) => loadedEngine().memory(session),
+  retained: ({ session, layer }) => loadedEngine().retained(session, layer),
+  async hold({ session, cache, conversation }, emit, id) {
+    const prompt = [...loadedEngine().beginning(conversation)];
+    return handlers.generate({ session, cache, prompt, onlyPrefill: true }, emit, id);
+  },
+  asked: ({ conversation, question }) => asked(conversation, question),
+  fork({ session, branch }) {
+    loadedEngine().fork(session, branch);
+    return undefined;
+  },
+  async saveSession({ saved, name }) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the module shares no memory
+    const bytes = (await loadedEngine().save(saved)) as Uint8Array<ArrayBuffer>;
+    if (name === undefined) {
+      return bytes;
+    }
+    await writeSession(name, bytes);
+    return undefined;
+  },
+  async loadSession({ session, from }) {
+    const file = typeof from === "string" ? await readSession(from) : from;
+    const bytes = file instanceof Uint8Array ? file : new Uint8Array(await file.arrayBuffer());
+    return loadedEngine().load(session, bytes);
+  },
   tokens: (prompt) => loadedEngine().tokens(prompt),
   plannedSlots: (request) => planned_slots(request),
   traceProgram: ({ lines, seed }) => trace_program(lines, seed),
@@ -100,8 +125,8 @@ const handlers: Handlers = {
     }
     return { gpuMemory: gpu.memory(), moduleBytes: moduleBytes() };
   },
-  async forget() {
-    await loadedEngine().forget();
+  async forget(sessions) {
+    await loadedEngine().forget(Uint32Array.from(sessions));
     return undefined;
   },
   dispose() {

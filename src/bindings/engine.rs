@@ -1,9 +1,10 @@
 //! [`Engine`] for JavaScript.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use js_sys::Function;
+use js_sys::{Function, Uint8Array};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
@@ -11,16 +12,18 @@ use super::error::{conversion, invalid_argument, to_js};
 use super::report::{ModelReport, PromptTokens};
 use super::request::{GenerateRequest, GenerateResult};
 use super::retained::RetainedLayer;
+use super::session::{SavedSession, SessionToSave};
 use crate::cache::MemoryReport;
-use crate::engine::{Engine, Prompt, Session};
+use crate::engine::{Conversation, Engine, Prompt, Session};
 use crate::generate::Cancel;
 
-/// A loaded model, and the sequence of its last generation.
+/// A loaded model, and the sequences that it holds, each by the number of its session. A session
+/// without an entry holds nothing.
 #[wasm_bindgen]
 pub struct WasmEngine {
     engine: Engine,
     cancel: RefCell<Cancel>,
-    session: RefCell<Option<Session>>,
+    sessions: RefCell<BTreeMap<u32, Session>>,
     tunings: Option<String>,
 }
 
@@ -29,7 +32,7 @@ impl WasmEngine {
         Self {
             engine,
             cancel: RefCell::default(),
-            session: RefCell::default(),
+            sessions: RefCell::default(),
             tunings,
         }
     }
@@ -37,6 +40,14 @@ impl WasmEngine {
     #[cfg(feature = "bench")]
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    fn take(&self, session: u32) -> Option<Session> {
+        self.sessions.borrow_mut().remove(&session)
+    }
+
+    fn hold(&self, session: u32, held: Session) {
+        self.sessions.borrow_mut().insert(session, held);
     }
 
     /// Generates in `session`.
@@ -71,7 +82,8 @@ impl WasmEngine {
         if let Some(error) = thrown {
             return Err(error);
         }
-        while let Some(step) = generation.next().await.map_err(to_js)? {
+        let only_prefill = request.only_prefill;
+        while !only_prefill && let Some(step) = generation.next().await.map_err(to_js)? {
             let observed = match &request.observe {
                 Some(observe) => observe.read(step.index, generation.cache()).await,
                 None => Ok(None),
@@ -97,7 +109,7 @@ impl WasmEngine {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Generates, after what the last generation's cache holds of the prompt. `on_prefill` is
+    /// Generates, after what the session's cache holds of the prompt. `on_prefill` is
     /// called with the number of the prompt's tokens that are done, and of all. `on_step` is called
     /// with each step and, where the request observes it, the cache's layers. An exception of
     /// either ends the generation and is thrown here.
@@ -115,7 +127,8 @@ impl WasmEngine {
         let cancel = Cancel::new();
         self.cancel.replace(cancel.clone());
         let fresh = self.engine.session(&request.cache).map_err(to_js)?;
-        let held = self.session.take();
+        let number = request.session;
+        let held = self.take(number);
         // A sequence of no use gives up its memory to this generation.
         let of_use = |held: &Session| request.reuse && *held.rules() == request.cache;
         let mut session = held.filter(of_use).unwrap_or(fresh);
@@ -124,7 +137,7 @@ impl WasmEngine {
             .await;
         // Frees the steps' work space: until the next request, only model and cache need memory.
         let released = self.engine.device().release_unused().await;
-        self.session.replace(Some(session));
+        self.hold(number, session);
         let result = result?;
         released.map_err(to_js)?;
         result.into_ts().map_err(conversion)
@@ -135,20 +148,20 @@ impl WasmEngine {
         self.cancel.borrow().cancel();
     }
 
-    /// Memory that the last generation's cache holds, and would hold had it evicted nothing.
-    pub fn memory(&self) -> Result<Ts<MemoryReport>, JsValue> {
-        let session = self.session.borrow();
-        let report = session.as_ref().map(|session| session.cache().memory());
+    /// Memory that a session's cache holds, and would hold had it evicted nothing.
+    pub fn memory(&self, session: u32) -> Result<Ts<MemoryReport>, JsValue> {
+        let sessions = self.sessions.borrow();
+        let report = sessions.get(&session).map(|it| it.cache().memory());
         let report = report.unwrap_or_default();
         report.into_ts().map_err(conversion)
     }
 
-    /// Slots that `layer` of the last generation's cache holds, read back from the GPU. No head
-    /// without a cache.
-    pub async fn retained(&self, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
+    /// Slots that `layer` of a session's cache holds, read back from the GPU. No head without a
+    /// cache.
+    pub async fn retained(&self, session: u32, layer: usize) -> Result<Ts<RetainedLayer>, JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
         self.engine.device().check().map_err(to_js)?;
-        let Some(session) = self.session.take() else {
+        let Some(held) = self.take(session) else {
             let retained = RetainedLayer {
                 layer,
                 window: self.engine.model().config().layer(layer).window,
@@ -156,9 +169,58 @@ impl WasmEngine {
             };
             return retained.into_ts().map_err(conversion);
         };
-        let retained = RetainedLayer::read(session.cache(), layer).await;
-        self.session.replace(Some(session));
+        let retained = RetainedLayer::read(held.cache(), layer).await;
+        self.hold(session, held);
         retained.map_err(to_js)?.into_ts().map_err(conversion)
+    }
+
+    /// Makes session `branch` hold what `session` does. They share memory until one of them grows.
+    pub fn fork(&self, session: u32, branch: u32) {
+        let mut sessions = self.sessions.borrow_mut();
+        if let Some(held) = sessions.get(&session).cloned() {
+            sessions.insert(branch, held);
+        }
+    }
+
+    /// The bytes of a session, to load it from later.
+    pub async fn save(&self, request: Ts<SessionToSave>) -> Result<Uint8Array, JsValue> {
+        let SessionToSave {
+            session,
+            cache,
+            conversation,
+        } = request
+            .to_rust()
+            .map_err(|error| invalid_argument(&format!("`session`: {error}")))?;
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.engine.device().check().map_err(to_js)?;
+        let fresh = self.engine.session(&cache).map_err(to_js)?;
+        let held = self.take(session).unwrap_or(fresh);
+        let bytes = self.engine.save_session(&held, &conversation).await;
+        self.hold(session, held);
+        Ok(Uint8Array::from(bytes.map_err(to_js)?.as_slice()))
+    }
+
+    /// Makes a session hold what the bytes of [`save`](Self::save) do.
+    pub fn load(&self, session: u32, bytes: &[u8]) -> Result<Ts<SavedSession>, JsValue> {
+        let _occupied = self.engine.occupy().map_err(to_js)?;
+        self.engine.device().check().map_err(to_js)?;
+        let (held, conversation) = self.engine.load_session(bytes).map_err(to_js)?;
+        let saved = SavedSession {
+            cache: held.rules().clone(),
+            tokens: held.tokens().len(),
+            held_bytes: held.cache().memory().held_bytes,
+            conversation,
+        };
+        self.hold(session, held);
+        saved.into_ts().map_err(conversion)
+    }
+
+    /// The tokens with which every next turn of a conversation begins.
+    pub fn beginning(&self, conversation: Ts<Conversation>) -> Result<Vec<u32>, JsValue> {
+        let conversation = conversation
+            .to_rust()
+            .map_err(|error| invalid_argument(&format!("`conversation`: {error}")))?;
+        self.engine.beginning(&conversation).map_err(to_js)
     }
 
     /// The model.
@@ -181,10 +243,12 @@ impl WasmEngine {
         tokens.into_ts().map_err(conversion)
     }
 
-    /// Frees the last generation's cache and its memory.
-    pub async fn forget(&self) -> Result<(), JsValue> {
+    /// Frees the caches of sessions, and their memory.
+    pub async fn forget(&self, sessions: Vec<u32>) -> Result<(), JsValue> {
         let _occupied = self.engine.occupy().map_err(to_js)?;
-        self.session.replace(None);
+        for session in sessions {
+            self.take(session);
+        }
         self.engine.device().release_unused().await.map_err(to_js)
     }
 }

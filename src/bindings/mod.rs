@@ -11,6 +11,7 @@ mod policies;
 mod report;
 mod request;
 mod retained;
+mod session;
 mod trace;
 
 #[cfg(feature = "bench")]
@@ -24,6 +25,7 @@ pub use request::{
     GenerateRequest, GenerateResult, SamplingField, SamplingFields, sampling_fields,
 };
 pub use retained::{Observe, RetainedLayer, RetainedLayers, RetainedSlots};
+pub use session::{SavedSession, SessionToSave, asked};
 pub use trace::{TraceGrades, TraceProgram, grade_trace, trace_program};
 
 use wasm_bindgen::prelude::wasm_bindgen;

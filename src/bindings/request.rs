@@ -23,8 +23,16 @@ pub struct GenerateRequest {
     #[serde(default)]
     #[tsify(optional)]
     pub cache: CacheOptions,
-    /// Goes on from what the last request's cache holds of the prompt, if its rules are the same.
-    /// True by default.
+    /// Number of the session to go on in; by default 0, the one of requests without a session.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub session: u32,
+    /// Takes the prompt in and generates nothing; false by default.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub only_prefill: bool,
+    /// Goes on from what the session's cache holds of the prompt, if its rules are the same. True
+    /// by default.
     #[serde(default = "by_default")]
     #[tsify(optional)]
     pub reuse: bool,

@@ -1,18 +1,21 @@
 //! `kvscope chat`.
 
-use std::io::{BufRead, IsTerminal};
+use std::fs;
+use std::io::{BufRead, ErrorKind, IsTerminal};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use kvscope::Error;
 use kvscope::cache::MemoryReport;
-use kvscope::engine::{Engine, Prompt, Session};
+use kvscope::engine::{Conversation, Engine, Prompt, Session};
 use kvscope::generate::FinishReason;
 use kvscope::text::Message;
 use pollster::block_on;
 
 use super::arguments::{ChatArguments, Policy, policy};
 use super::failure::Failure;
-use super::generate::{Ended, write};
+use super::file;
+use super::generate::{Ended, prefill, write};
 use super::interrupt::Interrupts;
 use super::open::open;
 use super::output::Output;
@@ -28,9 +31,10 @@ const HELP: &str = "\
 /quit              end";
 
 /// A conversation, and the sequence that its cache holds.
+#[derive(Clone)]
 struct Branch {
     name: String,
-    messages: Vec<Message>,
+    conversation: Conversation,
     session: Session,
 }
 
@@ -53,12 +57,7 @@ pub fn run(arguments: &ChatArguments) -> Result<Ended, Failure> {
         arguments.model.device,
         &interrupts.begin(),
     )?;
-    let system = arguments.system.iter();
-    let trunk = Branch {
-        name: "main".to_owned(),
-        messages: system.map(|text| Message::new("system", text)).collect(),
-        session: engine.session(&arguments.cache.options())?,
-    };
+    let trunk = trunk(&engine, arguments, &interrupts)?;
     let mut chat = Chat {
         arguments,
         engine,
@@ -92,6 +91,58 @@ pub fn run(arguments: &ChatArguments) -> Result<Ended, Failure> {
             // The conversation goes on without it.
             Err(failure) => failure.report(false),
         }
+    }
+}
+
+/// The branch that the session's file has, or a new one.
+fn trunk(
+    engine: &Engine,
+    arguments: &ChatArguments,
+    interrupts: &Interrupts,
+) -> Result<Branch, Failure> {
+    let name = "main".to_owned();
+    let saved = arguments.session.as_deref().map_or(Ok(None), saved)?;
+    if let Some(bytes) = saved {
+        let (session, conversation) = engine.load_session(&bytes)?;
+        return Ok(Branch {
+            name,
+            conversation,
+            session,
+        });
+    }
+    let system = arguments.system.iter();
+    let mut conversation = Conversation {
+        document: None,
+        messages: system.map(|text| Message::new("system", text)).collect(),
+    };
+    let mut session = engine.session(&arguments.cache.options())?;
+    if let Some(path) = &arguments.document {
+        let text = fs::read_to_string(path).map_err(|error| Failure::Prompt {
+            path: path.clone(),
+            error,
+        })?;
+        conversation.document = Some(text);
+        let tokens = engine.beginning(&conversation)?;
+        let resumed = engine.resume_tokens(&mut session, tokens, arguments.config());
+        let mut read = block_on(resumed)?.with_cancel(interrupts.begin());
+        prefill(&mut read)?;
+    }
+    Ok(Branch {
+        name,
+        conversation,
+        session,
+    })
+}
+
+/// The bytes of the session's file, if there is one.
+fn saved(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::Session {
+            path: path.to_owned(),
+            error,
+        }),
     }
 }
 
@@ -130,9 +181,8 @@ impl Chat<'_> {
         let config = self.arguments.config();
         let cancel = self.interrupts.begin();
         let branch = &mut self.branches[self.current];
-        let mut messages = branch.messages.clone();
-        messages.push(Message::new("user", text));
-        let prompt = Prompt::Chat(messages.clone());
+        let mut conversation = branch.conversation.clone().asked(text);
+        let prompt = Prompt::from(conversation.clone());
         let resumed = self.engine.resume(&mut branch.session, &prompt, config);
         let mut generation = block_on(resumed)?.with_cancel(cancel);
 
@@ -145,21 +195,34 @@ impl Chat<'_> {
         drop(generation);
         // A prompt that was cancelled has no answer.
         if figures.finish != Some(FinishReason::Cancelled) || figures.new_tokens > 0 {
-            messages.push(answer);
-            self.branch().messages = messages;
+            conversation.messages.push(answer);
+            self.branch().conversation = conversation;
+            self.save()?;
         }
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Writes the branch to the session's file, if there is to be one.
+    fn save(&self) -> Result<(), Failure> {
+        let Some(path) = &self.arguments.session else {
+            return Ok(());
+        };
+        let branch = &self.branches[self.current];
+        let saved = self
+            .engine
+            .save_session(&branch.session, &branch.conversation);
+        file::replace(path, &block_on(saved)?).map_err(Failure::Output)
+    }
+
     fn history(&mut self) {
-        for Message { role, content, .. } in &self.branch().messages {
+        for Message { role, content, .. } in &self.branch().conversation.messages {
             eprintln!("{role}: {content}");
         }
     }
 
     /// Takes back `turns` questions with their answers. The cache goes back at the next question.
     fn rewind(&mut self, turns: usize) {
-        let messages = &mut self.branch().messages;
+        let messages = &mut self.branch().conversation.messages;
         for _ in 0..turns {
             let Some(asked) = messages.iter().rposition(|it| it.role == "user") else {
                 break;
@@ -179,22 +242,17 @@ impl Chat<'_> {
             eprintln!("there is a branch {name} already");
             return;
         }
-        let Branch {
-            messages, session, ..
-        } = self.branch();
-        let (messages, session) = (messages.clone(), session.clone());
-        self.branches.push(Branch {
-            name,
-            messages,
-            session,
-        });
+        let mut branch = self.branch().clone();
+        branch.name = name;
+        self.branches.push(branch);
         self.current = count;
     }
 
     fn list(&self) {
         for (index, branch) in self.branches.iter().enumerate() {
             let mark = if index == self.current { "*" } else { " " };
-            eprintln!("{mark} {}: {} messages", branch.name, branch.messages.len());
+            let messages = branch.conversation.messages.len();
+            eprintln!("{mark} {}: {messages} messages", branch.name);
         }
     }
 

@@ -24,6 +24,12 @@ pub enum Failure {
         path: PathBuf,
         error: std::io::Error,
     },
+    /// A session's file could not be read.
+    #[error("the session can't be read from {}: {error}", path.display())]
+    Session {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     /// No such programs exist.
     #[error(transparent)]
     Trace(#[from] TraceError),
@@ -47,6 +53,7 @@ impl Failure {
         match self {
             Self::Kvscope(error) => error.code(),
             Self::Prompt { .. } => "prompt-unreadable",
+            Self::Session { .. } => "session-unreadable",
             Self::Trace(_) => "trace-config",
             Self::Data { .. } => "data-unusable",
             Self::Resume { .. } => "resume-refused",

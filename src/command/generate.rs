@@ -47,17 +47,7 @@ pub fn write<M: LanguageModel, S: Spelling>(
     generation: &mut Generation<'_, M, S>,
     output: &mut Output<impl Write>,
 ) -> Result<Summary, Failure> {
-    let bar = progress::tokens();
-    let prefilled = block_on(generation.prefill(|done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        ControlFlow::Continue(())
-    }));
-    bar.finish_and_clear();
-    let ended = match prefilled {
-        Ok(()) => write_steps(generation, output),
-        Err(error) => Err(error.into()),
-    };
+    let ended = prefill(generation).and_then(|()| write_steps(generation, output));
     let rest = generation.rest();
     let figures = generation.summary();
     let written = output.end(&rest, generation.text(), &figures);
@@ -66,6 +56,20 @@ pub fn write<M: LanguageModel, S: Spelling>(
     }
     ended.and(written)?;
     Ok(figures)
+}
+
+/// Takes the prompt in, with its progress.
+pub fn prefill<M: LanguageModel, S: Spelling>(
+    generation: &mut Generation<'_, M, S>,
+) -> Result<(), Failure> {
+    let bar = progress::tokens();
+    let prefilled = block_on(generation.prefill(|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    }));
+    bar.finish_and_clear();
+    Ok(prefilled?)
 }
 
 fn write_steps<M: LanguageModel, S: Spelling>(

@@ -1,11 +1,16 @@
 //! Model, tokenizer and device in one value, ready to generate text.
 
+mod conversation;
+mod error;
 #[cfg(not(target_family = "wasm"))]
 mod open;
+mod saved;
 mod session;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use conversation::Conversation;
+pub use error::SessionError;
 #[cfg(not(target_family = "wasm"))]
 pub use open::OpenOptions;
 pub use session::Session;
@@ -41,6 +46,8 @@ pub enum Prompt {
     /// A conversation, composed by the model's chat template. No message's text becomes a control
     /// token.
     Chat(Vec<Message>),
+    /// Tokens as they are.
+    Tokens(Vec<u32>),
 }
 
 impl Engine {
@@ -152,6 +159,7 @@ impl Engine {
         Ok(match prompt {
             Prompt::Text(text) => self.tokenizer.encode_prompt(text)?,
             Prompt::Chat(messages) => self.tokenizer.encode_chat(messages, true)?,
+            Prompt::Tokens(tokens) => tokens.clone(),
         })
     }
 

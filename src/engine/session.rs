@@ -7,6 +7,9 @@ use crate::generate::{GenerateConfig, Generation};
 use crate::model::Llama;
 use crate::text::{Detokenizer, Tokenizer};
 
+/// A byte that no text in UTF-8 has.
+const NO_TEXT: u8 = 0xff;
+
 /// A sequence that an engine holds: its tokens, and their cache.
 ///
 /// [`Engine::resume`] computes only what a prompt has beyond it. Where everything is kept, the
@@ -22,6 +25,15 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session of what was saved: rules, and a cache that has seen `tokens`.
+    pub(super) fn from_parts(rules: CacheOptions, tokens: Vec<u32>, cache: ScopeCache) -> Self {
+        Self {
+            rules,
+            tokens,
+            cache,
+        }
+    }
+
     /// Rules of the cache.
     pub fn rules(&self) -> &CacheOptions {
         &self.rules
@@ -47,9 +59,7 @@ impl Session {
     ///
     /// [`CacheError::Read`](crate::cache::CacheError::Read). Nothing is changed then.
     pub async fn go_back_to(&mut self, prompt: &[u32]) -> Result<usize, Error> {
-        let pairs = self.tokens.iter().zip(prompt);
-        let common = pairs.take_while(|(held, new)| held == new).count();
-        let length = common.min(prompt.len().saturating_sub(1));
+        let length = self.common(prompt).min(prompt.len().saturating_sub(1));
         if length == self.cache.position() {
             return Ok(length);
         }
@@ -66,6 +76,12 @@ impl Session {
         self.cache.reset();
         self.tokens.clear();
         Ok(0)
+    }
+
+    /// Number of tokens that begin both the held ones and `prompt`.
+    fn common(&self, prompt: &[u32]) -> usize {
+        let pairs = self.tokens.iter().zip(prompt);
+        pairs.take_while(|(held, new)| held == new).count()
     }
 }
 
@@ -115,8 +131,59 @@ impl Engine {
         config: GenerateConfig,
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
         config.check_prompt(prompt.len(), self.model.config().context)?;
+        let prompt = self.in_held_tokens(session, prompt);
         session.go_back_to(&prompt).await?;
         let generation = self.generation(prompt, &mut session.cache, config)?;
         Ok(generation.after(&mut session.tokens))
+    }
+
+    /// `prompt`, in the held tokens as far as their text goes, where the cache can't go back.
+    ///
+    /// A tokenizer may cut an answer otherwise than the model wrote it. Held tokens of the same
+    /// text are what the answer was made of. The alternative is to compute all anew.
+    fn in_held_tokens(&self, session: &Session, prompt: Vec<u32>) -> Vec<u32> {
+        let common = session.common(&prompt);
+        let (held, new) = (&session.tokens[common..], &prompt[common..]);
+        if held.is_empty() || !session.cache.evicted_after(common) {
+            return prompt;
+        }
+        let shown = self.shown(held);
+        let mut written = Vec::with_capacity(shown.len());
+        for (index, token) in new.iter().enumerate() {
+            self.write(*token, &mut written);
+            if written.len() >= shown.len() {
+                return if written == shown {
+                    [&session.tokens, &new[index + 1..]].concat()
+                } else {
+                    prompt
+                };
+            }
+        }
+        prompt
+    }
+
+    /// The text of tokens as a reader has seen it: bytes that are no text are U+FFFD.
+    fn shown(&self, tokens: &[u32]) -> Vec<u8> {
+        let mut shown = Vec::new();
+        let is_text = |token: &u32| !self.tokenizer.is_control(*token);
+        for part in tokens.chunk_by(|one, other| is_text(one) && is_text(other)) {
+            let mut bytes = Vec::new();
+            part.iter().for_each(|token| self.write(*token, &mut bytes));
+            match part {
+                [control] if !is_text(control) => shown.extend(bytes),
+                _ => shown.extend_from_slice(String::from_utf8_lossy(&bytes).as_bytes()),
+            }
+        }
+        shown
+    }
+
+    /// Writes the bytes of a token; those of a control token are no text's.
+    fn write(&self, token: u32, bytes: &mut Vec<u8>) {
+        if self.tokenizer.is_control(token) {
+            bytes.push(NO_TEXT);
+            bytes.extend(token.to_le_bytes());
+        } else {
+            bytes.extend(self.tokenizer.token_bytes(token).unwrap_or_default());
+        }
     }
 }

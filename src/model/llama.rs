@@ -7,6 +7,7 @@ use super::attention::CachePlace;
 use super::block::Block;
 use super::config::LlamaConfig;
 use super::error::ModelError;
+use super::fingerprint::Fingerprint;
 use super::matrix::Matrix;
 use super::norm::RmsNorm;
 use super::rope::Rope;
@@ -38,6 +39,8 @@ pub struct Llama {
     #[module(skip)]
     /// The RoPEs of all layers, each once.
     pub(crate) ropes: Vec<Rope>,
+    #[module(skip)]
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// Tokens whose logits are computed.
@@ -55,6 +58,11 @@ impl Llama {
     /// The model's configuration.
     pub fn config(&self) -> &LlamaConfig {
         &self.config
+    }
+
+    /// The identity of its weights.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// Bytes of all matrices on the device.

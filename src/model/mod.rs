@@ -13,6 +13,7 @@ mod block;
 mod config;
 mod error;
 mod feed_forward;
+mod fingerprint;
 mod llama;
 mod load;
 mod matrix;
@@ -28,6 +29,7 @@ pub use block::Block;
 pub use config::{LayerFacts, LlamaConfig};
 pub use error::ModelError;
 pub use feed_forward::FeedForward;
+pub use fingerprint::Fingerprint;
 pub use llama::{Llama, LogitRows};
 pub use load::{LoadProgress, ModelLoader};
 #[cfg(not(target_family = "wasm"))]

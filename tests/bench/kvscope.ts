@@ -56,7 +56,7 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
     if (engine.tokens(prompt).tokens.length !== context) {
       throw new Error(`${context} words are ${engine.tokens(prompt).tokens.length} tokens`);
     }
-    await engine.forget();
+    await engine.forget(Uint32Array.of(0));
     await gpu.release_unused();
     counting.peakBytes = counting.liveBytes;
     const config = { maxNewTokens: 1, sampling: { temperature: 0 } };
@@ -66,7 +66,7 @@ export const prefill = (page: Page, wanted: Prefill): Promise<Taken> =>
       () => {},
     );
     const { peakBytes } = counting;
-    await engine.forget();
+    await engine.forget(Uint32Array.of(0));
     await gpu.release_unused();
     return { ms: summary.prefillMs, peakGpuBytes: peakBytes, wasmBytes: memory.buffer.byteLength };
   }, wanted);

@@ -50,6 +50,20 @@ export function tinyModelOfLargeKeys(): Uint8Array {
   return gguf(metadata(WIDTH), all);
 }
 
+/** The same model, whose chat template writes of earlier answers only their last characters. */
+export function tinyModelOfShortHistory(): Uint8Array {
+  const content = "message['content']";
+  const short = `(${content}[-4:] if message['role'] == 'assistant' else ${content})`;
+  return gguf(
+    metadata().map(([key, value]) =>
+      key === "tokenizer.chat_template"
+        ? [key, { text: TEMPLATE.replace(content, short) }]
+        : [key, value],
+    ),
+    tensors(1),
+  );
+}
+
 /** The same model without a chat template. */
 export function tinyModelOfTexts(): Uint8Array {
   return gguf(

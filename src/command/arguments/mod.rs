@@ -62,6 +62,13 @@ pub struct ChatArguments {
     /// System message, in place of the chat template's own
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
+    /// File of the conversation and its cache, written after each answer. One that is there is gone
+    /// on from, under its own rules
+    #[arg(long, value_name = "FILE")]
+    pub session: Option<PathBuf>,
+    /// Text file that the first question is about, read into the cache once
+    #[arg(long, value_name = "FILE")]
+    pub document: Option<PathBuf>,
     #[command(flatten)]
     pub cache: CacheArguments,
     #[command(flatten)]

@@ -15,6 +15,7 @@ use crate::model::block::Block;
 use crate::model::config::LlamaConfig;
 use crate::model::error::ModelError;
 use crate::model::feed_forward::FeedForward;
+use crate::model::fingerprint::Fingerprinting;
 use crate::model::llama::Llama;
 use crate::model::matrix::Matrix;
 use crate::model::norm::RmsNorm;
@@ -33,6 +34,7 @@ pub(super) struct ModelBuilder {
     vectors: BTreeMap<Weight, Vec<f32>>,
     /// Most bytes of one binding of a shader.
     binding_bytes: u64,
+    fingerprint: Fingerprinting,
 }
 
 impl ModelBuilder {
@@ -58,6 +60,7 @@ impl ModelBuilder {
             matrices: BTreeMap::new(),
             vectors: BTreeMap::new(),
             binding_bytes,
+            fingerprint: Fingerprinting::default(),
         })
     }
 
@@ -72,6 +75,7 @@ impl ModelBuilder {
         tensor: &TensorInfo,
         (offset, bytes, last): (u64, &[u8], bool),
     ) -> Result<(), Error> {
+        self.fingerprint.take(tensor, (offset, bytes, last));
         if offset == 0 {
             self.incoming = None;
             self.incoming = self.begin(tensor)?;
@@ -209,6 +213,7 @@ impl ModelBuilder {
             .collect::<Result<_, _>>()?;
         let mut config = self.config;
         config.tied = output.is_none();
+        let fingerprint = self.fingerprint.finish(&config);
         Ok(Llama {
             embedding,
             blocks,
@@ -216,6 +221,7 @@ impl ModelBuilder {
             output,
             config,
             ropes,
+            fingerprint,
         })
     }
 

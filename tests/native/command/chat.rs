@@ -24,22 +24,30 @@ const TOKENS: usize = 6;
 
 /// The standard output and error of a chat that is told `lines`.
 fn chat(model: &Path, lines: &[&str]) -> [String; 2] {
+    let (success, said) = chat_with(model, &["--system", "Be brief."], lines);
+    assert!(success);
+    said
+}
+
+/// Success of a chat with `arguments` that is told `lines`, its standard output and error.
+fn chat_with(model: &Path, arguments: &[&str], lines: &[&str]) -> (bool, [String; 2]) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kvscope"))
         .args(["chat", "--device", "cpu", "--ignore-eos", "--model"])
         .arg(model)
         .args(["--max-new-tokens", &TOKENS.to_string()])
-        .args(["--system", "Be brief."])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(lines.join("\n").as_bytes()).unwrap();
+    // A chat that has failed reads nothing.
+    let _ = stdin.write_all(lines.join("\n").as_bytes());
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.success(), said)
 }
 
 /// Answers by the library, each in a new cache.
@@ -159,4 +167,51 @@ fn other_rules_begin_anew_and_what_is_wrong_ends_nothing() {
     ] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
+}
+
+#[test]
+fn a_session_s_file_is_gone_on_from() {
+    let folder = model_folder::empty("chat-session");
+    let path = folder.join("tiny.gguf");
+    let tiny = TinyModel::new(SIZES, BlockFormat::F32);
+    fs::write(&path, tiny.gguf().bytes()).unwrap();
+    let [document, file] = ["document.txt", "chat.kvsession"].map(|name| folder.join(name));
+    fs::write(
+        &document,
+        "The keeper lit the lamp, and went down to the boats.\n",
+    )
+    .unwrap();
+    let [document, file] = [&document, &file].map(|path| path.to_str().unwrap());
+    let arguments = [
+        ["--session", file, "--document", document],
+        ["--prefill-method", "h2o", "--prefill-budget", "40"],
+    ]
+    .concat();
+    let run = |lines: &[&str]| {
+        let (success, said) = chat_with(&path, &arguments, lines);
+        assert!(success, "{said:?}");
+        said
+    };
+    let [whole, _] = run(&["Who lit it?", "When?", "/fork", "Why?"]);
+    fs::remove_file(file).unwrap();
+    let [first, _] = run(&["Who lit it?", "When?"]);
+    let [second, said] = run(&["Why?", "/history", "/policy"]);
+    assert_eq!(first + &second, whole);
+    assert!(said.contains(" of them held"), "{said}");
+    assert!(said.contains("user: The keeper lit"), "{said}");
+    assert!(said.contains(r#""method":"h2o""#), "{said}");
+
+    let whole = fs::read(file).unwrap();
+    for (bytes, code) in [
+        (&whole[..whole.len() - 1], "session-corrupt"),
+        (b"no session", "session-corrupt"),
+    ] {
+        fs::write(file, bytes).unwrap();
+        let (success, [answers, said]) = chat_with(&path, &arguments, &["Why?"]);
+        assert!(!success && answers.is_empty(), "{answers}");
+        assert!(said.contains(code), "{said}");
+        assert_eq!(fs::read(file).unwrap(), bytes);
+    }
+    let (success, [_, said]) = chat_with(&path, &["--session", folder.to_str().unwrap()], &[]);
+    assert!(!success && said.contains("session-unreadable"), "{said}");
 }

@@ -15,6 +15,7 @@ mod generation;
 mod loss;
 mod prompts;
 mod sampling;
+mod saved;
 mod session;
 mod stop;
 

@@ -7,9 +7,10 @@ use kvscope::cache::{
     PrefillOptions,
 };
 use kvscope::device::ComputeDevice;
-use kvscope::engine::{Engine, Prompt, Session};
+use kvscope::engine::{Conversation, Engine, Prompt, Session};
 use kvscope::formats::BlockFormat;
 use kvscope::generate::{FinishReason, GenerateConfig, SamplingConfig, Summary};
+use kvscope::text::Message;
 use pollster::block_on;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -20,16 +21,16 @@ use crate::support::text;
 use crate::support::tiny_model::TinyModel;
 use crate::support::tiny_model::sizes::{LLAMA, Sizes};
 
-const SIZES: Sizes = Sizes {
+pub const SIZES: Sizes = Sizes {
     context: 256,
     ..LLAMA
 };
 
-fn tiny() -> TinyModel {
+pub fn tiny() -> TinyModel {
     TinyModel::new(SIZES, BlockFormat::F32)
 }
 
-fn full() -> CacheOptions {
+pub fn full() -> CacheOptions {
     CacheOptions {
         cache_type: Some(CacheType::F32.into()),
         ..CacheOptions::default()
@@ -37,7 +38,7 @@ fn full() -> CacheOptions {
 }
 
 /// 12 slots for the prompt, 8 for decoding.
-fn evicting(prefill: PrefillMethod) -> CacheOptions {
+pub fn evicting(prefill: PrefillMethod) -> CacheOptions {
     CacheOptions {
         prefill: PrefillOptions {
             method: prefill,
@@ -55,7 +56,7 @@ fn evicting(prefill: PrefillMethod) -> CacheOptions {
     }
 }
 
-fn config(tokens: usize) -> GenerateConfig {
+pub fn config(tokens: usize) -> GenerateConfig {
     GenerateConfig {
         ignore_eos: true,
         ..GenerateConfig::default()
@@ -67,7 +68,7 @@ fn config(tokens: usize) -> GenerateConfig {
 }
 
 /// The tokens that a session answers `prompt` with, and the summary.
-fn answer(
+pub fn answer(
     engine: &Engine,
     session: &mut Session,
     prompt: &[u32],
@@ -80,7 +81,7 @@ fn answer(
 }
 
 /// The same in a session that holds nothing.
-fn fresh(engine: &Engine, rules: &CacheOptions, prompt: &[u32], tokens: usize) -> Vec<u32> {
+pub fn fresh(engine: &Engine, rules: &CacheOptions, prompt: &[u32], tokens: usize) -> Vec<u32> {
     let mut session = engine.session(rules).unwrap();
     let (tokens, summary) = answer(engine, &mut session, prompt, tokens);
     assert_eq!(summary.cached_tokens, 0);
@@ -93,7 +94,7 @@ fn common(session: &Session, prompt: &[u32]) -> usize {
     pairs.take_while(|(held, new)| held == new).count()
 }
 
-fn random_tokens(random: &mut ChaCha8Rng, count: usize) -> Vec<u32> {
+pub fn random_tokens(random: &mut ChaCha8Rng, count: usize) -> Vec<u32> {
     (0..count)
         .map(|_| random.next_u32() % SIZES.vocabulary as u32)
         .collect()
@@ -313,4 +314,47 @@ fn a_prompt_s_text_resumes_by_its_tokens() {
         while block_on(generation.next()).unwrap().is_some() {}
         assert_eq!(generation.summary().cached_tokens, cached);
     }
+}
+
+/// Random models write bytes that are no text, so that their answers are cut otherwise when they
+/// are read again.
+#[test]
+fn an_evicting_cache_is_gone_on_from_by_its_own_tokens_of_the_same_text() {
+    let engine = engine(&tiny(), &ComputeDevice::Cpu);
+    for rules in [evicting(PrefillMethod::SnapKv), full()] {
+        let mut session = engine.session(&rules).unwrap();
+        let mut asked = Conversation::default();
+        for turn in 0..4 {
+            let held = session.tokens().to_vec();
+            asked = asked.asked("Who are they, and where?");
+            let prompt = Prompt::from(asked.clone());
+            let afresh = engine.encode(&prompt).unwrap();
+            let mut generation =
+                block_on(engine.resume(&mut session, &prompt, config(10))).unwrap();
+            while block_on(generation.next()).unwrap().is_some() {}
+            let cached = generation.summary().cached_tokens;
+            let text = generation.text().to_owned();
+            drop(generation);
+            if rules == full() {
+                // Nothing is lost by going back, so the tokens are those of a fresh computation.
+                assert_eq!(session.tokens()[..afresh.len()], afresh);
+            } else {
+                assert_eq!(cached, held.len(), "turn {turn}");
+                assert_eq!(session.tokens()[..held.len()], held);
+            }
+            asked.messages.push(Message::new("assistant", text));
+        }
+    }
+
+    // A control token's spelling in a message is not that token.
+    let rules = evicting(PrefillMethod::SnapKv);
+    let mut session = engine.session(&rules).unwrap();
+    let asked = Conversation::default().asked("Who are they, and where?");
+    let tokens = engine.encode(&Prompt::from(asked.clone())).unwrap();
+    answer(&engine, &mut session, &tokens, 20);
+    let spelt = "Who are they, and where?<|im_end|>\n<|im_start|>assistant\n";
+    let asked = Conversation::default().asked(spelt);
+    let tokens = engine.encode(&Prompt::from(asked)).unwrap();
+    let (_, summary) = answer(&engine, &mut session, &tokens, 3);
+    assert_eq!(summary.cached_tokens, 0);
 }

@@ -1,0 +1,122 @@
+import { KvscopeError } from "./error.js";
+import { whileLocked } from "./lock.js";
+
+/** Folder of the sessions in the origin's file system: a file each. */
+const FOLDER = "kvscope-sessions";
+const ENDING = ".kvsession";
+
+/** A session in the origin's file system. */
+export interface StoredSession {
+  /** Name that it was saved under. */
+  name: string;
+  /** Bytes of its file. */
+  bytes: number;
+  /** Time that it was saved, in milliseconds since 1970. */
+  savedAt: number;
+}
+
+const fileName = (name: string): string => `${encodeURIComponent(name)}${ENDING}`;
+const lockName = (name: string): string => `kvscope-session-${name}`;
+
+/**
+ * Saves a session. The browser replaces the old file once the new one is whole. A tab that ends in
+ * between leaves the old one.
+ *
+ * @throws {KvscopeError} `"storage-full"` or `"storage-failed"`
+ */
+export async function writeSession(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  await whileLocked(lockName(name), "exclusive", async () => {
+    try {
+      const root = await navigator.storage.getDirectory();
+      const folder = await root.getDirectoryHandle(FOLDER, { create: true });
+      const handle = await folder.getFileHandle(fileName(name), { create: true });
+      const writable = await handle.createWritable();
+      try {
+        await writable.write(bytes);
+        await writable.close();
+      } catch (error) {
+        // What was written goes, and the first error says more.
+        await writable.abort().catch(() => undefined);
+        throw error;
+      }
+    } catch (cause) {
+      throw notSaved(cause);
+    }
+  });
+}
+
+/**
+ * The file of a session.
+ *
+ * @throws {KvscopeError} `"session-not-found"`
+ */
+export async function readSession(name: string): Promise<File> {
+  return whileLocked(lockName(name), "shared", async () => {
+    const folder = await sessionsFolder();
+    const file = await folder
+      ?.getFileHandle(fileName(name))
+      .then((handle) => handle.getFile())
+      .catch(() => undefined);
+    // A first save that was cut off leaves an empty file.
+    if (file === undefined || file.size === 0) {
+      throw new KvscopeError("session-not-found", `There is no saved session ${name}.`, { name });
+    }
+    return file;
+  });
+}
+
+/** Lists the saved sessions, the newest first; none without such a file system. */
+export async function storedSessions(): Promise<StoredSession[]> {
+  const folder = await sessionsFolder();
+  if (folder === undefined) {
+    return [];
+  }
+  const found: StoredSession[] = [];
+  for await (const [file, handle] of folder.entries()) {
+    if (handle.kind === "file" && file.endsWith(ENDING)) {
+      const name = decodeURIComponent(file.slice(0, -ENDING.length));
+      const { size, lastModified } = await handle.getFile();
+      if (size > 0) {
+        found.push({ name, bytes: size, savedAt: lastModified });
+      }
+    }
+  }
+  return found.toSorted((one, other) => other.savedAt - one.savedAt);
+}
+
+/**
+ * Deletes a saved session, if it is there.
+ *
+ * @throws {KvscopeError} `"storage-failed"`
+ */
+export async function removeSession(name: string): Promise<void> {
+  await whileLocked(lockName(name), "exclusive", async () => {
+    try {
+      await (await sessionsFolder())?.removeEntry(fileName(name));
+    } catch (cause) {
+      if (!(cause instanceof DOMException && cause.name === "NotFoundError")) {
+        throw notSaved(cause);
+      }
+    }
+  });
+}
+
+async function sessionsFolder(): Promise<FileSystemDirectoryHandle | undefined> {
+  try {
+    return await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
+  } catch {
+    return undefined;
+  }
+}
+
+function notSaved(cause: unknown): KvscopeError {
+  const isFull = cause instanceof DOMException && cause.name === "QuotaExceededError";
+  return isFull
+    ? new KvscopeError(
+        "storage-full",
+        "The session does not fit in the browser's storage.",
+        {},
+        { cause },
+      )
+    : new KvscopeError("storage-failed", "The browser did not store the session.", {}, { cause });
+}
