@@ -39,6 +39,7 @@ export type { TraceTask } from "./trace.js";
 export {
   CreateMLCEngine,
   MLCEngine,
+  type ChatCompletionMessageParam,
   type InitProgressReport,
   type MLCEngineConfig,
   type MLCEngineInterface,

@@ -4,6 +4,7 @@ import type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletions,
+  ChatMessage,
   ChatParams,
   Completion,
   CompletionChunk,
@@ -13,6 +14,9 @@ import type {
 } from "./openai.js";
 import type { LoadProgress } from "./protocol.js";
 import type { ModelSource } from "./source.js";
+
+/** WebLLM's type of a message. */
+export type ChatCompletionMessageParam = ChatMessage;
 
 /** WebLLM's report of a load. */
 export interface InitProgressReport {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { moved } from "./programs.ts";
+import { moved, PROGRAMS, type Program } from "./programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const start = promisify(execFile);
@@ -44,23 +44,31 @@ export interface Consumer {
   readonly remove: () => Promise<void>;
 }
 
-/** The READMEs whose TypeScript is run, each as a page of this name. */
-export const READMES = { index: "pkg/README.md", repository: "README.md" } as const;
-export type Readme = keyof typeof READMES;
+/** The blocks of TypeScript in the READMEs that are run, each as a page of this name. */
+export const SNIPPETS = {
+  index: { readme: "pkg/README.md", block: 0 },
+  sessions: { readme: "pkg/README.md", block: 1 },
+  repository: { readme: "README.md", block: 0 },
+} as const;
+export type Snippet = keyof typeof SNIPPETS;
 
-/**
- * All the TypeScript of a README: one block, or the test that runs it would run the first alone.
- */
-export async function readmeSnippet(readme: Readme): Promise<string> {
-  const text = await readFile(join(root, READMES[readme]), "utf8");
-  const [code, ...others] = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block);
-  if (code === undefined || others.length > 0) {
-    throw new Error(
-      `${READMES[readme]} has ${others.length === 0 ? "no" : "more than one"} block of TypeScript`,
-    );
+/** The TypeScript of a README's block. A README with a block that is not run is refused. */
+export async function readmeSnippet(snippet: Snippet): Promise<string> {
+  const { readme, block } = SNIPPETS[snippet];
+  const text = await readFile(join(root, readme), "utf8");
+  const blocks = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+  const run = Object.values(SNIPPETS).filter((other) => other.readme === readme).length;
+  const code = blocks[block];
+  if (code === undefined || blocks.length !== run) {
+    throw new Error(`${readme} has ${blocks.length} blocks of TypeScript, and ${run} are run`);
   }
   return code;
 }
+
+/** Names of all scripts: the READMEs' snippets, and other libraries' programs. */
+const SNIPPET_NAMES = Object.keys(SNIPPETS) as Snippet[];
+const PROGRAM_NAMES = Object.keys(PROGRAMS) as Program[];
+export const SCRIPTS = [...SNIPPET_NAMES, ...PROGRAM_NAMES];
 
 const pageOf = (script: string): string =>
   `<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/src/${script}.ts"></script>`;
@@ -92,14 +100,13 @@ export async function createConsumer(): Promise<Consumer> {
         dependencies: { kvscope: `file:${packed.filename}` },
         devDependencies: { vite, typescript },
       }),
-      "index.html": pageOf("index"),
-      "repository.html": pageOf("repository"),
-      "src/index.ts": await readmeSnippet("index"),
-      "src/repository.ts": await readmeSnippet("repository"),
-      "webllm.html": pageOf("webllm"),
-      "wllama.html": pageOf("wllama"),
-      "src/webllm.ts": moved("webllm"),
-      "src/wllama.ts": moved("wllama"),
+      ...Object.fromEntries(SCRIPTS.map((script) => [`${script}.html`, pageOf(script)])),
+      ...Object.fromEntries(PROGRAM_NAMES.map((name) => [`src/${name}.ts`, moved(name)])),
+      ...Object.fromEntries(
+        await Promise.all(
+          SNIPPET_NAMES.map(async (name) => [`src/${name}.ts`, await readmeSnippet(name)] as const),
+        ),
+      ),
     });
     await npm(["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
     return { folder, tarball: packed.files.map(({ path }) => path).toSorted(), remove };

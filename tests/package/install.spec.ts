@@ -8,10 +8,11 @@ import { tinyModel } from "../e2e/tiny-gguf.ts";
 import {
   createConsumer,
   node,
-  READMES,
+  SCRIPTS,
+  SNIPPETS,
   readmeSnippet,
   type Consumer,
-  type Readme,
+  type Snippet,
 } from "./consumer.ts";
 import type { Program } from "./programs.ts";
 
@@ -30,7 +31,8 @@ const NUMBER: unknown = expect.any(Number);
 /**
  * Output of each README's snippet, about the cache, and of other libraries' programs, about tokens.
  */
-const SAID: Record<Readme | Program, unknown> = {
+const SAID: Record<Snippet | Program, unknown> = {
+  sessions: NUMBER,
   index: expect.objectContaining({
     heldBytes: NUMBER,
     slots: expect.objectContaining({ prefill: NUMBER, decode: NUMBER }),
@@ -38,6 +40,8 @@ const SAID: Record<Readme | Program, unknown> = {
   repository: NUMBER,
   webllm: NUMBER,
   wllama: NUMBER,
+  webllmTurns: NUMBER,
+  wllamaTurns: NUMBER,
 };
 
 /**
@@ -47,7 +51,7 @@ const SAID: Record<Readme | Program, unknown> = {
 async function expectSnippetRuns(
   page: Page,
   url: string,
-  script: Readme | Program = "index",
+  script: Snippet | Program = "index",
 ): Promise<void> {
   const model = tinyModel();
   const digest = createHash("sha256").update(model).digest("hex");
@@ -82,7 +86,7 @@ async function expectSnippetRuns(
   expect(kv).toEqual(SAID[script]);
 }
 
-const SCRIPTS = Object.keys(SAID).map((script) => `src/${script}.ts`);
+const SOURCES = SCRIPTS.map((script) => `src/${script}.ts`);
 
 test("the tarball holds the package and nothing else", async ({ consumer }) => {
   const sources = await readdir(new URL("../../pkg/src", import.meta.url));
@@ -117,7 +121,7 @@ for (const [moduleResolution, module] of [
     // Without skipLibCheck: the package's own declarations are checked too.
     const options = `--noEmit --strict --target es2022 --lib es2022,dom --module ${module}`;
     const resolution = `--moduleResolution ${moduleResolution} --types`;
-    const args = [...options.split(" "), ...resolution.split(" "), "", ...SCRIPTS];
+    const args = [...options.split(" "), ...resolution.split(" "), "", ...SOURCES];
     await node(["node_modules/typescript/bin/tsc", ...args], consumer.folder);
   });
 }
@@ -146,7 +150,7 @@ test("the READMEs' snippets, and other libraries' programs with their import cha
     await server.listen();
     const origin = server.resolvedUrls?.local[0] ?? "";
     await expectSnippetRuns(page, origin);
-    for (const script of ["repository", "webllm", "wllama"] as const) {
+    for (const script of SCRIPTS.filter((name) => name !== "index")) {
       await expectSnippetRuns(page, `${origin}${script}.html`, script);
     }
   } finally {
@@ -154,25 +158,25 @@ test("the READMEs' snippets, and other libraries' programs with their import cha
   }
 });
 
-for (const readme of ["index", "repository"] as const) {
-  test(`the snippet of ${READMES[readme]} runs in a plain page, with no bundler`, async ({
+for (const snippet of ["index", "repository"] as const) {
+  test(`the snippet of ${SNIPPETS[snippet].readme} runs in a plain page, with no bundler`, async ({
     consumer,
     page,
   }) => {
-    const folder = join(consumer.folder, `plain-${readme}`);
+    const folder = join(consumer.folder, `plain-${snippet}`);
     await mkdir(folder);
     await writeFile(
       join(folder, "index.html"),
       `<!doctype html><title>plain</title><link rel="icon" href="data:,">
       <script type="importmap">{ "imports": { "kvscope": "/package/dist/index.js" } }</script>
-      <script type="module">${await readmeSnippet(readme)}</script>`,
+      <script type="module">${await readmeSnippet(snippet)}</script>`,
     );
     const server = await serve({
       "/": folder,
       "/package/": join(consumer.folder, "node_modules/kvscope"),
     });
     try {
-      await expectSnippetRuns(page, server.origin, readme);
+      await expectSnippetRuns(page, server.origin, snippet);
     } finally {
       await server.close();
     }
@@ -226,6 +230,8 @@ test("every code that Rust gives is in the list, and the list has no other but t
     "engine-disposed",
     "model-checksum",
     "module-load-failed",
+    "session-closed",
+    "session-not-found",
     "storage-busy",
     "storage-failed",
     "storage-full",

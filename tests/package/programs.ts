@@ -62,6 +62,53 @@ console.log(reply === whole.choices[0]?.message.content ? reply : "another answe
 await wllama.exit();
 `,
   },
+  webllmTurns: {
+    library: "@mlc-ai/web-llm",
+    text: `import * as webllm from "@mlc-ai/web-llm";
+
+const id = "a-model-q4f16_1-MLC";
+const engine = await webllm.CreateMLCEngine(id, {
+  appConfig: { model_list: [{ model: "https://example.org/model.gguf", model_id: id, model_lib: "none" }] },
+});
+const history: webllm.ChatCompletionMessageParam[] = [
+  { role: "system", content: "You know the coasts of Europe." },
+  { role: "user", content: "Name three of their capes." },
+];
+const first = await engine.chat.completions.create({ messages: history, max_tokens: 12 });
+history.push({ role: "assistant", content: first.choices[0]?.message.content ?? "" });
+history.push({ role: "user", content: "And two more!" });
+const second = await engine.chat.completions.create({ messages: history, max_tokens: 12 });
+const usage = second.usage as unknown as { prompt_tokens_details?: { cached_tokens: number } };
+const held = usage.prompt_tokens_details?.cached_tokens ?? 0;
+if (held < (first.usage?.prompt_tokens ?? 0)) throw new Error(\`\${held} tokens were held\`);
+console.log(second.choices[0]?.message.content, held);
+await engine.unload();
+`,
+  },
+  wllamaTurns: {
+    library: "@wllama/wllama",
+    text: `import { Wllama } from "@wllama/wllama";
+
+const wllama = new Wllama({ default: "./wllama.wasm" });
+await wllama.loadModelFromUrl("https://example.org/model.gguf");
+const messages: { role: "user" | "assistant"; content: string }[] = [];
+const prompts: number[] = [];
+let answer = "";
+let held = 0;
+for (const content of ["Name three capes.", "And two more!"]) {
+  messages.push({ role: "user", content });
+  const { choices, usage } = await wllama.createChatCompletion({ messages, max_tokens: 12, temperature: 0 });
+  answer = choices[0]?.message.content ?? "";
+  messages.push({ role: "assistant", content: answer });
+  const details = usage as unknown as { prompt_tokens_details?: { cached_tokens: number } };
+  held = details.prompt_tokens_details?.cached_tokens ?? 0;
+  prompts.push(usage.prompt_tokens);
+}
+if (held < (prompts[0] ?? 0)) throw new Error(\`\${held} tokens were held\`);
+console.log(answer, held);
+await wllama.exit();
+`,
+  },
 } as const;
 
 export type Program = keyof typeof PROGRAMS;
