@@ -10,6 +10,7 @@ mod products;
 mod run;
 mod spots;
 mod thin;
+mod turns;
 mod widen;
 
 use std::error::Error;
@@ -41,13 +42,14 @@ fn main() -> Outcome<()> {
         write(&spots, &engine, &folder)?;
     }
     let prefill = prefill::run(&plan, &engine, &gpu)?;
+    let turns = turns::run(&plan, &engine)?;
     let spots = run::all(&spots, &engine, &gpu)?;
     let chosen = products::chosen(&engine, &gpu)?;
     let products = products::run(plan.products, &gpu, chosen)?;
     let formats = products::formats(plan.formats, &gpu, chosen)?;
     let measured = json!({
         "adapter": gpu.report(), "prefill": prefill, "spots": spots, "products": products,
-        "formats": formats,
+        "formats": formats, "turns": turns,
     });
     fs::write(folder.join("native.json"), measured.to_string())?;
     Ok(())

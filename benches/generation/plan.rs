@@ -21,6 +21,8 @@ pub struct Plan {
     pub products: usize,
     /// Rounds in which the products of each block format run by themselves.
     pub formats: usize,
+    /// A conversation that a session holds.
+    pub turns: Option<Turns>,
     /// Warm-up steps before the counted ones.
     pub warm: usize,
     /// Counted steps per round.
@@ -36,6 +38,20 @@ pub struct Prefill {
     pub method: String,
     pub cache: CacheOptions,
     pub repeats: usize,
+}
+
+/// A turn after others under a full cache, and many turns under a budget.
+#[derive(Deserialize)]
+pub struct Turns {
+    /// Tokens of the turns before.
+    pub held: usize,
+    /// Tokens of the turn's prompt.
+    pub added: usize,
+    pub repeats: usize,
+    /// Rules of the many turns.
+    pub cache: CacheOptions,
+    /// Number of the many turns.
+    pub count: usize,
 }
 
 /// A policy, and the progress of its cache when measuring begins.

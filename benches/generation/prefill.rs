@@ -62,7 +62,7 @@ fn take(prefill: &Prefill, engine: &Engine, gpu: &Gpu) -> Outcome<(f64, Option<u
 }
 
 /// A text of exactly `tokens` tokens.
-fn prompt(tokens: usize, engine: &Engine) -> Outcome<Vec<u32>> {
+pub fn prompt(tokens: usize, engine: &Engine) -> Outcome<Vec<u32>> {
     let text = " house".repeat(tokens);
     let mut prompt = engine.encode(&Prompt::Text(text))?;
     prompt.truncate(tokens);

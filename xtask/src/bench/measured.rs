@@ -16,6 +16,9 @@ pub struct Measured {
     /// Native half only.
     #[serde(default)]
     pub formats: Vec<OfFormat>,
+    /// Native half only.
+    #[serde(default)]
+    pub turns: Option<Turns>,
     /// Browser half only.
     #[serde(default)]
     pub wllama: Vec<Wllama>,
@@ -32,6 +35,19 @@ pub struct Prefill {
     pub peak_gpu_bytes: Option<u64>,
     /// Memory of the module afterwards.
     pub wasm_bytes: Option<u64>,
+}
+
+/// A conversation that a session holds.
+#[derive(Deserialize)]
+pub struct Turns {
+    pub held: u32,
+    pub added: u32,
+    pub resumed_ms: Vec<f64>,
+    pub alone_ms: Vec<f64>,
+    pub afresh_ms: Vec<f64>,
+    /// Milliseconds of the steps of each of many turns.
+    pub steps_ms: Vec<Vec<f64>>,
+    pub held_bytes: Vec<u64>,
 }
 
 /// Steps of a policy from some position on.

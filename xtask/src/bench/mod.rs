@@ -73,6 +73,8 @@ enum Part {
     Curve,
     /// The products and the attention of a decode step by themselves, natively only
     Products,
+    /// Turns of a conversation that a session holds, natively only
+    Turns,
     /// wllama, in the browser only
     Wllama,
 }

@@ -126,7 +126,22 @@ pub fn of(options: &Options, model: &Path) -> Value {
         "curve": when(Part::Curve, curve(options.quick)),
         "products": if options.has(Part::Products) { products } else { 0 },
         "formats": if options.has(Part::Products) { products } else { 0 },
+        "turns": options.has(Part::Turns).then(|| turns(rounds)),
         "wllama": options.browser && options.has(Part::Wllama),
+    })
+}
+
+/// A second turn of a conversation of some 600 tokens, and fifty turns under `slide`.
+fn turns(rounds: usize) -> Value {
+    json!({
+        "held": 560,
+        "added": 29,
+        "repeats": rounds,
+        "cache": {
+            "prefill": { "method": "h2o", "budget": 128 },
+            "decode": { "strategy": "slide", "budget": 32, "recent": 16 },
+        },
+        "count": 50,
     })
 }
 

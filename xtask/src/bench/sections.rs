@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::measured::{
-    Kind, Measured, OfFormat, Prefill, Product, ProductKind, Spot, StepMs, best,
+    Kind, Measured, OfFormat, Prefill, Product, ProductKind, Spot, StepMs, Turns, best,
 };
 
 /// A table.
@@ -29,6 +29,8 @@ pub fn of(native: &Measured, browser: Option<&Measured>) -> Vec<Section> {
     sections.push(curve(native, browser));
     sections.push(products(native));
     sections.push(formats(native));
+    sections.push(turns(native));
+    sections.push(many_turns(native));
     sections.retain(|section| !section.rows.is_empty());
     sections
 }
@@ -443,6 +445,50 @@ fn formats(native: &Measured) -> Section {
             "a prompt, G a second",
             "over Q4_1's",
         ],
+        rows: rows.collect(),
+    }
+}
+
+fn turns(native: &Measured) -> Section {
+    let rows = native.turns.iter().map(|it| {
+        let [resumed, alone, afresh] =
+            [&it.resumed_ms, &it.alone_ms, &it.afresh_ms].map(|ms| least(ms));
+        vec![
+            json!(it.held),
+            json!(it.added),
+            json!(resumed),
+            json!(ratio(resumed, alone)),
+            json!(ratio(resumed, afresh)),
+        ]
+    });
+    Section {
+        title: "a later turn's prompt",
+        about: "native; a full cache that a session holds; ms to the first new token's logits, the best of all rounds, and that \
+                over the new tokens by themselves and over all computed afresh",
+        columns: vec!["held", "new", "ms", "over the new alone", "over afresh"],
+        rows: rows.collect(),
+    }
+}
+
+/// The turns whose steps are shown: the first after which the cache is full, and others.
+const SHOWN_TURNS: [usize; 4] = [5, 20, 35, 50];
+
+fn many_turns(native: &Measured) -> Section {
+    let best = |it: &Turns, turn: usize| least(it.steps_ms.get(turn - 1)?);
+    let rows = native.turns.iter().flat_map(|it| {
+        SHOWN_TURNS.map(|turn| {
+            vec![
+                json!(turn),
+                json!(it.held_bytes.get(turn - 1)),
+                json!(best(it, turn)),
+                json!(ratio(best(it, turn), best(it, SHOWN_TURNS[0]))),
+            ]
+        })
+    });
+    Section {
+        title: "steps of many turns",
+        about: "native; h2o of 128 and slide of 32 slots; the best step of a turn, and that over the first one's shown",
+        columns: vec!["turn", "bytes held", "step, ms", "over"],
         rows: rows.collect(),
     }
 }
