@@ -120,12 +120,20 @@ impl LayerCache {
 /// `capacity` slots. Heads that hold fewer than others then have their empty slots first, like
 /// padding.
 fn in_order(store: SlotStore, state: &LayerState, width: usize, capacity: usize) -> SlotStore {
+    let everything = state.heads.iter().all(|head| head.held == state.seen);
+    if everything && capacity >= store.capacity() {
+        // Where nothing was ever evicted, the slots are in that order.
+        return unscored(store.resized(capacity));
+    }
     let held = store.positions.clone().greater_equal_elem(0);
     let missing: Vec<usize> = state.heads.iter().map(|head| width - head.held).collect();
     let places =
-        select::rank(None, &store.positions, &held) + select::per_head(&missing, &store.positions);
-    let mut store = store.arrange(places.mask_fill(held.bool_not(), capacity as i64), capacity);
-    // Scores of earlier turns are forgotten: only this turn's queries score.
+        select::order(&store.positions, state.seen) + select::per_head(&missing, &store.positions);
+    unscored(store.arrange(places.mask_fill(held.bool_not(), capacity as i64), capacity))
+}
+
+/// The store with the scores of earlier turns forgotten: only this turn's queries score.
+fn unscored(mut store: SlotStore) -> SlotStore {
     let device = store.device();
     store.scores = unpooled(&device, store.scores, |scores| scores.zeros_like());
     store

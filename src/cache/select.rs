@@ -3,7 +3,7 @@
 //! burn sorts GPU tensors on the host. Comparing all pairs is more arithmetic but stays on the
 //! device. One eviction per step, the usual case, needs a minimum only.
 
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
 /// The position of an empty slot, less than any other.
 pub(super) const EMPTY: i32 = -1;
@@ -56,6 +56,22 @@ pub(super) fn rank(
         before = before + counts.int().sum_dim(2).reshape([heads, slots]);
     }
     before
+}
+
+/// Held slots at earlier positions than each held slot's own, `[kv_heads, slots]`, where `seen`
+/// tokens have been seen. As [`rank`] without scores, but in time that grows with `seen` alone.
+pub(super) fn order(positions: &Tensor<2, Int>, seen: usize) -> Tensor<2, Int> {
+    let [heads, _] = positions.dims();
+    // One place more than there are positions, for empty slots.
+    let empty = positions.clone().lower_elem(0);
+    let places = positions.clone().mask_fill(empty, seen as i64);
+    let held = Tensor::<2, Int>::zeros([heads, seen + 1], &positions.device()).scatter(
+        1,
+        places.clone(),
+        positions.ones_like(),
+        IndexingUpdateOp::Assign,
+    );
+    held.cumsum(1).gather(1, places).sub_scalar(1)
 }
 
 /// Empties every head's lowest slot of those not `barred`: the one with the lowest score. Among
