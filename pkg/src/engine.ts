@@ -484,6 +484,7 @@ export class Engine implements Disposable {
         this.#numbers += 1;
         return this.#numbers;
       },
+      forked: (session, branch) => this.#account(branch, this.#held.bytesOf(session)),
       holds: (session, bytes) => this.#account(session, bytes),
       opened: (session) => this.#held.add(session),
       closed: (session) => this.#held.remove(session),

@@ -27,6 +27,11 @@ export class HeldSessions {
     this.#open.push(session);
   }
 
+  /** Bytes that a session was last noted to hold. */
+  bytesOf(session: Session): number {
+    return this.#bytes.get(session.number) ?? 0;
+  }
+
   /** Removes a session that is closed. */
   remove(session: Session): void {
     this.#bytes.delete(session.number);

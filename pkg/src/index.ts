@@ -30,7 +30,13 @@ export type {
   SamplingParams,
 } from "./openai.js";
 export type { LoadProgress } from "./protocol.js";
-export type { DocumentOptions, SendParams, Session, SessionOptions } from "./session.js";
+export type {
+  DocumentOptions,
+  SendParams,
+  Session,
+  SessionMessage,
+  SessionOptions,
+} from "./session.js";
 export type { StoredSession } from "./session-store.js";
 export type { HubFile, ModelSource } from "./source.js";
 export type { StoredModel } from "./store.js";

@@ -9,6 +9,8 @@ const ENDING = ".kvsession";
 export interface StoredSession {
   /** Name that it was saved under. */
   name: string;
+  /** Fingerprint of its model, as `engine.model.fingerprint` has it; undefined if it is damaged. */
+  model: string | undefined;
   /** Bytes of its file. */
   bytes: number;
   /** Time that it was saved, in milliseconds since 1970. */
@@ -75,9 +77,10 @@ export async function storedSessions(): Promise<StoredSession[]> {
   for await (const [file, handle] of folder.entries()) {
     if (handle.kind === "file" && file.endsWith(ENDING)) {
       const name = decodeURIComponent(file.slice(0, -ENDING.length));
-      const { size, lastModified } = await handle.getFile();
-      if (size > 0) {
-        found.push({ name, bytes: size, savedAt: lastModified });
+      const session = await handle.getFile();
+      if (session.size > 0) {
+        const { size: bytes, lastModified: savedAt } = session;
+        found.push({ name, model: await modelOf(session), bytes, savedAt });
       }
     }
   }
@@ -99,6 +102,22 @@ export async function removeSession(name: string): Promise<void> {
       }
     }
   });
+}
+
+/** Bytes before a session's header; the last four are the header's length. */
+const PREAMBLE = 16;
+
+/** The model's fingerprint in the header of a session's file. */
+async function modelOf(file: File): Promise<string | undefined> {
+  try {
+    const preamble = new DataView(await file.slice(0, PREAMBLE).arrayBuffer());
+    const end = PREAMBLE + preamble.getUint32(PREAMBLE - 4, true);
+    const header: unknown = JSON.parse(await file.slice(PREAMBLE, end).text());
+    const isHeader = typeof header === "object" && header !== null && "model" in header;
+    return isHeader && typeof header.model === "string" ? header.model : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function sessionsFolder(): Promise<FileSystemDirectoryHandle | undefined> {

@@ -4,7 +4,6 @@ import type {
   GenerateRequest,
   GenerateResult,
   MemoryReport,
-  Message,
   RetainedLayer,
 } from "../wasm/kvscope.js";
 import type { AbortOptions } from "./abortable.js";
@@ -50,6 +49,12 @@ export interface DocumentOptions extends SessionOptions, RequestOptions {
 /** Parameters of {@link Session.send}: those of a chat without its messages. */
 export type SendParams = Omit<ChatParams, "messages" | "cache" | "stream">;
 
+/** A message of a session. */
+export interface SessionMessage {
+  readonly role: ChatMessage["role"];
+  readonly content: string;
+}
+
 /** An engine as its sessions see it. */
 export interface SessionHost {
   readonly modelName: string;
@@ -69,6 +74,8 @@ export interface SessionHost {
   ): Promise<Calls[Name]["result"]>;
   /** The number of a new session. */
   number(): number;
+  /** `branch` has come to hold what `session` does. */
+  forked(session: Session, branch: Session): Promise<void>;
   /** A session has come to hold other bytes. */
   holds(session: Session, bytes: number): Promise<void>;
   opened(session: Session): void;
@@ -105,8 +112,9 @@ export class Session {
   }
 
   /** The messages so far. */
-  get messages(): readonly Message[] {
-    return this.#conversation.messages;
+  get messages(): readonly SessionMessage[] {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- other roles are refused
+    return this.#conversation.messages as unknown as readonly SessionMessage[];
   }
 
   /** The document that it is about, if any. */
@@ -280,6 +288,7 @@ export class Session {
       this.#check();
       const branch = new Session(this.#host, this.#host.number(), settings, this.#conversation);
       await this.#host.call("fork", { session: this.#number, branch: branch.#number });
+      await this.#host.forked(this, branch);
       return branch;
     }, undefined);
   }

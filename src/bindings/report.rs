@@ -30,6 +30,8 @@ pub struct ModelReport {
     pub chat_template: bool,
     /// Bytes of its matrices on the GPU.
     pub matrix_bytes: u64,
+    /// Digest of its weights, by which saved sessions name it.
+    pub fingerprint: String,
 }
 
 impl ModelReport {
@@ -47,6 +49,7 @@ impl ModelReport {
             vocabulary: config.vocabulary,
             chat_template: engine.tokenizer().chat_template().is_ok(),
             matrix_bytes: model.matrix_bytes(),
+            fingerprint: model.fingerprint().to_string(),
         }
     }
 }

@@ -40,7 +40,7 @@ test("a session's turns, branches and edits are answered as if each were compute
         if (role === "assistant") {
           const { choices } = await engine.chat.completions.create({
             ...fixed,
-            messages: messages.slice(0, index) as import("kvscope").ChatMessage[],
+            messages: messages.slice(0, index),
             cache: { reuse: false },
           });
           afresh.push([choices[0]?.message.content, content]);
@@ -123,7 +123,12 @@ test("a saved session goes on after a reload, under its name and from its bytes"
     { fixed: FIXED, cache: slide },
   );
   expect(before.saved).toEqual([
-    { name: "my sea / 1", bytes: before.bytes.length, savedAt: expect.any(Number) as unknown },
+    {
+      name: "my sea / 1",
+      model: expect.stringMatching(/^[0-9a-f]{16}$/) as unknown,
+      bytes: before.bytes.length,
+      savedAt: expect.any(Number) as unknown,
+    },
   ]);
   await openBlank(page, site);
   site.files.set("/other.gguf", { bytes: tinyModel(2), etag: '"two"' });
@@ -252,7 +257,7 @@ test("sessions beyond the budget of bytes give up their caches, the least recent
     const back = await first?.send("And?", fixed);
     const afresh = await engine.chat.completions.create({
       ...fixed,
-      messages: (first?.messages ?? []).slice(0, -1) as import("kvscope").ChatMessage[],
+      messages: (first?.messages ?? []).slice(0, -1),
       cache: { reuse: false },
     });
     engine.dispose();

@@ -3,13 +3,18 @@ import {
   KvscopeError,
   requireWebGpu,
   type CacheOptions,
+  type ChatCompletionChunk,
   type ChatFinishReason,
+  type ChatMessage,
+  type CompletionChunk,
   type DeviceLoss,
   type KvReport,
   type HubFile,
   type LoadProgress,
   type RequestCache,
+  type Session,
   type StoredModel,
+  type StoredSession,
   type TraceProgram,
 } from "kvscope";
 import { bytes, count } from "./ui/format.ts";
@@ -19,11 +24,13 @@ export type {
   BudgetOption,
   CacheOptions,
   CacheType,
+  ChatMessage,
   DecodeStrategy,
   KvReport,
   LoadProgress,
   PrefillMethod,
   StoredModel,
+  StoredSession,
   TraceProgram,
 } from "kvscope";
 export { requireWebGpu };
@@ -52,6 +59,9 @@ export interface GenerateWish {
 /** One generated token. */
 export interface GeneratedToken {
   readonly text: string;
+  /** Its position in the whole sequence. */
+  readonly position: number;
+  /** The cache before this token is in it. */
   readonly kv: KvReport;
   /** Positions that each layer's heads hold, at the steps that report them. */
   readonly retained?: readonly (readonly RetainedHead[])[];
@@ -70,13 +80,27 @@ export interface RunUsage {
   readonly decodeTokensPerSecond: number;
 }
 
+/** Speed and tokens of a turn. */
+export interface TurnUsage extends RunUsage {
+  /** Tokens of the prompt that were held from before, and not computed again. */
+  readonly cachedTokens: number;
+  readonly newTokens: number;
+}
+
 /** End of a run. */
 export interface Ended {
   readonly finish: FinishReason;
   /** Text that no token could be sure of before the end. */
   readonly rest: string;
-  readonly usage: RunUsage | undefined;
+  /** The cache at the end. */
+  readonly kv: KvReport | undefined;
+  readonly usage: TurnUsage | undefined;
 }
+
+/** One message to be answered, and the sampling of the answer. */
+export type ChatWish = Pick<GenerateWish, "tokens" | "temperature" | "topP" | "seed"> & {
+  readonly text: string;
+};
 
 const hasCode = (error: unknown, code: KvscopeError["code"]): boolean =>
   error instanceof KvscopeError && error.code === code;
@@ -86,6 +110,12 @@ export const isDeviceLost = (error: unknown): boolean => hasCode(error, "device-
 /** The models that this browser keeps; none where it keeps nothing for pages. */
 export const storedModels = (): Promise<readonly StoredModel[]> => Engine.models().catch(() => []);
 export const deleteModel = (model: StoredModel): Promise<void> => Engine.deleteModel(model);
+
+/** The conversations that this browser keeps, of every model, the newest first. */
+export const savedChats = (): Promise<readonly StoredSession[]> => Engine.savedSessions();
+/** The file of a saved conversation. @throws {KvscopeError} as `Engine.savedSession` does */
+export const savedChat = (name: string): Promise<File> => Engine.savedSession(name);
+export const deleteChat = (name: string): Promise<void> => Engine.deleteSession(name);
 
 export interface LoadHandlers {
   readonly signal: AbortSignal;
@@ -135,6 +165,114 @@ export interface Slots {
   readonly decode: number;
 }
 
+/** Bytes that the caches of a page's conversations may hold together: as much as a small model. */
+const CHAT_BYTES = 2 ** 30;
+
+/** Hands on a stream's tokens, and returns how it ended. */
+async function follow(
+  stream: AsyncIterable<ChatCompletionChunk | CompletionChunk>,
+  onToken: (token: GeneratedToken) => void,
+): Promise<Ended> {
+  let finish: FinishReason = "abort";
+  let rest = "";
+  let last: KvReport | undefined;
+  let usage: TurnUsage | undefined;
+  for await (const { choices, step, kv, retained, usage: told } of stream) {
+    const [choice] = choices;
+    const text =
+      (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
+    finish = choice?.finish_reason ?? finish;
+    last = kv;
+    if (step === undefined) {
+      rest += text;
+    } else {
+      const layers = retained?.map(({ heads }) => heads);
+      const { position } = step;
+      onToken({ text, position, kv, ...(layers !== undefined && { retained: layers }) });
+    }
+    if (told !== undefined) {
+      usage = {
+        promptTokens: told.prompt_tokens,
+        cachedTokens: told.prompt_tokens_details.cached_tokens,
+        newTokens: told.completion_tokens,
+        prefillMs: (1000 * told.prompt_tokens) / told.extra.prefill_tokens_per_s,
+        decodeTokensPerSecond: told.extra.decode_tokens_per_s,
+      };
+    }
+  }
+  return { finish, rest, kv: last, usage };
+}
+
+/** A conversation in a cache of its own. */
+export class Chat {
+  readonly #engine: Engine;
+  readonly #session: Session;
+
+  /** @internal A model opens it. */
+  constructor(engine: Engine, session: Session) {
+    this.#engine = engine;
+    this.#session = session;
+  }
+
+  /** Rules of its cache. */
+  get cache(): CacheOptions {
+    return this.#session.cache;
+  }
+
+  get messages(): readonly { readonly role: string; readonly content: string }[] {
+    return this.#session.messages;
+  }
+
+  /** Answers a message. @throws {KvscopeError} as `session.send` does */
+  async send(
+    { text, tokens, temperature, topP, seed }: ChatWish,
+    { signal, onPrefill, onToken }: GenerateHandlers,
+  ): Promise<Ended> {
+    const stream = await this.#session.send(
+      text,
+      {
+        stream: true,
+        stream_options: { include_usage: true },
+        max_tokens: tokens,
+        temperature,
+        top_p: topP,
+        seed,
+      },
+      { signal, onPrefill },
+    );
+    return follow(stream, onToken);
+  }
+
+  /** Opens a branch without the last `turns` questions and their answers. */
+  async branch(turns: number): Promise<Chat> {
+    const branch = await this.#session.fork();
+    await branch.rewind(turns);
+    return new Chat(this.#engine, branch);
+  }
+
+  /** Bytes that it holds, and that a full f16 cache would. */
+  memory(): Promise<{ readonly heldBytes: number; readonly fullBytes: number }> {
+    return this.#session.memory();
+  }
+
+  /** Positions that each layer's heads hold. */
+  async retained(): Promise<readonly (readonly RetainedHead[])[]> {
+    const layers = Array.from({ length: this.#engine.model.layers }, (_, layer) => layer);
+    const read = await Promise.all(layers.map((layer) => this.#session.retained(layer)));
+    return read.map(({ heads }) => heads);
+  }
+
+  /** Saves it in this browser. @throws {KvscopeError} as `session.save` does */
+  save(name: string): Promise<void> {
+    return this.#session.save(name);
+  }
+
+  /** Frees its memory. That a lost device can't is no matter. */
+  close(): void {
+    this.#session.close().catch(() => undefined);
+  }
+}
+
 /** A model, ready to run. */
 export class LoadedModel {
   /** Resolves once the GPU is gone. */
@@ -153,6 +291,10 @@ export class LoadedModel {
   readonly windows: readonly (number | undefined)[];
   /** True if it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
+  /** True if it has a chat template, and so knows turns. */
+  readonly knowsTurns: boolean;
+  /** Digest of its weights, as saved conversations name it. */
+  readonly fingerprint: string;
   readonly #engine: Engine;
 
   private constructor(engine: Engine) {
@@ -165,6 +307,8 @@ export class LoadedModel {
     this.layers = layers;
     this.windows = windows;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
+    this.knowsTurns = engine.model.chatTemplate;
+    this.fingerprint = engine.model.fingerprint;
     const heads = `${kvHeads} KV heads of ${headDim}, context ${count(context)}`;
     const shape = `${layers} layers${windowed(windows)}, ${heads}`;
     this.summary = `${shape}${this.slow ? "; no real GPU, so slow" : ""}`;
@@ -173,7 +317,26 @@ export class LoadedModel {
 
   /** @throws {KvscopeError} as `Engine.load` does */
   static async load(source: ModelSource, handlers: LoadHandlers): Promise<LoadedModel> {
-    return new LoadedModel(await Engine.load(source, handlers));
+    return new LoadedModel(await Engine.load(source, { ...handlers, sessionBytes: CHAT_BYTES }));
+  }
+
+  /** Opens a conversation that begins with these messages. */
+  async openChat(cache: CacheOptions, messages: readonly ChatMessage[]): Promise<Chat> {
+    return new Chat(this.#engine, await this.#engine.session({ cache, messages }));
+  }
+
+  /**
+   * Opens a conversation that was saved, by its name or its file.
+   *
+   * @throws {KvscopeError} as `loadSession` does
+   */
+  async openSavedChat(from: string | File): Promise<Chat> {
+    return new Chat(this.#engine, await this.#engine.loadSession(from));
+  }
+
+  /** Text of each token of a conversation, with those of the chat template. */
+  async chatTokens(messages: readonly ChatMessage[]): Promise<readonly string[]> {
+    return (await this.#engine.tokens(messages)).texts;
   }
 
   /** Text of each of the prompt's tokens, with those of the chat template, if there is one. */
@@ -259,29 +422,7 @@ export class LoadedModel {
           { signal, onPrefill },
         )
       : await completions.create({ ...wanted, prompt }, { signal, onPrefill });
-    let finish: FinishReason = "abort";
-    let rest = "";
-    let usage: RunUsage | undefined;
-    for await (const { choices, step, kv, retained, usage: told } of stream) {
-      const [choice] = choices;
-      const text =
-        (choice === undefined || "text" in choice ? choice?.text : choice.delta.content) ?? "";
-      finish = choice?.finish_reason ?? finish;
-      if (step === undefined) {
-        rest += text;
-      } else {
-        const layers = retained?.map(({ heads }) => heads);
-        onToken({ text, kv, ...(layers !== undefined && { retained: layers }) });
-      }
-      if (told !== undefined) {
-        usage = {
-          promptTokens: told.prompt_tokens,
-          prefillMs: (1000 * told.prompt_tokens) / told.extra.prefill_tokens_per_s,
-          decodeTokensPerSecond: told.extra.decode_tokens_per_s,
-        };
-      }
-    }
-    return { finish, rest, usage };
+    return follow(stream, onToken);
   }
 
   dispose(): void {

@@ -14,15 +14,11 @@ import "./ui/controls.css";
 import "./model/model.css";
 import "./views/prompt/results.css";
 import "./views/views.css";
+import "./views/chat/chat.css";
 
 const page = new PageState();
 const prompt = new PromptView(page, fromFragment(location.hash), writeLink);
-const views = new Views(
-  page,
-  fromEvaluationFragment(location.hash),
-  () => prompt.setting,
-  writeLink,
-);
+const views = new Views(page, fromEvaluationFragment(location.hash), prompt, writeLink);
 const loader = new ModelLoader(page, {
   begin: (written) => prompt.awaitModel(written),
   fit: async (model) => {
@@ -33,8 +29,9 @@ const loader = new ModelLoader(page, {
   },
 });
 
-/** Puts all that is set into the page's address. */
+/** Puts all that is set into the page's address, and tells the views of it. */
 function writeLink(): void {
+  views.followSetting();
   const parts = [toFragment(prompt.setting), views.fragment];
   writeFragment(parts.filter((part) => part !== "").join("&"));
 }
@@ -48,7 +45,7 @@ element("skip-link", HTMLAnchorElement).addEventListener("click", (event) => {
   event.preventDefault();
   (views.view === "prompt" ? prompt : views).focus();
 });
-for (const id of ["copy-link", "compare-link", "tight-link", "drift-link"]) {
+for (const id of ["copy-link", "chat-link", "compare-link", "tight-link", "drift-link"]) {
   wireCopy(id, currentAddress);
 }
 

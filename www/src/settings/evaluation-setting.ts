@@ -4,7 +4,7 @@ import type { Share } from "./policy-family.ts";
 import { LENGTHS, type Programs } from "./program-setting.ts";
 
 /** Views of the page, each in a tab. */
-export const VIEWS = ["prompt", "compare", "tight", "drift"] as const;
+export const VIEWS = ["prompt", "chat", "compare", "tight", "drift"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Shares of the prompt that can be chosen at prefill. */

@@ -1,5 +1,6 @@
 import { DECODE, PREFILL } from "../../generated/catalogue.js";
 import type { BudgetOption, CacheOptions, DecodeStrategy, PrefillMethod } from "../engine.ts";
+import { defaultOf } from "./options.ts";
 import type { Setting, ThirdPolicy } from "./setting.ts";
 import { bitsOf, storageOf } from "./storage-types.ts";
 
@@ -69,9 +70,20 @@ export function policiesOf(setting: Setting): Policy[] {
   return policies;
 }
 
-function nameOf({ prefill, decode }: Setting): string {
+function nameOf({ prefill, decode }: Pick<Setting, "prefill" | "decode">): string {
   return decodeRule(decode)?.family === "scope" ? labelOf(decode) : `${prefill} + ${decode}`;
 }
+
+/** The policy of a cache, as a run of it is shown. */
+export const policyOf = (cache: CacheOptions): Policy => ({
+  id: "scope",
+  name: nameOf({
+    prefill: cache.prefill?.method ?? "full",
+    decode: cache.decode?.strategy ?? "full",
+  }),
+  rule: ruleOf(cache),
+  cache,
+});
 
 function rules(
   setting: Setting,
@@ -79,18 +91,33 @@ function rules(
   decode: DecodeStrategy,
 ): Pick<Policy, "rule" | "cache"> {
   const { prefillBudget, observationWindow, decodeBudget, recent } = setting;
-  const cacheType = storageOf(setting.cacheType, setting.valueType);
-  const ofPrompt = prefill === "full" ? "whole prompt" : `${prefill} ${prefillBudget}`;
-  const ofOutput = decode === "full" ? "all output" : `${decode} ${decodeBudget}`;
-  return {
-    rule: `${ofPrompt} · ${ofOutput} · ${bitsOf(cacheType)}`,
-    cache: {
-      cacheType,
-      prefill: { method: prefill, budget: budgetOf(prefillBudget), observationWindow },
-      decode: { strategy: decode, budget: budgetOf(decodeBudget), recent },
-    },
+  const cache: CacheOptions = {
+    cacheType: storageOf(setting.cacheType, setting.valueType),
+    prefill: { method: prefill, budget: budgetOf(prefillBudget), observationWindow },
+    decode: { strategy: decode, budget: budgetOf(decodeBudget), recent },
   };
+  return { rule: ruleOf(cache), cache };
 }
+
+/** The positions that a cache keeps, and its bits, in a few words. */
+export function ruleOf({ prefill, decode, cacheType }: CacheOptions): string {
+  const method = prefill?.method ?? "full";
+  const strategy = decode?.strategy ?? "full";
+  const ofPrompt = method === "full" ? "whole prompt" : `${method} ${prefill?.budget ?? ""}`;
+  const ofOutput = strategy === "full" ? "all output" : `${strategy} ${decode?.budget ?? ""}`;
+  return [ofPrompt, ofOutput, bitsOf(cacheType)].map((part) => part.trim()).join(" · ");
+}
+
+/** True if two caches have the same rules, however each was written. */
+export const sameRules = (one: CacheOptions, other: CacheOptions): boolean =>
+  keyOf(one) === keyOf(other);
+
+const keyOf = (cache: CacheOptions): string =>
+  JSON.stringify([
+    ruleOf(cache),
+    cache.prefill?.observationWindow ?? defaultOf("prefill.observationWindow"),
+    cache.decode?.recent ?? defaultOf("decode.recent"),
+  ]);
 
 /** Slots are given to the package as a number, shares as text. */
 const budgetOf = (written: string): BudgetOption =>

@@ -3,10 +3,11 @@ import { create, element } from "./dom.ts";
 /** Makes the button with this id copy what `text` gives, and say whether that went well. */
 export function wireCopy(id: string, text: () => string): void {
   const button = element(id, HTMLButtonElement);
-  button.addEventListener("click", () => void copy(text(), button));
+  button.addEventListener("click", () => void copyText(text(), button));
 }
 
-async function copy(text: string, button: HTMLButtonElement): Promise<void> {
+/** Copies `text`, and makes `button` say whether that went well. */
+export async function copyText(text: string, button: HTMLButtonElement): Promise<void> {
   const label = button.textContent;
   const said = await navigator.clipboard.writeText(text).then(
     () => "Copied",
@@ -14,12 +15,17 @@ async function copy(text: string, button: HTMLButtonElement): Promise<void> {
   );
   const note = create("span", "visually-hidden", said);
   note.setAttribute("role", "status");
+  const hadFocus = document.activeElement === button;
   button.textContent = said;
   button.disabled = true;
   button.after(note);
   setTimeout(() => {
     button.textContent = label;
     button.disabled = false;
+    // A button that is disabled loses the keyboard's place.
+    if (hadFocus && document.activeElement === document.body) {
+      button.focus({ preventScroll: true });
+    }
     note.remove();
   }, 1500);
 }

@@ -20,7 +20,12 @@ export function showProblem({ title, message, advice }: ProblemText, retry?: () 
 export function hideProblem(): void {
   // The button that had the keyboard's place is about to vanish.
   if (card.contains(document.activeElement)) {
-    element("prompt", HTMLTextAreaElement).focus({ preventScroll: true });
+    const panel = document.querySelector("[role=tabpanel]:not([hidden])");
+    const place =
+      panel?.querySelector("textarea") ?? panel?.querySelector("button:enabled:not([hidden])");
+    if (place instanceof HTMLElement) {
+      place.focus({ preventScroll: true });
+    }
   }
   card.hidden = true;
 }

@@ -21,7 +21,10 @@ const FILE = [
     "Fetch the file again, or choose another.",
 ];
 const VALUES = ["A preset in the settings brings back values that fit together."];
-const STORAGE = ["Delete stored models below “Use another model”, or free space on this device."];
+const STORAGE = [
+  "Delete stored models below “Use another model”, or saved conversations in the chat.",
+  "Free space on this device.",
+];
 const OWN_FAULT = ["This should not happen. Reload the page; if it comes again, please report it."];
 
 type Kind = readonly [title: string, advice: readonly string[]];
@@ -71,11 +74,28 @@ const KINDS: Record<KvscopeErrorCode, Kind> = {
   "prompt-too-long": ["The prompt is too long", ["Shorten the prompt."]],
   "logits-invalid": ["The model's numbers went wrong", GPU],
   "logits-read": ["The GPU failed", GPU],
-  "storage-full": ["There is no room to keep the model", STORAGE],
-  "storage-failed": ["The model could not be stored", STORAGE],
+  "storage-full": ["There is no room to keep this", STORAGE],
+  "storage-failed": ["The browser could not store this", STORAGE],
   "storage-busy": [
     "Another tab is using the stored model",
     ["Close the other tab, or wait for it."],
+  ],
+  "session-closed": ["This conversation was closed", ["Open it again, or begin a new one."]],
+  "session-not-found": [
+    "There is no such conversation",
+    ["It may have been deleted in another tab."],
+  ],
+  "session-model": [
+    "This conversation is another model's",
+    ["Load the model that it was held with, then open it again."],
+  ],
+  "session-version": [
+    "Another version of kvscope saved this conversation",
+    ["Open it with that version, or begin a new one."],
+  ],
+  "session-corrupt": [
+    "This is not a saved conversation, or a damaged one",
+    ["Choose another file: kvscope's end in .kvsession."],
   ],
   "cache-shape": CACHE,
   "cache-type": CACHE,

@@ -32,6 +32,12 @@ export function showView(chosen: View): void {
     tab(view).tabIndex = view === chosen ? 0 : -1;
     panel(view).hidden = view !== chosen;
   }
-  element("settings", HTMLElement).hidden = chosen !== "prompt";
-  element("measure-card", HTMLElement).hidden = chosen === "prompt";
+  const isMeasured = chosen !== "prompt" && chosen !== "chat";
+  element("settings", HTMLElement).hidden = isMeasured;
+  element("measure-card", HTMLElement).hidden = !isMeasured;
+  for (const part of document.querySelectorAll<HTMLElement>("#settings [data-view]")) {
+    part.hidden = part.dataset["view"] !== chosen;
+  }
+  // A field that is not shown can't be what is wrong with the form.
+  element("prompt", HTMLTextAreaElement).required = chosen === "prompt";
 }

@@ -4,12 +4,13 @@ import {
   type EvaluationSetting,
   type View,
 } from "../settings/evaluation-setting.ts";
-import type { Setting } from "../settings/setting.ts";
 import type { PageState } from "../ui/page-state.ts";
 import { AccuracyView } from "./accuracy-view.ts";
+import { ChatView } from "./chat/chat-view.ts";
 import { COMPARE } from "./compare/compare-view.ts";
 import { DriftView } from "./drift/drift-view.ts";
 import { EvaluationForm, showModelNote } from "./evaluation-form.ts";
+import type { PromptView } from "./prompt/prompt-view.ts";
 import { showView, wireTabs } from "./tabs.ts";
 import { TIGHT } from "./tight/tight-view.ts";
 
@@ -17,24 +18,26 @@ import { TIGHT } from "./tight/tight-view.ts";
 export class Views {
   readonly #page: PageState;
   readonly #form: EvaluationForm;
+  readonly #chat: ChatView;
   readonly #compare: AccuracyView;
   readonly #tight: AccuracyView;
   readonly #drift: DriftView;
   readonly #onChange: () => void;
 
-  /** `promptSetting` is One prompt's; `onChange` is called when what a link carries has changed. */
+  /** `prompt` has the setting; `onChange` is called when what a link carries has changed. */
   constructor(
     page: PageState,
     setting: EvaluationSetting,
-    promptSetting: () => Setting,
+    prompt: PromptView,
     onChange: () => void,
   ) {
     this.#page = page;
     this.#onChange = onChange;
     this.#form = new EvaluationForm(setting, () => this.#changed());
+    this.#chat = new ChatView(page, prompt);
     this.#compare = new AccuracyView(COMPARE, page, this.#form);
     this.#tight = new AccuracyView(TIGHT, page, this.#form);
-    this.#drift = new DriftView(page, this.#form, promptSetting);
+    this.#drift = new DriftView(page, this.#form, () => prompt.setting);
     wireTabs((view) => {
       this.#form.show({ ...this.#form.setting, view });
       this.#changed();
@@ -58,6 +61,11 @@ export class Views {
     this.#follow();
   }
 
+  /** Follows what was set in One prompt. */
+  followSetting(): void {
+    this.#chat.follow(this.view === "chat");
+  }
+
   /** Makes a setting that nobody has touched short enough for a device without a GPU. */
   fitToDevice(slow: boolean): void {
     const { setting } = this.#form;
@@ -70,6 +78,7 @@ export class Views {
   /** Puts the keyboard's place at what the view is for. */
   focus(): void {
     const views = {
+      chat: this.#chat,
       compare: this.#compare,
       tight: this.#tight,
       drift: this.#drift,
@@ -88,6 +97,7 @@ export class Views {
     const { setting } = this.#form;
     showView(setting.view);
     showModelNote(model?.readsPrograms, setting.view);
+    this.#chat.follow(setting.view === "chat");
     this.#compare.follow(free, setting);
     this.#tight.follow(free, setting);
     this.#drift.follow(free);

@@ -1,21 +1,29 @@
 import type uPlot from "uplot";
 import { pageColour } from "../../charts/page-colour.ts";
-import type { PolicyId } from "../../settings/policy.ts";
+import type { Policy, PolicyId } from "../../settings/policy.ts";
 import { DEFAULT_STORAGE, bitsOf } from "../../settings/storage-types.ts";
 import { create } from "../../ui/dom.ts";
 import { bytes, count, separated } from "../../ui/format.ts";
 import { chartSvg } from "./memory-chart-svg.ts";
-import type { Run } from "./run.ts";
+import type { MemoryPoint } from "./run.ts";
+
+/** Run that the chart draws a line of. */
+export interface Charted {
+  readonly policy: Policy;
+  readonly memory: readonly MemoryPoint[];
+  /** Tokens that its axis has room for from the start. */
+  readonly wanted: number;
+}
 
 const MIB = 2 ** 20;
 const FONT = "12px system-ui, sans-serif";
 
-/** Chart of the cache's bytes over new tokens: a line per run, dashed for a full f16 cache. */
+/** Chart of the cache's bytes over tokens: a line per run, dashed for a full f16 cache. */
 export class MemoryChart {
   readonly #host: HTMLElement;
   readonly #legend: HTMLElement;
   #plot: uPlot | undefined;
-  #runs: readonly Run[] = [];
+  #runs: readonly Charted[] = [];
   /** Policies that the plot's series are for; the plot is made anew when they change. */
   #shape = "";
 
@@ -30,7 +38,7 @@ export class MemoryChart {
   }
 
   /** Shows `runs` as far as they have come. */
-  show(runs: readonly Run[]): void {
+  show(runs: readonly Charted[]): void {
     this.#runs = runs;
     const shape = runs
       .map(({ policy }) => `${policy.id} ${policy.name} ${bitsOf(policy.cache.cacheType)}`)
@@ -93,7 +101,7 @@ export class MemoryChart {
     });
   }
 
-  #rebuild(Plot: typeof uPlot, runs: readonly Run[]): void {
+  #rebuild(Plot: typeof uPlot, runs: readonly Charted[]): void {
     this.#plot?.destroy();
     const axis = {
       stroke: pageColour("quiet"),
@@ -143,20 +151,22 @@ export class MemoryChart {
 }
 
 /** The runs with a line of their own. The dashed one is of a full cache in f16, run or not. */
-const limited = (runs: readonly Run[]): Run[] =>
+const limited = (runs: readonly Charted[]): Charted[] =>
   runs.filter(({ policy: { id, cache } }) => id !== "full" || cache.cacheType !== DEFAULT_STORAGE);
 
 /** Names of the lines; only the dashed one is of no run. */
-const labels = (runs: readonly Run[]): { id: PolicyId; name: string; run: Run | undefined }[] => [
+const labels = (
+  runs: readonly Charted[],
+): { id: PolicyId; name: string; run: Charted | undefined }[] => [
   ...limited(runs).map((run) => ({ id: run.policy.id, name: run.policy.name, run })),
   { id: "full", name: "Full f16 cache", run: undefined },
 ];
 
-const wanted = (runs: readonly Run[]): number => Math.max(0, ...runs.map((run) => run.wanted));
+const wanted = (runs: readonly Charted[]): number => Math.max(0, ...runs.map((run) => run.wanted));
 
 /** Tokens, what a full cache would hold by then, and what each run held, in MiB. */
-function series(runs: readonly Run[]): uPlot.AlignedData {
-  const longest = runs.reduce<Run | undefined>(
+function series(runs: readonly Charted[]): uPlot.AlignedData {
+  const longest = runs.reduce<Charted | undefined>(
     (best, run) => (best === undefined || run.memory.length > best.memory.length ? run : best),
     undefined,
   );
@@ -170,7 +180,7 @@ function series(runs: readonly Run[]): uPlot.AlignedData {
   ];
 }
 
-function describe(runs: readonly Run[]): string {
+function describe(runs: readonly Charted[]): string {
   const lines = runs.flatMap(({ policy, memory }) => {
     const last = memory.at(-1);
     return last === undefined

@@ -102,6 +102,11 @@ export class PromptView {
     }
   }
 
+  /** Checks the setting's form, and points the reader to what can't be run. */
+  report(): boolean {
+    return this.#form.report();
+  }
+
   /** Puts the keyboard's place at what the view is for. */
   focus(): void {
     promptField.focus();

@@ -24,7 +24,11 @@ export class Results {
     element("chart-legend", HTMLElement),
   );
   readonly #bars = new BudgetBars(() => this.update());
-  readonly #picture = new RetainedPicture();
+  readonly #picture = new RetainedPicture("picture", {
+    read: "prompt",
+    written: "output",
+    step: (step) => `${step} new tokens`,
+  });
   #runs: readonly Run[] = [];
   #views: readonly OutputView[] = [];
   #setting: Setting | undefined;

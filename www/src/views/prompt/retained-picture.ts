@@ -2,7 +2,26 @@ import { pageColour } from "../../charts/page-colour.ts";
 import { element } from "../../ui/dom.ts";
 import { count } from "../../ui/format.ts";
 import { presence, type Snapshot } from "./retained-history.ts";
-import type { Run } from "./run.ts";
+
+/** Content of a picture: positions that were retained, and whose they are. */
+export interface Pictured {
+  readonly snapshots: readonly Snapshot[];
+  /** Per layer, the newest positions that it sees and holds; none if it sees all. */
+  readonly windows: readonly (number | undefined)[];
+  /** The text of the token at a position, where it is known. */
+  readonly tokenAt: (position: number) => string | undefined;
+  /** True if the reader wrote what is at a position, false if the model did. */
+  readonly isRead: (position: number) => boolean;
+}
+
+/** Words of a picture. */
+export interface PictureWords {
+  /** Names of what the reader and the model wrote. */
+  readonly read: string;
+  readonly written: string;
+  /** Value of the slider at a snapshot, in full. */
+  readonly step: (step: number) => string;
+}
 
 /** Cell of the picture that the cursor is at. */
 interface Cell {
@@ -10,22 +29,30 @@ interface Cell {
   readonly position: number;
 }
 
-/** The picture of what a run retained: layers by positions, at any step so far. */
+/** The picture of what was retained: layers by positions, at any step so far. */
 export class RetainedPicture {
-  readonly #canvas = element("picture", HTMLCanvasElement);
-  readonly #step = element("picture-step", HTMLInputElement);
-  readonly #stepValue = element("picture-step-value", HTMLOutputElement);
-  readonly #readout = element("picture-readout", HTMLElement);
-  readonly #empty = element("picture-empty", HTMLElement);
+  readonly #canvas: HTMLCanvasElement;
+  readonly #step: HTMLInputElement;
+  readonly #stepValue: HTMLOutputElement;
+  readonly #readout: HTMLElement;
+  readonly #empty: HTMLElement;
+  readonly #words: PictureWords;
   readonly #map = document.createElement("canvas");
-  #run: Run | undefined;
+  #run: Pictured | undefined;
   /** The snapshot shown; past the last one while the newest is followed. */
   #index = Number.POSITIVE_INFINITY;
   #cursor: Cell | undefined;
   #drawn = "";
   #painted = "";
 
-  constructor() {
+  /** `prefix` is that of the picture's ids. */
+  constructor(prefix: string, words: PictureWords) {
+    this.#words = words;
+    this.#canvas = element(prefix, HTMLCanvasElement);
+    this.#step = element(`${prefix}-step`, HTMLInputElement);
+    this.#stepValue = element(`${prefix}-step-value`, HTMLOutputElement);
+    this.#readout = element(`${prefix}-readout`, HTMLElement);
+    this.#empty = element(`${prefix}-empty`, HTMLElement);
     this.#step.addEventListener("input", () => {
       const index = this.#step.valueAsNumber;
       this.#index = index === Number(this.#step.max) ? Number.POSITIVE_INFINITY : index;
@@ -43,8 +70,8 @@ export class RetainedPicture {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   }
 
-  /** Shows this run, at its newest step. */
-  show(run: Run | undefined): void {
+  /** Shows this, at its newest step. */
+  show(run: Pictured | undefined): void {
     this.#run = run;
     this.#index = Number.POSITIVE_INFINITY;
     this.#cursor = undefined;
@@ -66,7 +93,7 @@ export class RetainedPicture {
     this.#stepValue.value = snapshot === undefined ? "–" : count(snapshot.step);
     this.#step.setAttribute(
       "aria-valuetext",
-      snapshot === undefined ? "none" : `${snapshot.step} new tokens`,
+      snapshot === undefined ? "none" : this.#words.step(snapshot.step),
     );
     const cursor = JSON.stringify(this.#cursor);
     const version = `${index} ${snapshots[0]?.length} ${snapshot?.step} ${cursor}`;
@@ -124,12 +151,11 @@ export class RetainedPicture {
     const prefill = colourOf("prefill");
     const decode = colourOf("decode");
     const evicted = colourOf("edge");
-    const prompt = this.#promptLength();
     for (let layer = 0; layer < layers; layer += 1) {
       for (let position = 0; position < width; position += 1) {
         const share = presence(snapshots, index, layer, position);
         if (share !== 0) {
-          const held = position < prompt ? prefill : decode;
+          const held = this.#run?.isRead(position) === true ? prefill : decode;
           const [red, green, blue] = share < 0 ? evicted : held;
           const at = 4 * (layer * width + position);
           image.data[at] = red;
@@ -145,10 +171,6 @@ export class RetainedPicture {
   /** Positions from edge to edge: those of the newest step, so that scrubbing moves nothing. */
   #width(): number {
     return this.#run?.snapshots.at(-1)?.length ?? 0;
-  }
-
-  #promptLength(): number {
-    return this.#run?.prefilled[1] ?? 0;
   }
 
   #point(event: PointerEvent): void {
@@ -202,14 +224,14 @@ export class RetainedPicture {
     this.#readout.textContent = [
       `Layer ${cell.layer}${sight}, position ${count(position)}`,
       ...(token === undefined ? [] : [`“${token.replaceAll("\n", "↵")}”`]),
-      position < this.#promptLength() ? "prompt" : "output",
+      run.isRead(position) ? this.#words.read : this.#words.written,
       holdingOf(run, index, cell),
     ].join(" · ");
   }
 }
 
 /** Text on how the heads of a layer hold a position, at snapshot `index`. */
-function holdingOf({ snapshots }: Run, index: number, { layer, position }: Cell): string {
+function holdingOf({ snapshots }: Pictured, index: number, { layer, position }: Cell): string {
   const snapshot = snapshots[index];
   const { heads = 0, held, scores } = snapshot?.layers[layer] ?? {};
   const holding = held?.[position] ?? 0;

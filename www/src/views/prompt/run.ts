@@ -75,10 +75,13 @@ export class Run {
   }
 
   /** The text of the token at a position of the whole sequence, where it is known. */
-  tokenAt(position: number): string | undefined {
+  readonly tokenAt = (position: number): string | undefined => {
     const length = this.prefilled[1];
     return position < length ? this.promptTokens[position] : this.pieces[position - length];
-  }
+  };
+
+  /** True if the token at a position is the prompt's. */
+  readonly isRead = (position: number): boolean => position < this.prefilled[1];
 
   /** The share of a full f16 cache's bytes that this run does not need, now. */
   get saved(): number | undefined {
