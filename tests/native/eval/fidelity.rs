@@ -314,3 +314,42 @@ fn a_run_can_be_ended_anywhere() {
         assert_eq!(told.last(), Some(&most));
     }
 }
+
+/// `--device gpu` steps by the fused kernels. What they measure is what the tensors do.
+#[test]
+fn fused_kernels_measure_what_tensors_do() {
+    let gpu: ComputeDevice = devices::opened().clone().into();
+    let types = [CacheType::F16, CacheType::H8, CacheType::H4];
+    let found: Vec<Vec<Outcome>> = [ComputeDevice::Cpu, gpu]
+        .iter()
+        .map(|device| {
+            let model = model(&device.burn_device());
+            let full = policy(&model, PrefillMethod::Full, DecodeStrategy::Full);
+            let slide = policy(&model, PrefillMethod::H2o, DecodeStrategy::Slide);
+            let of_type = |config: &ScopeCacheConfig, it| config.clone().with_cache_type(it);
+            let mut policies = vec![of_type(&full, CacheType::F16)];
+            policies.extend(types.map(|it| of_type(&slide, it)));
+            policies.push(of_type(&full, CacheType::H4));
+            outcomes(&Fidelity::new(&model, device), &policies)
+        })
+        .collect();
+    for (tensors, fused) in found[0].iter().zip(&found[1]) {
+        let (a, b) = (tensors.kl, fused.kl);
+        // Rows at the edge of two codes fall to either side.
+        assert!(
+            (a - b).abs() <= 0.03 * a.max(1e-3),
+            "{tensors:?}\n{fused:?}"
+        );
+        assert!(
+            (tensors.loss - fused.loss).abs() < 2e-3,
+            "{tensors:?}\n{fused:?}"
+        );
+        assert_eq!(tensors.most_bytes, fused.most_bytes);
+    }
+    let kl = |policy: usize| found[1][policy].kl;
+    assert!(
+        kl(1) > 1e-3 && kl(4) > 1e-5,
+        "the policies differ: {:?}",
+        found[1]
+    );
+}
