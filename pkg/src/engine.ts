@@ -20,7 +20,13 @@ import { chatWording, textWording } from "./answer.js";
 import { startWorker, WorkerClient } from "./client.js";
 import { completeStream, completeWhole, type Generate } from "./complete.js";
 import { disposable } from "./disposable.js";
-import { aborted, fromErrorRecord, KvscopeError, toKvscopeError } from "./error.js";
+import {
+  aborted,
+  fromErrorRecord,
+  invalidArgument,
+  KvscopeError,
+  toKvscopeError,
+} from "./error.js";
 import { HeldSessions } from "./held-sessions.js";
 import { ifUnlocked } from "./lock.js";
 import type {
@@ -42,6 +48,9 @@ import { removeStored, storedModels, type StoredModel } from "./store.js";
 import { requireWebGpu } from "./support.js";
 import { TraceTask } from "./trace.js";
 
+/** Number of the session of requests without one. */
+const NO_SESSION = 0;
+
 /** Options of {@link Engine.load}. Every field has a default. */
 export interface LoadOptions {
   /** Called with the load's progress, some twenty times per second. */
@@ -54,7 +63,8 @@ export interface LoadOptions {
   cache?: RequestCache;
   /**
    * Bytes that the caches of all sessions may hold together, without a limit by default. Beyond it
-   * the least recently used give up theirs, and compute their conversation anew when they go on.
+   * the least recently used give up theirs, and compute their conversation anew when they go on. A
+   * branch counts from its first answer on.
    */
   sessionBytes?: number;
   /** Called with each session that gave up its cache for others. */
@@ -142,8 +152,6 @@ export class Engine implements Disposable {
   readonly #held: HeldSessions;
   readonly #host: SessionHost;
   #numbers = 0;
-  /** Session of the latest request. */
-  #latest = 0;
   #requests = 0;
   #newTokens = 0;
   #last: Summary | undefined;
@@ -189,6 +197,10 @@ export class Engine implements Disposable {
       wasmUrl,
     } = options;
     requireWebGpu();
+    const { sessionBytes } = options;
+    if (sessionBytes !== undefined && !(sessionBytes >= 0)) {
+      throw invalidArgument("sessionBytes", "must be a number of at least 0");
+    }
     const model = resolveSource(source, defaultModel);
     if (signal?.aborted === true) {
       throw aborted("The load", signal.reason);
@@ -275,12 +287,12 @@ export class Engine implements Disposable {
   /**
    * Opens a conversation with a cache of its own.
    *
-   * @throws {KvscopeError} `"invalid-argument"`
+   * @throws {KvscopeError} `"invalid-argument"` or `"invalid-config"`
    */
   async session(options: SessionOptions = {}): Promise<Session> {
-    const { messages, cache, ...settings } = options;
-    const rules = this.#sessionRules(cache);
-    const begun = messages === undefined || messages.length === 0 ? [] : chatPrompt(messages);
+    const { messages = [], cache, ...settings } = options;
+    const rules = await this.#sessionRules(cache);
+    const begun = messages.length === 0 ? [] : chatPrompt(messages);
     return new Session(
       this.#host,
       this.#host.number(),
@@ -300,10 +312,16 @@ export class Engine implements Disposable {
   async document(text: string, options: DocumentOptions = {}): Promise<Session> {
     const { budget, messages = [], cache, signal, onPrefill, ...settings } = options;
     const document = textPrompt(text, "text");
+    if (budget !== undefined && cache?.prefill !== undefined) {
+      throw invalidArgument("budget", "is that of cache.prefill: give either");
+    }
+    const begun = messages.length === 0 ? [] : chatPrompt(messages);
+    if (begun.some(({ role }) => role !== "system")) {
+      throw invalidArgument("messages", "of a document can only be the system's");
+    }
     const compressed: CacheOptions =
       budget === undefined ? {} : { prefill: { method: "snapkv", budget } };
-    const rules = this.#sessionRules({ ...compressed, ...cache });
-    const begun = messages.length === 0 ? [] : chatPrompt(messages);
+    const rules = await this.#sessionRules({ ...cache, ...compressed });
     const conversation = { document, messages: begun };
     const number = this.#host.number();
     const session = new Session(this.#host, number, { ...settings, cache: rules }, conversation);
@@ -317,15 +335,20 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Loads a session: one saved under a name, or the bytes or file of one. Nothing is computed.
+   * Loads a session: one saved under a name, or the bytes or file of one. Nothing is computed. Its
+   * rules are those that it was saved with. `saveAs` and `dropReasoning` are not in the save.
    *
    * @throws {KvscopeError} `"session-not-found"`, `"session-model"`, `"session-version"` or
    *   `"session-corrupt"`; the engine goes on
    */
   loadSession(
-    from: string | Uint8Array<ArrayBuffer> | Blob,
+    from: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob,
     { signal, ...settings }: Omit<SessionOptions, "messages" | "cache"> & AbortOptions = {},
   ): Promise<Session> {
+    const isBytes = from instanceof Uint8Array || from instanceof ArrayBuffer;
+    if (!(typeof from === "string" || isBytes || from instanceof Blob)) {
+      return Promise.reject(invalidArgument("from", "must be a name, bytes or a Blob"));
+    }
     return Session.load(this.#host, settings, from, signal);
   }
 
@@ -358,21 +381,21 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Memory of the latest request's cache. Zeros before the first one and while one runs: its chunks
-   * report it then.
+   * Memory of the cache of the latest request without a session. Zeros before the first one and
+   * while one runs: its chunks report it then.
    */
   async memory(options: AbortOptions = {}): Promise<EngineMemory> {
-    const memory = await this.#ask("memory", this.#latest, options);
+    const memory = await this.#ask("memory", NO_SESSION, options);
     return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
   }
 
   /**
-   * Slots of a layer of the latest request's cache: positions, scores and phases. Waits for running
-   * requests.
+   * Slots of a layer of the cache of the latest request without a session: positions, scores and
+   * phases. Waits for running requests.
    */
   retained(layer: number, options: AbortOptions = {}): Promise<RetainedLayer> {
     return this.#queue.run(
-      () => this.#ask("retained", { session: this.#latest, layer }, options),
+      () => this.#ask("retained", { session: NO_SESSION, layer }, options),
       options.signal,
     );
   }
@@ -389,9 +412,12 @@ export class Engine implements Disposable {
     };
   }
 
-  /** Frees the memory of the latest request's cache. Waits for running requests. */
+  /** Frees the cache of requests without a session. Waits for running requests. */
   forget(options: AbortOptions = {}): Promise<void> {
-    return this.#queue.run(() => this.#ask("forget", [this.#latest], options), options.signal);
+    return this.#queue.run(async () => {
+      this.#held.forget();
+      return this.#ask("forget", [NO_SESSION], options);
+    }, options.signal);
   }
 
   /**
@@ -452,30 +478,34 @@ export class Engine implements Disposable {
 
   readonly #run: Generate = async (request, onEvent, signal) => {
     this.#requests += 1;
-    this.#latest = request.session ?? 0;
     const result = await this.#client.call("generate", request, { onEvent, signal });
     this.#newTokens += result.summary.newTokens;
     this.#last = result.summary;
     return result;
   };
 
-  #sessionRules(own: CacheOptions | undefined): CacheOptions {
+  /** Rules of a session, refused as those of a request would be. */
+  async #sessionRules(own: CacheOptions | undefined): Promise<CacheOptions> {
+    if (own !== undefined && (typeof own !== "object" || own === null)) {
+      throw invalidArgument("cache", "must be an object");
+    }
     const { reuse: _, ...rules } = cacheRules(this.#cache, own);
+    await this.plannedSlots({ cache: rules, promptTokens: 1, maxNewTokens: 1, steps: 0 });
     return rules;
   }
 
   /** Notes what a session holds, and frees what is too much together. */
   async #account(session: Session | undefined, bytes: number): Promise<void> {
-    const given = this.#held.note(session, bytes);
-    if (given.length > 0) {
-      await this.#client.call("forget", given);
+    const freed = this.#held.account(session, bytes);
+    if (freed.length > 0) {
+      await this.#client.call("forget", freed);
     }
   }
 
   #asHost(modelName: string): SessionHost {
     return {
       modelName,
-      request: (params) => this.#request(params, []),
+      request: (params) => toGenerateRequest(params, [], {}, this.#sampling),
       turn: (work, signal) => this.#queue.run(work, signal),
       generate: this.#run,
       call: (call, argument, onEvent, signal) =>
@@ -484,8 +514,8 @@ export class Engine implements Disposable {
         this.#numbers += 1;
         return this.#numbers;
       },
-      forked: (session, branch) => this.#account(branch, this.#held.bytesOf(session)),
-      holds: (session, bytes) => this.#account(session, bytes),
+      account: (session, bytes) => this.#account(session, bytes),
+      touch: (session) => this.#held.touch(session),
       opened: (session) => this.#held.add(session),
       closed: (session) => this.#held.remove(session),
     };

@@ -27,9 +27,15 @@ export class HeldSessions {
     this.#open.push(session);
   }
 
-  /** Bytes that a session was last noted to hold. */
-  bytesOf(session: Session): number {
-    return this.#bytes.get(session.number) ?? 0;
+  /** Makes a session the most recently used. False if it holds nothing. */
+  touch(session: Session): boolean {
+    const bytes = this.#bytes.get(session.number);
+    if (bytes === undefined) {
+      return false;
+    }
+    this.#bytes.delete(session.number);
+    this.#bytes.set(session.number, bytes);
+    return true;
   }
 
   /** Removes a session that is closed. */
@@ -45,7 +51,7 @@ export class HeldSessions {
    * Notes the bytes that a session has come to hold; without one, those of other requests. Returns
    * the numbers of the sessions whose caches are to be freed.
    */
-  note(session: Session | undefined, bytes: number): readonly number[] {
+  account(session: Session | undefined, bytes: number): readonly number[] {
     const latest = session?.number ?? NONE;
     this.#bytes.delete(latest);
     this.#bytes.set(latest, bytes);
@@ -53,19 +59,25 @@ export class HeldSessions {
     for (const each of this.#bytes.values()) {
       held += each;
     }
-    const given: number[] = [];
+    const freed: number[] = [];
     for (const [number, each] of this.#bytes) {
       if (held <= this.#budget || number === latest) {
         break;
       }
       held -= each;
       this.#bytes.delete(number);
-      given.push(number);
+      freed.push(number);
       const owner = this.#open.find((open) => open.number === number);
       if (owner !== undefined) {
-        this.#onGivenUp?.(owner);
+        // A caller's exception is not to end what runs here.
+        queueMicrotask(() => this.#onGivenUp?.(owner));
       }
     }
-    return given;
+    return freed;
+  }
+
+  /** Notes that requests without a session hold nothing any more. */
+  forget(): void {
+    this.#bytes.delete(NONE);
   }
 }

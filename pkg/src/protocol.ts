@@ -125,7 +125,10 @@ export interface Calls {
   };
   /** Loads a session from the origin's file system by its name, or from bytes. */
   loadSession: {
-    argument: { readonly session: number; readonly from: string | Uint8Array<ArrayBuffer> | Blob };
+    argument: {
+      readonly session: number;
+      readonly from: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob;
+    };
     event: never;
     result: SavedSession;
   };

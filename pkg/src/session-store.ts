@@ -1,4 +1,4 @@
-import { KvscopeError } from "./error.js";
+import { invalidArgument, KvscopeError } from "./error.js";
 import { whileLocked } from "./lock.js";
 
 /** Folder of the sessions in the origin's file system: a file each. */
@@ -17,8 +17,29 @@ export interface StoredSession {
   savedAt: number;
 }
 
-const fileName = (name: string): string => `${encodeURIComponent(name)}${ENDING}`;
+/** @throws {KvscopeError} `"invalid-argument"` for a name that no file can have */
+function fileName(name: string): string {
+  try {
+    return `${encodeURIComponent(name)}${ENDING}`;
+  } catch {
+    throw invalidArgument("name", "must be a whole text: it has half a character");
+  }
+}
+
 const lockName = (name: string): string => `kvscope-session-${name}`;
+
+/**
+ * The bytes of a file.
+ *
+ * @throws {KvscopeError} `"storage-failed"` if it has changed or gone since it was chosen
+ */
+export async function bytesOf(file: Blob): Promise<ArrayBuffer> {
+  try {
+    return await file.arrayBuffer();
+  } catch (cause) {
+    throw new KvscopeError("storage-failed", "The file can't be read any more.", {}, { cause });
+  }
+}
 
 /**
  * Saves a session. The browser replaces the old file once the new one is whole. A tab that ends in
@@ -27,11 +48,12 @@ const lockName = (name: string): string => `kvscope-session-${name}`;
  * @throws {KvscopeError} `"storage-full"` or `"storage-failed"`
  */
 export async function writeSession(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const place = fileName(name);
   await whileLocked(lockName(name), "exclusive", async () => {
     try {
       const root = await navigator.storage.getDirectory();
       const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-      const handle = await folder.getFileHandle(fileName(name), { create: true });
+      const handle = await folder.getFileHandle(place, { create: true });
       const writable = await handle.createWritable();
       try {
         await writable.write(bytes);
@@ -53,17 +75,19 @@ export async function writeSession(name: string, bytes: Uint8Array<ArrayBuffer>)
  * @throws {KvscopeError} `"session-not-found"`
  */
 export async function readSession(name: string): Promise<File> {
+  const place = fileName(name);
   return whileLocked(lockName(name), "shared", async () => {
     const folder = await sessionsFolder();
     const file = await folder
-      ?.getFileHandle(fileName(name))
+      ?.getFileHandle(place)
       .then((handle) => handle.getFile())
       .catch(() => undefined);
     // A first save that was cut off leaves an empty file.
     if (file === undefined || file.size === 0) {
       throw new KvscopeError("session-not-found", `There is no saved session ${name}.`, { name });
     }
-    return file;
+    // A later save would make the browser's own file unreadable.
+    return new File([await bytesOf(file)], file.name, { lastModified: file.lastModified });
   });
 }
 
@@ -73,18 +97,41 @@ export async function storedSessions(): Promise<StoredSession[]> {
   if (folder === undefined) {
     return [];
   }
-  const found: StoredSession[] = [];
-  for await (const [file, handle] of folder.entries()) {
-    if (handle.kind === "file" && file.endsWith(ENDING)) {
-      const name = decodeURIComponent(file.slice(0, -ENDING.length));
-      const session = await handle.getFile();
-      if (session.size > 0) {
-        const { size: bytes, lastModified: savedAt } = session;
-        found.push({ name, model: await modelOf(session), bytes, savedAt });
-      }
+  const names: string[] = [];
+  for await (const place of folder.keys()) {
+    const name = place.endsWith(ENDING) ? decoded(place.slice(0, -ENDING.length)) : undefined;
+    if (name !== undefined) {
+      names.push(name);
     }
   }
-  return found.toSorted((one, other) => other.savedAt - one.savedAt);
+  const found = await Promise.all(names.map((name) => describe(folder, name)));
+  return found
+    .filter((session) => session !== undefined)
+    .toSorted((one, other) => other.savedAt - one.savedAt);
+}
+
+/** A saved session; undefined if it has gone, or was never whole. */
+async function describe(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+): Promise<StoredSession | undefined> {
+  return whileLocked(lockName(name), "shared", async () => {
+    try {
+      const file = await (await folder.getFileHandle(fileName(name))).getFile();
+      const { size: bytes, lastModified: savedAt } = file;
+      return bytes === 0 ? undefined : { name, model: await modelOf(file), bytes, savedAt };
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // no file of this package
+  }
 }
 
 /**
@@ -93,9 +140,10 @@ export async function storedSessions(): Promise<StoredSession[]> {
  * @throws {KvscopeError} `"storage-failed"`
  */
 export async function removeSession(name: string): Promise<void> {
+  const place = fileName(name);
   await whileLocked(lockName(name), "exclusive", async () => {
     try {
-      await (await sessionsFolder())?.removeEntry(fileName(name));
+      await (await sessionsFolder())?.removeEntry(place);
     } catch (cause) {
       if (!(cause instanceof DOMException && cause.name === "NotFoundError")) {
         throw notSaved(cause);

@@ -9,7 +9,8 @@ import type {
 import type { AbortOptions } from "./abortable.js";
 import { chatWording } from "./answer.js";
 import { completeStream, completeWhole, type Generate } from "./complete.js";
-import { aborted, KvscopeError, toKvscopeError } from "./error.js";
+import type { KvscopeErrorCode } from "./codes.js";
+import { aborted, invalidArgument, KvscopeError, toKvscopeError } from "./error.js";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -49,15 +50,19 @@ export interface DocumentOptions extends SessionOptions, RequestOptions {
 /** Parameters of {@link Session.send}: those of a chat without its messages. */
 export type SendParams = Omit<ChatParams, "messages" | "cache" | "stream">;
 
+/** Codes of failures after which the engine has no memory left to free. */
+const GONE = new Set<KvscopeErrorCode>(["engine-disposed", "device-lost", "worker-failed"]);
+
 /** A message of a session. */
 export interface SessionMessage {
   readonly role: ChatMessage["role"];
   readonly content: string;
 }
 
-/** An engine as its sessions see it. */
+/** An engine as its sessions see it. @internal */
 export interface SessionHost {
   readonly modelName: string;
+  /** The request of a message, but for what only its turn knows. */
   request(params: ChatParams): GenerateRequest;
   /** Runs `work` when its turn comes. */
   turn<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T>;
@@ -74,16 +79,18 @@ export interface SessionHost {
   ): Promise<Calls[Name]["result"]>;
   /** The number of a new session. */
   number(): number;
-  /** `branch` has come to hold what `session` does. */
-  forked(session: Session, branch: Session): Promise<void>;
-  /** A session has come to hold other bytes. */
-  holds(session: Session, bytes: number): Promise<void>;
+  /** Notes that a session holds so many bytes, and frees others that are too much. */
+  account(session: Session, bytes: number): Promise<void>;
+  /** Notes that a session is of use. False if it holds nothing. */
+  touch(session: Session): boolean;
   opened(session: Session): void;
   closed(session: Session): void;
 }
 
 type Settings = Pick<SessionOptions, "dropReasoning" | "saveAs" | "onWarning"> & {
   readonly cache: CacheOptions;
+  /** A branch for one answer, which counts towards no budget. */
+  readonly passing?: boolean;
 };
 
 /**
@@ -149,10 +156,12 @@ export class Session {
     options: RequestOptions = {},
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const text = textPrompt(content, "content");
+    if ("cache" in params || "messages" in params) {
+      throw invalidArgument("params", "has no cache and no messages: those are the session's");
+    }
     const request = this.#host.request({
       ...params,
       messages: [{ role: "user", content: text }],
-      cache: this.#settings.cache,
     });
     const wording = chatWording(this.#host.modelName);
     const generate = this.#answer(text);
@@ -186,7 +195,10 @@ export class Session {
     params: SendParams & { stream?: boolean } = {},
     options: RequestOptions = {},
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
-    const branch = await this.#branch({ cache: this.#settings.cache });
+    const branch = await this.#branch(
+      { cache: this.#settings.cache, passing: true },
+      options.signal,
+    );
     const { stream, ...rest } = params;
     const answer =
       stream === true
@@ -197,18 +209,24 @@ export class Session {
     return answer;
   }
 
-  /** Opens a branch: a session with the same messages, which shares this one's memory at first. */
-  fork(): Promise<Session> {
+  /**
+   * Opens a branch: a session with the same messages, which shares this one's memory until either
+   * goes on. It has no `saveAs`.
+   */
+  fork({ signal }: AbortOptions = {}): Promise<Session> {
     const { saveAs: _, ...settings } = this.#settings;
-    return this.#branch(settings);
+    return this.#branch(settings, signal);
   }
 
   /**
    * Takes back the last `turns` questions, with their answers. The cache goes back at the next
    * message: at once where nothing has been evicted since, else by computing anew.
    */
-  rewind(turns = 1): Promise<void> {
-    return this.#host.turn(async () => {
+  async rewind(turns = 1, { signal }: AbortOptions = {}): Promise<void> {
+    if (!(Number.isSafeInteger(turns) && turns >= 0)) {
+      throw invalidArgument("turns", "must be a whole number of at least 0");
+    }
+    await this.#host.turn(async () => {
       this.#check();
       let { messages } = this.#conversation;
       for (let turn = 0; turn < turns; turn += 1) {
@@ -217,11 +235,12 @@ export class Session {
       }
       this.#conversation = { ...this.#conversation, messages };
       await Promise.resolve();
-    }, undefined);
+    }, signal);
   }
 
-  /** Memory of its cache. */
+  /** Memory of its cache. Zeros while it answers or is saved. */
   async memory(): Promise<MemoryReport & { savedBytes: number }> {
+    this.#check();
     const memory = await this.#host.call("memory", this.#number);
     return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
   }
@@ -229,7 +248,10 @@ export class Session {
   /** Slots of a layer of its cache: positions, scores and phases. */
   retained(layer: number, { signal }: AbortOptions = {}): Promise<RetainedLayer> {
     const session = this.#number;
-    return this.#host.turn(() => this.#host.call("retained", { session, layer }), signal);
+    return this.#host.turn(async () => {
+      this.#check();
+      return this.#host.call("retained", { session, layer });
+    }, signal);
   }
 
   /**
@@ -250,15 +272,22 @@ export class Session {
 
   /** Frees its memory, after its requests. Later ones reject with `"session-closed"`. */
   async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#host.closed(this);
-      await this.#host.turn(async () => {
-        this.#closed = true;
-        // Requests before this turn have held something again.
-        this.#host.closed(this);
-        await this.#host.call("forget", [this.#number]);
-      }, undefined);
+    if (this.#closed) {
+      return;
     }
+    this.#host.closed(this);
+    await this.#host.turn(async () => {
+      this.#closed = true;
+      // Requests before this turn have held something again.
+      this.#host.closed(this);
+      await this.#host.call("forget", [this.#number]).catch((error: unknown) => {
+        // With its engine or its device, its memory is gone already.
+        const { code } = toKvscopeError(error);
+        if (!GONE.has(code)) {
+          throw error;
+        }
+      });
+    }, undefined);
   }
 
   /** Reads the document in, or what it holds in place of an answer's thinking. @internal */
@@ -278,19 +307,23 @@ export class Session {
       const saved = await host.call("loadSession", { session, from });
       const { cache, conversation } = saved;
       const loaded = new Session(host, session, { ...settings, cache }, conversation);
-      await host.holds(loaded, saved.heldBytes);
+      await host.account(loaded, saved.heldBytes);
       return loaded;
     }, signal);
   }
 
-  #branch(settings: Settings): Promise<Session> {
+  #branch(settings: Settings, signal: AbortSignal | undefined): Promise<Session> {
     return this.#host.turn(async () => {
       this.#check();
+      const { document, messages } = this.#conversation;
+      if (!this.#host.touch(this) && settings.passing === true && document !== undefined) {
+        // The budget took what had been read. Other questions will want it too.
+        await (messages.length === 0 ? this.#hold(signal, undefined) : undefined);
+      }
       const branch = new Session(this.#host, this.#host.number(), settings, this.#conversation);
       await this.#host.call("fork", { session: this.#number, branch: branch.#number });
-      await this.#host.forked(this, branch);
       return branch;
-    }, undefined);
+    }, signal);
   }
 
   /** Answers `text`, once that is its turn, and takes both into the conversation. */
@@ -301,29 +334,48 @@ export class Session {
         const conversation = this.#conversation;
         const asked = await this.#host.call("asked", { conversation, question: text });
         const result = await this.#host.generate(
-          { ...request, prompt: asked.messages, session: this.#number },
+          {
+            ...request,
+            prompt: asked.messages,
+            cache: this.#settings.cache,
+            session: this.#number,
+          },
           onEvent,
           signal,
         );
-        await this.#host.holds(this, result.summary.memory.heldBytes);
+        const { finish, newTokens, memory } = result.summary;
         // A prompt that was cancelled has no answer.
-        if (result.summary.finish !== "cancelled" || result.summary.newTokens > 0) {
+        const isAnswered = finish !== "cancelled" || newTokens > 0;
+        if (isAnswered) {
           const answer = { role: "assistant", content: result.text };
           this.#conversation = { ...asked, messages: [...asked.messages, answer] };
-          await this.#settle();
+        }
+        await this.#account(memory.heldBytes);
+        if (isAnswered) {
+          await this.#afterAnswer();
         }
         return result;
       }, signal);
   }
 
-  /** Does what is to be done after each answer. */
-  async #settle(): Promise<void> {
+  /** Drops the answer's thinking and saves, as the options say. Neither takes the answer back. */
+  async #afterAnswer(): Promise<void> {
     const { dropReasoning, saveAs, onWarning } = this.#settings;
+    const warn = (thrown: unknown): void => {
+      const error = toKvscopeError(thrown);
+      queueMicrotask(() => onWarning?.(error));
+    };
     if (dropReasoning === true) {
-      await this.#hold(undefined, undefined);
+      await this.#hold(undefined, undefined).catch(warn);
     }
     if (saveAs !== undefined) {
-      await this.#save(saveAs).catch((thrown: unknown) => onWarning?.(toKvscopeError(thrown)));
+      await this.#save(saveAs).catch(warn);
+    }
+  }
+
+  async #account(bytes: number): Promise<void> {
+    if (this.#settings.passing !== true) {
+      await this.#host.account(this, bytes);
     }
   }
 
@@ -343,7 +395,7 @@ export class Session {
       (event) => "prefill" in event && onPrefill?.(event.prefill.done, event.prefill.of),
       signal,
     );
-    await this.#host.holds(this, held.summary.memory.heldBytes);
+    await this.#account(held.summary.memory.heldBytes);
     if (held.summary.finish === "cancelled") {
       throw aborted("The reading", signal?.reason);
     }

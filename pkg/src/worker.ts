@@ -14,7 +14,7 @@ import { requestGpu } from "./gpu.js";
 import { ModelLoad } from "./load.js";
 import { loadModule, moduleBytes } from "./module.js";
 import type { CallName, Calls, FromWorker, LoadProgress, ToWorker } from "./protocol.js";
-import { readSession, writeSession } from "./session-store.js";
+import { bytesOf, readSession, writeSession } from "./session-store.js";
 import { requireWebGpu } from "./support.js";
 
 /** Codes of failures that a lost device may have caused. */
@@ -112,8 +112,8 @@ const handlers: Handlers = {
   },
   async loadSession({ session, from }) {
     const file = typeof from === "string" ? await readSession(from) : from;
-    const bytes = file instanceof Uint8Array ? file : new Uint8Array(await file.arrayBuffer());
-    return loadedEngine().load(session, bytes);
+    const bytes = file instanceof Blob ? await bytesOf(file) : file;
+    return loadedEngine().load(session, new Uint8Array(bytes));
   },
   tokens: (prompt) => loadedEngine().tokens(prompt),
   plannedSlots: (request) => planned_slots(request),

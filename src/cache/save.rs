@@ -38,6 +38,8 @@ const OLDEST_EXACT: u32 = 4;
 /// Magic, version and the header's length.
 const PREAMBLE: usize = 16;
 const CHECKSUM: usize = 4;
+/// Most bytes that JavaScript's numbers count.
+const MOST_BYTES: u64 = 1 << 53;
 
 #[cfg(target_endian = "big")]
 compile_error!("saved caches are little-endian, as WebGPU's memory is");
@@ -70,6 +72,18 @@ impl ScopeCache {
     /// [`CacheError::PrefillOpen`] in the middle of a prompt, [`CacheError::Read`] if the device
     /// does not answer.
     pub async fn save(&self) -> Result<Vec<u8>, CacheError> {
+        let mut bytes = Vec::new();
+        self.save_into(&mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// Appends to `bytes` what [`save`](Self::save) gives. Takes memory for all of it at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`save`](Self::save), and [`CacheError::Read`] if there is no such memory.
+    pub async fn save_into(&self, bytes: &mut Vec<u8>) -> Result<(), CacheError> {
+        let begin = bytes.len();
         if let Some(layer) = self
             .layers
             .iter()
@@ -94,7 +108,13 @@ impl ScopeCache {
             full_capacities: full_capacities.to_vec(),
         };
         let header = serde_json::to_vec(&header).map_err(CacheError::unread)?;
-        let mut bytes = Vec::with_capacity(PREAMBLE + header.len() + CHECKSUM);
+        let stores = self.layers.iter().filter_map(|layer| layer.store.as_ref());
+        let tensors = stores.map(|store| store::bytes_of(&self.config, store.capacity()).each());
+        let tensors: u64 = tensors.flatten().sum();
+        let tensors = usize::try_from(tensors).map_err(CacheError::unread)?;
+        bytes
+            .try_reserve_exact(PREAMBLE + header.len() + tensors + CHECKSUM)
+            .map_err(CacheError::unread)?;
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(
@@ -120,8 +140,9 @@ impl ScopeCache {
                 bytes.extend_from_slice(numbers.map_err(CacheError::unread)?.as_bytes());
             }
         }
-        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        Ok(bytes)
+        let checksum = crc32fast::hash(&bytes[begin..]);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        Ok(())
     }
 
     /// Loads a cache from the bytes of [`save`](Self::save), onto `device`.
@@ -141,6 +162,9 @@ impl ScopeCache {
         config.cache_type.check(config.head_dim, device)?;
         if header.layers.len() != config.layers || header.full_capacities.len() != config.layers {
             return Err(corrupt("it has not as many layers as its configuration"));
+        }
+        if header.held.high.max(header.full.high) > MOST_BYTES {
+            return Err(corrupt("it says to have held more than there is"));
         }
         let mut expected = 0_u64;
         for layer in &header.layers {

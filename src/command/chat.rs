@@ -104,6 +104,8 @@ fn trunk(
     let saved = arguments.session.as_deref().map_or(Ok(None), saved)?;
     if let Some(bytes) = saved {
         let (session, conversation) = engine.load_session(&bytes)?;
+        let count = conversation.messages.len();
+        eprintln!("going on from {count} messages, under the rules of the session's file");
         return Ok(Branch {
             name,
             conversation,
@@ -157,9 +159,9 @@ impl Chat<'_> {
         match (name, argument.trim()) {
             ("quit", "") => return Ok(ControlFlow::Break(())),
             ("history", "") => self.history(),
-            ("rewind", "") => self.rewind(1),
+            ("rewind", "") => self.rewind(1)?,
             ("rewind", turns) => match turns.parse() {
-                Ok(turns) => self.rewind(turns),
+                Ok(turns) => self.rewind(turns)?,
                 Err(_) => eprintln!("{HELP}"),
             },
             ("fork", name) => self.fork(name),
@@ -211,7 +213,11 @@ impl Chat<'_> {
         let saved = self
             .engine
             .save_session(&branch.session, &branch.conversation);
-        file::replace(path, &block_on(saved)?).map_err(Failure::Output)
+        let bytes = block_on(saved)?;
+        file::replace(path, &bytes).map_err(|error| Failure::Session {
+            path: path.clone(),
+            error,
+        })
     }
 
     fn history(&mut self) {
@@ -221,7 +227,7 @@ impl Chat<'_> {
     }
 
     /// Takes back `turns` questions with their answers. The cache goes back at the next question.
-    fn rewind(&mut self, turns: usize) {
+    fn rewind(&mut self, turns: usize) -> Result<(), Failure> {
         let messages = &mut self.branch().conversation.messages;
         for _ in 0..turns {
             let Some(asked) = messages.iter().rposition(|it| it.role == "user") else {
@@ -230,6 +236,7 @@ impl Chat<'_> {
             messages.truncate(asked);
         }
         eprintln!("{} messages are left", messages.len());
+        self.save()
     }
 
     fn fork(&mut self, name: &str) {
@@ -290,6 +297,7 @@ impl Chat<'_> {
     /// Goes on under other rules. The next question computes the conversation afresh.
     fn change(&mut self, policy: &Policy) -> Result<(), Failure> {
         self.branch().session = self.engine.session(&policy.cache.options())?;
+        self.save()?;
         self.rules()
     }
 }

@@ -24,8 +24,8 @@ pub enum Failure {
         path: PathBuf,
         error: std::io::Error,
     },
-    /// A session's file could not be read.
-    #[error("the session can't be read from {}: {error}", path.display())]
+    /// A session's file could not be read or written.
+    #[error("the session's file {} can't be used: {error}", path.display())]
     Session {
         path: PathBuf,
         error: std::io::Error,
@@ -53,7 +53,7 @@ impl Failure {
         match self {
             Self::Kvscope(error) => error.code(),
             Self::Prompt { .. } => "prompt-unreadable",
-            Self::Session { .. } => "session-unreadable",
+            Self::Session { .. } => "session-file",
             Self::Trace(_) => "trace-config",
             Self::Data { .. } => "data-unusable",
             Self::Resume { .. } => "resume-refused",

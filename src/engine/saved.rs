@@ -54,16 +54,14 @@ impl Engine {
         let unwritten = |detail: String| CacheError::Read { detail };
         let header = serde_json::to_vec(&header).map_err(|error| unwritten(error.to_string()))?;
         let length = u32::try_from(header.len()).map_err(|error| unwritten(error.to_string()))?;
-        let cache = session.cache().save().await?;
         let tokens = session.tokens();
-        let size = PREAMBLE + header.len() + 4 * tokens.len() + cache.len() + CHECKSUM;
-        let mut bytes = Vec::with_capacity(size);
+        let mut bytes = Vec::with_capacity(PREAMBLE + header.len() + 4 * tokens.len());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&header);
         bytes.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
-        bytes.extend_from_slice(&cache);
+        session.cache().save_into(&mut bytes).await?;
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         Ok(bytes)
     }

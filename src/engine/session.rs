@@ -114,6 +114,10 @@ impl Engine {
         config: GenerateConfig,
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
         let tokens = self.encode(prompt)?;
+        let tokens = match prompt {
+            Prompt::Text(_) | Prompt::Chat(_) => self.in_held_tokens(session, tokens),
+            Prompt::Tokens(_) => tokens,
+        };
         let generation = self.resume_tokens(session, tokens, config).await?;
         Ok(self.spelt_after(prompt, generation))
     }
@@ -131,7 +135,6 @@ impl Engine {
         config: GenerateConfig,
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
         config.check_prompt(prompt.len(), self.model.config().context)?;
-        let prompt = self.in_held_tokens(session, prompt);
         session.go_back_to(&prompt).await?;
         let generation = self.generation(prompt, &mut session.cache, config)?;
         Ok(generation.after(&mut session.tokens))
@@ -165,25 +168,31 @@ impl Engine {
     /// The text of tokens as a reader has seen it: bytes that are no text are U+FFFD.
     fn shown(&self, tokens: &[u32]) -> Vec<u8> {
         let mut shown = Vec::new();
-        let is_text = |token: &u32| !self.tokenizer.is_control(*token);
-        for part in tokens.chunk_by(|one, other| is_text(one) && is_text(other)) {
+        for part in tokens.chunk_by(|one, other| self.is_text(*one) && self.is_text(*other)) {
             let mut bytes = Vec::new();
             part.iter().for_each(|token| self.write(*token, &mut bytes));
             match part {
-                [control] if !is_text(control) => shown.extend(bytes),
+                [control] if !self.is_text(*control) => shown.extend(bytes),
                 _ => shown.extend_from_slice(String::from_utf8_lossy(&bytes).as_bytes()),
             }
         }
         shown
     }
 
-    /// Writes the bytes of a token; those of a control token are no text's.
+    /// Writes the bytes of a token; those of a token that is no text are no text's.
     fn write(&self, token: u32, bytes: &mut Vec<u8>) {
-        if self.tokenizer.is_control(token) {
-            bytes.push(NO_TEXT);
-            bytes.extend(token.to_le_bytes());
-        } else {
-            bytes.extend(self.tokenizer.token_bytes(token).unwrap_or_default());
+        let text = self.tokenizer.token_bytes(token);
+        match text.filter(|_| self.is_text(token)) {
+            Some(text) => bytes.extend(text),
+            None => {
+                bytes.push(NO_TEXT);
+                bytes.extend(token.to_le_bytes());
+            }
         }
+    }
+
+    /// `true` for tokens that are neither control tokens nor beyond the vocabulary.
+    fn is_text(&self, token: u32) -> bool {
+        !self.tokenizer.is_control(token) && self.tokenizer.token_bytes(token).is_some()
     }
 }

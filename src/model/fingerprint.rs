@@ -32,11 +32,8 @@ impl Fingerprinting {
         if last {
             let content = std::mem::take(&mut self.incoming).finalize();
             let name = crc32fast::hash(tensor.name.as_bytes());
-            let both = u64::from(name) << 32 | u64::from(content);
-            // A product spreads each tensor over all bits: sums of CRCs could cancel out.
-            self.sum = self
-                .sum
-                .wrapping_add(both.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let both = (u64::from(name) << 32) | u64::from(content);
+            self.sum = self.sum.wrapping_add(mixed(both));
         }
     }
 
@@ -45,6 +42,14 @@ impl Fingerprinting {
         let config = crc32fast::hash(format!("{config:?}").as_bytes());
         Fingerprint(self.sum ^ u64::from(config))
     }
+}
+
+/// `bits` with each spread over all others, by the finaliser of SplitMix64 (Steele et al., OOPSLA
+/// 2014, figure 16). Two tensors with each other's contents then have another sum.
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 impl Display for Fingerprint {

@@ -344,3 +344,144 @@ test("after dropReasoning a session holds what its template writes of an answer"
   expect(prompt_tokens - (cached[1] ?? 0)).toBe("And?".length + 2 + "\u0000assistant\n".length);
   expect(cached[0]).toBeLessThan(cached[1] ?? 0);
 });
+
+test("a loaded session keeps its own rules on an engine with others", async ({ page }) => {
+  const outcome = await page.evaluate(async (fixed) => {
+    const plain = await kvscope.Engine.load("/tiny.gguf");
+    const session = await plain.session();
+    await session.send("Tell me of the sea.", fixed);
+    const bytes = await session.toBytes();
+    const expected = await session.send("And?", fixed);
+    const cache = { cacheType: "f32", reuse: false } as const;
+    const other = await kvscope.Engine.load("/tiny.gguf", { cache });
+    const loaded = await other.loadSession(bytes.buffer);
+    const found = await loaded.send("And?", fixed);
+    const own = await other.session();
+    await own.send("Tell me of the sea.", fixed);
+    const later = await own.send("And?", fixed);
+    plain.dispose();
+    other.dispose();
+    return { expected, found, later, types: [loaded.cache.cacheType, own.cache.cacheType] };
+  }, FIXED);
+  const { expected, found, later } = outcome;
+  expect(found.choices).toEqual(expected.choices);
+  expect(found.kv).toEqual(expected.kv);
+  const cached = [expected, found, later].map(
+    ({ usage }) => usage.prompt_tokens_details.cached_tokens,
+  );
+  expect(cached[1]).toBe(cached[0]);
+  expect(Math.min(...cached)).toBeGreaterThan(20);
+  expect(outcome.types).toEqual([undefined, "f32"]);
+});
+
+test("a document stays within a budget that has room for little more", async ({ page }) => {
+  const outcome = await page.evaluate(async (fixed) => {
+    const text = "The keeper lit the lamp. ".repeat(12);
+    const measure = await kvscope.Engine.load("/tiny.gguf");
+    const { heldBytes } = await (await measure.document(text)).memory();
+    measure.dispose();
+    const given: unknown[] = [];
+    const engine = await kvscope.Engine.load("/tiny.gguf", {
+      sessionBytes: 1.6 * heldBytes,
+      onGivenUp: (session) => {
+        given.push(session);
+        throw new Error("the page's own fault");
+      },
+    });
+    addEventListener("error", (event) => event.preventDefault());
+    const document = await engine.document(text);
+    const cached = [];
+    for (const question of ["Who?", "When?", "Why?"]) {
+      const { usage } = await document.ask(question, fixed);
+      cached.push(usage.prompt_tokens_details.cached_tokens);
+    }
+    const before = given.length;
+    // Another conversation takes its place; the next question reads it again.
+    const other = await engine.session();
+    const answer = await other.send("a".repeat(250), fixed);
+    const back = await document.ask("Who?", fixed);
+    const again = await document.ask("When?", fixed);
+    for (const { usage } of [back, again]) {
+      cached.push(usage.prompt_tokens_details.cached_tokens);
+    }
+    const isDocument = given[before] === document;
+    engine.dispose();
+    await document.close();
+    return { cached, before, isDocument, answered: answer.choices[0]?.finish_reason };
+  }, FIXED);
+  expect(outcome.before).toBe(0);
+  expect(outcome.isDocument).toBe(true);
+  expect(outcome.answered).toBe("length");
+  expect(outcome.cached[0]).toBeGreaterThan(280);
+  expect(new Set(outcome.cached).size).toBe(1);
+});
+
+test("what a session can't be is refused when it is opened, and by its field", async ({ page }) => {
+  const codes = await page.evaluate(async (fixed) => {
+    const engine = await kvscope.Engine.load("/tiny.gguf");
+    const session = await engine.session();
+    const user = [{ role: "user", content: "Hi" }] as const;
+    const prefill = { method: "h2o", budget: 8 } as const;
+    const all = [
+      kvscope.Engine.load("/tiny.gguf", { sessionBytes: Number.NaN }),
+      engine.session({ cache: 5 as never }),
+      engine.session({ cache: { prefill: { method: "best" as never } } }),
+      engine.session({ cache: { decode: { strategy: "slide", budget: 2, recent: 4 } } }),
+      engine.document("A text.", { messages: user }),
+      engine.document("A text.", { budget: 4, cache: { prefill } }),
+      engine.loadSession({} as never),
+      session.rewind(-1),
+      session.send("Hi", { ...fixed, cache: {} } as never),
+      session.save("half \ud800"),
+    ];
+    const refused = [];
+    for (const one of all) {
+      refused.push(await codeOf(one));
+    }
+    const messages = session.messages.length;
+    await session.close();
+    await session.close();
+    const closed = [codeOf(session.memory()), codeOf(session.retained(0)), codeOf(session.fork())];
+    refused.push(...(await Promise.all(closed)));
+    engine.dispose();
+    return { refused, messages };
+  }, FIXED);
+  const invalid = "invalid-argument";
+  expect(codes.refused).toEqual([
+    invalid,
+    invalid,
+    invalid,
+    "invalid-config",
+    invalid,
+    invalid,
+    invalid,
+    invalid,
+    invalid,
+    invalid,
+    "session-closed",
+    "session-closed",
+    "session-closed",
+  ]);
+  expect(codes.messages).toBe(0);
+});
+
+test("an answer that leaves no room for another question is kept and saved", async ({ page }) => {
+  const outcome = await page.evaluate(async (fixed) => {
+    const engine = await kvscope.Engine.load("/tiny.gguf");
+    const warnings: string[] = [];
+    const onWarning = ({ code }: { code: string }) => warnings.push(code);
+    const session = await engine.session({ dropReasoning: true, saveAs: "full", onWarning });
+    const answer = await session.send("a".repeat(480), fixed);
+    const [saved] = await kvscope.Engine.savedSessions();
+    const file = await kvscope.Engine.savedSession("full");
+    await session.save("full");
+    // Its bytes were read before they were replaced.
+    const loaded = await engine.loadSession(file);
+    const count = [session.messages.length, loaded.messages.length];
+    engine.dispose();
+    return { warnings, finish: answer.choices[0]?.finish_reason, saved: saved?.name, count };
+  }, FIXED);
+  expect(outcome.warnings).toEqual(["prompt-too-long"]);
+  expect(outcome.finish).toBe("length");
+  expect([outcome.saved, ...outcome.count]).toEqual(["full", 2, 2]);
+});

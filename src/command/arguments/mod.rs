@@ -62,7 +62,7 @@ pub struct ChatArguments {
     /// System message, in place of the chat template's own
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// File of the conversation and its cache, written after each answer. One that is there is gone
+    /// File of the conversation and its cache, written after each change. One that is there is gone
     /// on from, under its own rules
     #[arg(long, value_name = "FILE")]
     pub session: Option<PathBuf>,

@@ -213,5 +213,5 @@ fn a_session_s_file_is_gone_on_from() {
         assert_eq!(fs::read(file).unwrap(), bytes);
     }
     let (success, [_, said]) = chat_with(&path, &["--session", folder.to_str().unwrap()], &[]);
-    assert!(!success && said.contains("session-unreadable"), "{said}");
+    assert!(!success && said.contains("session-file"), "{said}");
 }

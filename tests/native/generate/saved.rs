@@ -150,7 +150,21 @@ fn a_session_of_another_model_is_refused() {
         context: SIZES.context / 2,
         ..SIZES
     };
-    for other in [weights, TinyModel::new(context, BlockFormat::F32)] {
+    // By two tensors with each other's bytes, too.
+    let mut swapped = tiny();
+    let places = ["blk.0.attn_k.weight", "blk.1.attn_k.weight"].map(|name| {
+        swapped
+            .tensors
+            .iter()
+            .position(|it| it.name == name)
+            .unwrap()
+    });
+    let bytes_of = |tiny: &TinyModel, place: usize| tiny.tensors[place].bytes.clone();
+    let [one, other] = places.map(|place| bytes_of(&swapped, place));
+    assert_ne!(one, other);
+    swapped.tensors[places[0]].bytes = other;
+    swapped.tensors[places[1]].bytes = one;
+    for other in [weights, TinyModel::new(context, BlockFormat::F32), swapped] {
         let other = engine(&other, &ComputeDevice::Cpu);
         let refused = other.load_session(&bytes).map(drop).unwrap_err();
         assert_eq!(refused.code(), "session-model");

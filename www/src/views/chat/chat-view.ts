@@ -226,7 +226,8 @@ export class ChatView {
     turn.kv = ended.kv ?? turn.kv;
     turn.state = ended.finish === "abort" ? "stopped" : "done";
     this.#drawSoon();
-    await this.#look(model, branch);
+    // The answer is there, with its picture or without.
+    await this.#look(model, branch).catch(() => undefined);
     return true;
   }
 
