@@ -28,7 +28,7 @@ function noteEnds(): void {
 async function withoutCache(page: Page): Promise<{ bytes: number; buffers: number }> {
   const [worker] = page.workers();
   await worker?.evaluate(() => {
-    dispatchEvent(new MessageEvent("message", { data: { id: -1, call: "forget" } }));
+    dispatchEvent(new MessageEvent("message", { data: { id: -1, call: "forget", argument: [0] } }));
   });
   await expect.poll(() => worker?.evaluate(() => forgotten)).toBe(true);
   return (
