@@ -67,6 +67,12 @@ pub fn run(kit: &Kit, options: &Options) -> Result<()> {
             compare(kit, "text::llamacpp::parity", folder)
         });
     }
+    for name in models.iter().filter(|&&name| name != ModelName::Gemma) {
+        let tests = format!("model::conversations::{}::parity", name.as_str());
+        stages.run(&format!("{}, conversations", name.as_str()), || {
+            compare(kit, &tests, &records[0].1)
+        });
+    }
     if models.contains(&ModelName::Gemma) {
         stages.run("gemma, memory", || {
             compare(kit, "cache::memory::parity", &records[0].1)

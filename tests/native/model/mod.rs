@@ -3,6 +3,7 @@
 mod aliases;
 mod by_hand;
 mod config;
+mod conversations;
 mod files;
 mod greedy;
 mod parity;
