@@ -23,6 +23,7 @@ mod buffers;
 mod check;
 mod compress;
 mod config;
+pub(crate) mod envelope;
 mod error;
 mod finite;
 mod fork;

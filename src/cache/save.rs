@@ -1,20 +1,14 @@
 //! Saving to bytes and loading from them, to resume a chat or to use a prompt again.
 //!
-//! | bytes | content |
-//! | --- | --- |
-//! | 8 | `kvscope` and a zero |
-//! | 4 | version of the format |
-//! | 4 | length of the header |
-//! | header | JSON: the configuration, and every layer's numbers on the host |
-//! | layers | per layer: keys, values, positions (i32), scores (f32), slot by slot; frame (f32) |
-//! | 4 | CRC-32 of everything before |
-//!
-//! Numbers are little-endian.
+//! In an [`Envelope`], the header is the configuration and every layer's numbers on the host. The
+//! content has per layer: keys, values, positions (i32), scores (f32), slot by slot; then the frame
+//! (f32).
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::config::ScopeCacheConfig;
+use super::envelope::{Envelope, Unopened};
 use super::error::CacheError;
 use super::frame::Frame;
 use super::layer::LayerCache;
@@ -26,7 +20,6 @@ use super::storage::CacheType;
 use super::store::{self, SlotStore};
 use crate::policy::{LayerState, MOST_TOKENS, recent_run};
 
-const MAGIC: &[u8; 8] = b"kvscope\0";
 /// Version 4 has exact rows in [`EXACT`]'s type; in version 3 they were in f16, and more of them.
 /// Version 3 has exact rows and frames, in caches of framed types. Version 2 has no `pyramid_beta`
 /// and no `strict` among a turn's budgets: they are the policy's.
@@ -35,11 +28,12 @@ const VERSION: u32 = 4;
 const OLDEST: u32 = 1;
 /// The oldest version whose exact rows can be read.
 const OLDEST_EXACT: u32 = 4;
-/// Magic, version and the header's length.
-const PREAMBLE: usize = 16;
-const CHECKSUM: usize = 4;
 /// Most bytes that JavaScript's numbers count.
 const MOST_BYTES: u64 = 1 << 53;
+const ENVELOPE: Envelope = Envelope {
+    magic: b"kvscope\0",
+    versions: OLDEST..=VERSION,
+};
 
 #[cfg(target_endian = "big")]
 compile_error!("saved caches are little-endian, as WebGPU's memory is");
@@ -107,22 +101,10 @@ impl ScopeCache {
             full,
             full_capacities: full_capacities.to_vec(),
         };
-        let header = serde_json::to_vec(&header).map_err(CacheError::unread)?;
         let stores = self.layers.iter().filter_map(|layer| layer.store.as_ref());
         let tensors = stores.map(|store| store::bytes_of(&self.config, store.capacity()).each());
-        let tensors: u64 = tensors.flatten().sum();
-        let tensors = usize::try_from(tensors).map_err(CacheError::unread)?;
-        bytes
-            .try_reserve_exact(PREAMBLE + header.len() + tensors + CHECKSUM)
-            .map_err(CacheError::unread)?;
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(
-            &u32::try_from(header.len())
-                .map_err(CacheError::unread)?
-                .to_le_bytes(),
-        );
-        bytes.extend_from_slice(&header);
+        let begun = ENVELOPE.begin(bytes, &header, tensors.flatten().sum());
+        begun.map_err(CacheError::unread)?;
         for store in self.layers.iter().filter_map(|layer| layer.store.as_ref()) {
             for rows in [&store.keys, &store.values] {
                 bytes.extend_from_slice(rows.slots.bytes().await?.as_bytes());
@@ -140,8 +122,7 @@ impl ScopeCache {
                 bytes.extend_from_slice(numbers.map_err(CacheError::unread)?.as_bytes());
             }
         }
-        let checksum = crc32fast::hash(&bytes[begin..]);
-        bytes.extend_from_slice(&checksum.to_le_bytes());
+        ENVELOPE.end(bytes, begin);
         Ok(())
     }
 
@@ -191,42 +172,20 @@ impl ScopeCache {
     }
 }
 
-/// Header and tensors, if the bytes are whole and of this version.
+/// Header and tensors, if the bytes are whole and of a version that can be read.
 fn open(bytes: &[u8]) -> Result<(Header, &[u8]), CacheError> {
-    let (preamble, rest) = bytes
-        .split_at_checked(PREAMBLE)
-        .ok_or_else(|| corrupt("it is too short"))?;
-    let (magic, numbers) = preamble.split_at(MAGIC.len());
-    if magic != MAGIC {
-        return Err(corrupt("it does not begin as one"));
-    }
-    let (version, length) = numbers.split_at(4);
-    let version = number(version);
-    if !(OLDEST..=VERSION).contains(&version) {
-        return Err(CacheError::Version {
-            found: version,
-            supported: VERSION,
-        });
-    }
-    let (rest, checksum) = rest
-        .len()
-        .checked_sub(CHECKSUM)
-        .and_then(|middle| rest.split_at_checked(middle))
-        .ok_or_else(|| corrupt("it is too short"))?;
-    if crc32fast::hash(&bytes[..bytes.len() - CHECKSUM]) != number(checksum) {
-        return Err(corrupt("its checksum is wrong"));
-    }
-    let (header, payload) = rest
-        .split_at_checked(number(length) as usize)
-        .ok_or_else(|| corrupt("its header is cut off"))?;
-    let header: Header = serde_json::from_slice(header)
-        .map_err(|error| corrupt(format!("its header can't be read: {error}")))?;
+    let other = |found| CacheError::Version {
+        found,
+        supported: VERSION,
+    };
+    let (version, header, payload): (_, Header, _) =
+        ENVELOPE.open(bytes).map_err(|unopened| match unopened {
+            Unopened::Corrupt(reason) => corrupt(reason),
+            Unopened::Version(found) => other(found),
+        })?;
     let mut types = header.config.cache_type.each().into_iter();
     if version < OLDEST_EXACT && types.any(|one| one.exact() > 0) {
-        return Err(CacheError::Version {
-            found: version,
-            supported: VERSION,
-        });
+        return Err(other(version));
     }
     Ok((header, payload))
 }
@@ -374,11 +333,6 @@ fn check_positions(
         }
     }
     Ok(())
-}
-
-/// A little-endian number of four bytes, or 0 of any others.
-fn number(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(0, u32::from_le_bytes)
 }
 
 fn corrupt(reason: impl Into<String>) -> CacheError {

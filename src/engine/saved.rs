@@ -1,29 +1,22 @@
 //! Saving a session to bytes and loading it from them, to go on after a restart.
 //!
-//! | bytes | content |
-//! | --- | --- |
-//! | 8 | `kvsessn` and a zero |
-//! | 4 | version of the format |
-//! | 4 | length of the header |
-//! | header | JSON: model, rules, number of tokens, conversation |
-//! | 4 per token | the tokens that the cache has seen |
-//! | cache | as [`ScopeCache::save`] has it |
-//! | 4 | CRC-32 of everything before |
-//!
-//! Numbers are little-endian.
+//! In an [`Envelope`], the header is the model, the rules, the number of tokens and the
+//! conversation. The content is the tokens that the cache has seen, four bytes each, and the cache
+//! as [`ScopeCache::save`] has it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Conversation, Engine, Session, SessionError};
 use crate::Error;
+use crate::cache::envelope::{Envelope, Unopened, number};
 use crate::cache::{CacheError, CacheOptions, ScopeCache};
 use crate::model::Fingerprint;
 
-const MAGIC: &[u8; 8] = b"kvsessn\0";
 const VERSION: u32 = 1;
-/// Magic, version and the header's length.
-const PREAMBLE: usize = 16;
-const CHECKSUM: usize = 4;
+const ENVELOPE: Envelope = Envelope {
+    magic: b"kvsessn\0",
+    versions: VERSION..=VERSION,
+};
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -51,18 +44,15 @@ impl Engine {
             tokens: session.tokens().len(),
             conversation: conversation.clone(),
         };
-        let unwritten = |detail: String| CacheError::Read { detail };
-        let header = serde_json::to_vec(&header).map_err(|error| unwritten(error.to_string()))?;
-        let length = u32::try_from(header.len()).map_err(|error| unwritten(error.to_string()))?;
         let tokens = session.tokens();
-        let mut bytes = Vec::with_capacity(PREAMBLE + header.len() + 4 * tokens.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&header);
+        let mut bytes = Vec::new();
+        let begun = ENVELOPE.begin(&mut bytes, &header, 4 * tokens.len() as u64);
+        begun.map_err(|error| CacheError::Read {
+            detail: error.to_string(),
+        })?;
         bytes.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
         session.cache().save_into(&mut bytes).await?;
-        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        ENVELOPE.end(&mut bytes, 0);
         Ok(bytes)
     }
 
@@ -107,30 +97,14 @@ impl Engine {
 
 /// Header, tokens and the cache's bytes, if the bytes are whole and of this version.
 fn open(bytes: &[u8]) -> Result<(Header, Vec<u32>, &[u8]), SessionError> {
-    let short = || corrupt("it is too short");
-    let (preamble, rest) = bytes.split_at_checked(PREAMBLE).ok_or_else(short)?;
-    let (magic, numbers) = preamble.split_at(MAGIC.len());
-    if magic != MAGIC {
-        return Err(corrupt("it does not begin as one"));
-    }
-    let (version, length) = numbers.split_at(4);
-    let version = number(version);
-    if version != VERSION {
-        return Err(SessionError::Version {
-            found: version,
-            supported: VERSION,
-        });
-    }
-    let middle = rest.len().checked_sub(CHECKSUM).ok_or_else(short)?;
-    let (rest, checksum) = rest.split_at(middle);
-    if crc32fast::hash(&bytes[..bytes.len() - CHECKSUM]) != number(checksum) {
-        return Err(corrupt("its checksum is wrong"));
-    }
-    let (header, rest) = rest
-        .split_at_checked(number(length) as usize)
-        .ok_or_else(|| corrupt("its header is cut off"))?;
-    let header: Header = serde_json::from_slice(header)
-        .map_err(|error| corrupt(format!("its header can't be read: {error}")))?;
+    let (_, header, rest): (_, Header, _) =
+        ENVELOPE.open(bytes).map_err(|unopened| match unopened {
+            Unopened::Corrupt(reason) => corrupt(reason),
+            Unopened::Version(found) => SessionError::Version {
+                found,
+                supported: VERSION,
+            },
+        })?;
     let (tokens, cache) = header
         .tokens
         .checked_mul(4)
@@ -138,11 +112,6 @@ fn open(bytes: &[u8]) -> Result<(Header, Vec<u32>, &[u8]), SessionError> {
         .ok_or_else(|| corrupt("its tokens are cut off"))?;
     let tokens = tokens.chunks_exact(4).map(number).collect();
     Ok((header, tokens, cache))
-}
-
-/// A little-endian number of four bytes, or 0 of any others.
-fn number(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(0, u32::from_le_bytes)
 }
 
 fn corrupt(reason: impl Into<String>) -> SessionError {
