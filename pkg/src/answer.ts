@@ -74,9 +74,16 @@ export function textWording(model: string): Wording<Completion, CompletionChunk>
   };
 }
 
+/** Memory of a cache, with the bytes that it saves. */
+export function withSaved<Memory extends Pick<MemoryReport, "heldBytes" | "fullBytes">>(
+  memory: Memory,
+): Memory & { savedBytes: number } {
+  return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
+}
+
 /** The cache's figures for chunks and answers. */
 export function kvReport({ heldBytes, fullBytes }: MemoryReport, slots: CacheSlots): KvReport {
-  return { heldBytes, fullBytes, savedBytes: fullBytes - heldBytes, slots };
+  return { ...withSaved({ heldBytes, fullBytes }), slots };
 }
 
 /** The reason in OpenAI's words, and WebLLM's for an end by the caller. */

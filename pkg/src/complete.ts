@@ -2,7 +2,7 @@ import type { GenerateRequest, GenerateResult } from "../wasm/kvscope.js";
 import { finishReason, kvReport, usage, type Wording } from "./answer.js";
 import { toKvscopeError } from "./error.js";
 import { EventStream } from "./event-stream.js";
-import type { RequestOptions } from "./openai.js";
+import type { ChatParams, RequestOptions } from "./openai.js";
 import type { GenerateEvent } from "./protocol.js";
 
 /** Runs a request when its turn comes. */
@@ -12,8 +12,23 @@ export type Generate = (
   signal: AbortSignal | undefined,
 ) => Promise<GenerateResult>;
 
-/** Creates the answer as a whole. */
-export async function completeWhole<Whole, Chunk>(
+/**
+ * Creates the answer, as a whole or as a stream. A stream resolves at its first event. A refused
+ * request thus rejects here and not in the middle of a loop.
+ */
+export function complete<Whole, Chunk>(
+  generate: Generate,
+  request: GenerateRequest,
+  wording: Wording<Whole, Chunk>,
+  { stream, stream_options: more }: Pick<ChatParams, "stream" | "stream_options">,
+  options: RequestOptions,
+): Promise<Whole | AsyncIterable<Chunk>> {
+  return stream === true
+    ? completeStream(generate, request, wording, options, more?.include_usage === true)
+    : completeWhole(generate, request, wording, options);
+}
+
+async function completeWhole<Whole, Chunk>(
   generate: Generate,
   request: GenerateRequest,
   wording: Wording<Whole, Chunk>,
@@ -36,11 +51,7 @@ export async function completeWhole<Whole, Chunk>(
   );
 }
 
-/**
- * Creates the answer as a stream. Resolves at the first event, so that a refused request rejects
- * here and not in the middle of a loop.
- */
-export function completeStream<Whole, Chunk>(
+function completeStream<Whole, Chunk>(
   generate: Generate,
   request: GenerateRequest,
   wording: Wording<Whole, Chunk>,

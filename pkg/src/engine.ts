@@ -16,9 +16,9 @@ import type {
   Summary,
 } from "../wasm/kvscope.js";
 import { abortable, type AbortOptions } from "./abortable.js";
-import { chatWording, textWording } from "./answer.js";
+import { chatWording, textWording, withSaved } from "./answer.js";
 import { startWorker, WorkerClient } from "./client.js";
-import { completeStream, completeWhole, type Generate } from "./complete.js";
+import { complete, type Generate } from "./complete.js";
 import { disposable } from "./disposable.js";
 import {
   aborted,
@@ -293,14 +293,9 @@ export class Engine implements Disposable {
     const { messages = [], cache, ...settings } = options;
     const rules = await this.#sessionRules(cache);
     const begun = messages.length === 0 ? [] : chatPrompt(messages);
-    return new Session(
-      this.#host,
-      this.#host.number(),
-      { ...settings, cache: rules },
-      {
-        messages: begun,
-      },
-    );
+    const conversation = { messages: begun };
+    const number = this.#host.number();
+    return new Session(this.#host, number, { ...settings, cache: rules }, conversation);
   }
 
   /**
@@ -385,8 +380,7 @@ export class Engine implements Disposable {
    * while one runs: its chunks report it then.
    */
   async memory(options: AbortOptions = {}): Promise<EngineMemory> {
-    const memory = await this.#ask("memory", NO_SESSION, options);
-    return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
+    return withSaved(await this.#ask("memory", NO_SESSION, options));
   }
 
   /**
@@ -432,29 +426,13 @@ export class Engine implements Disposable {
   async #createChat(params: ChatParams, options: RequestOptions = {}): Promise<unknown> {
     const request = this.#request(params, chatPrompt(params.messages));
     const wording = chatWording(this.model.name);
-    return params.stream === true
-      ? completeStream(
-          this.#generate,
-          request,
-          wording,
-          options,
-          params.stream_options?.include_usage === true,
-        )
-      : completeWhole(this.#generate, request, wording, options);
+    return complete(this.#generate, request, wording, params, options);
   }
 
   async #createText(params: CompletionParams, options: RequestOptions = {}): Promise<unknown> {
     const request = this.#request(params, textPrompt(params.prompt));
     const wording = textWording(this.model.name);
-    return params.stream === true
-      ? completeStream(
-          this.#generate,
-          request,
-          wording,
-          options,
-          params.stream_options?.include_usage === true,
-        )
-      : completeWhole(this.#generate, request, wording, options);
+    return complete(this.#generate, request, wording, params, options);
   }
 
   #request(params: ChatParams | CompletionParams, prompt: Prompt): GenerateRequest {

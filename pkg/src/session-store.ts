@@ -59,7 +59,7 @@ export async function writeSession(name: string, bytes: Uint8Array<ArrayBuffer>)
         await writable.write(bytes);
         await writable.close();
       } catch (error) {
-        // What was written goes, and the first error says more.
+        // Half a file is dropped here; the first error says more.
         await writable.abort().catch(() => undefined);
         throw error;
       }

@@ -7,8 +7,8 @@ import type {
   RetainedLayer,
 } from "../wasm/kvscope.js";
 import type { AbortOptions } from "./abortable.js";
-import { chatWording } from "./answer.js";
-import { completeStream, completeWhole, type Generate } from "./complete.js";
+import { chatWording, withSaved } from "./answer.js";
+import { complete, type Generate } from "./complete.js";
 import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, invalidArgument, KvscopeError, toKvscopeError } from "./error.js";
 import type {
@@ -164,16 +164,13 @@ export class Session {
       messages: [{ role: "user", content: text }],
     });
     const wording = chatWording(this.#host.modelName);
-    const generate = this.#answer(text);
-    return stream === true
-      ? completeStream(
-          generate,
-          request,
-          wording,
-          options,
-          params.stream_options?.include_usage === true,
-        )
-      : completeWhole(generate, request, wording, options);
+    return complete(
+      this.#answer(text),
+      request,
+      wording,
+      { ...params, stream: stream ?? false },
+      options,
+    );
   }
 
   /**
@@ -241,8 +238,7 @@ export class Session {
   /** Memory of its cache. Zeros while it answers or is saved. */
   async memory(): Promise<MemoryReport & { savedBytes: number }> {
     this.#check();
-    const memory = await this.#host.call("memory", this.#number);
-    return { ...memory, savedBytes: memory.fullBytes - memory.heldBytes };
+    return withSaved(await this.#host.call("memory", this.#number));
   }
 
   /** Slots of a layer of its cache: positions, scores and phases. */
@@ -316,9 +312,10 @@ export class Session {
     return this.#host.turn(async () => {
       this.#check();
       const { document, messages } = this.#conversation;
-      if (!this.#host.touch(this) && settings.passing === true && document !== undefined) {
+      const isDocument = document !== undefined && messages.length === 0;
+      if (!this.#host.touch(this) && settings.passing === true && isDocument) {
         // The budget took what had been read. Other questions will want it too.
-        await (messages.length === 0 ? this.#hold(signal, undefined) : undefined);
+        await this.#hold(signal, undefined);
       }
       const branch = new Session(this.#host, this.#host.number(), settings, this.#conversation);
       await this.#host.call("fork", { session: this.#number, branch: branch.#number });
