@@ -7,22 +7,9 @@ import {
   runToEnd,
   shortRun,
 } from "./open-page.ts";
+import { rememberDevices } from "./remember-devices.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
 import { tinyModel } from "./tiny-gguf.ts";
-
-declare global {
-  var devices: GPUDevice[];
-}
-
-function rememberDevices(): void {
-  globalThis.devices = [];
-  const { requestDevice } = GPUAdapter.prototype;
-  GPUAdapter.prototype.requestDevice = async function remembering(...wishes) {
-    const device = await requestDevice.apply(this, wishes);
-    globalThis.devices.push(device);
-    return device;
-  };
-}
 
 const problem = (page: Page) => page.getByRole("alert");
 const title = (page: Page) => problem(page).getByRole("heading");

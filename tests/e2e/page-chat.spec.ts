@@ -1,24 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
+import { violations } from "./axe.ts";
+import { moved } from "./layout-shift.ts";
 import { beforeWorker, offerTiny, reach, shortRun } from "./open-page.ts";
+import { rememberDevices } from "./remember-devices.ts";
 import { expect, test, type Page } from "./test.ts";
 import { tinyModel, tinyModelOfTexts } from "./tiny-gguf.ts";
-
-declare global {
-  var devices: GPUDevice[];
-}
-
-/** Runs in the page's worker. */
-function rememberDevices(): void {
-  globalThis.devices = [];
-  const { requestDevice } = GPUAdapter.prototype;
-  GPUAdapter.prototype.requestDevice = async function remembering(...wishes) {
-    const device = await requestDevice.apply(this, wishes);
-    globalThis.devices.push(device);
-    return device;
-  };
-}
 
 /** Rules under which nothing is evicted, so that each turn can go on from all of the one before. */
 const FULL = { prefill: "full", decode: "full", tokens: "6" };
@@ -178,7 +163,7 @@ test("an edited question is a branch, and the one before can be gone back to and
   await expect(question(page, 2)).toHaveText("And of its birds?");
   const branches = page.getByRole("group", { name: "Branches at question 2" });
   await expect(branches).toContainText("2 of 2");
-  // What both have in common is shared: only the edited question was read.
+  // Tokens before the edit are shared: only the edited question was read.
   const [, sea = 0] = await tokensOf(page, 1);
   expect((await tokensOf(page, 2))[0]).toBeGreaterThanOrEqual(sea);
 
@@ -226,7 +211,7 @@ test("another answer to the newest question goes on from what was held before it
   await page.keyboard.press("Enter");
   await answered(page);
   expect((await tokensOf(page, 2))[0]).toBe(held);
-  // What was evicted at the second turn can't be brought back for the first.
+  // Slots evicted at the second turn can't be brought back for the first.
   await act(page, "Regenerate answer 1");
   await answered(page);
   expect((await tokensOf(page, 1))[0]).toBe(0);
@@ -467,44 +452,6 @@ test("the tab is reached from the first, and a link brings it with the settings"
   await expect(page.getByRole("tabpanel", { name: "Chat" })).toBeVisible();
   await expect(page.locator("#chat-rules")).toContainText("snapkv 24");
 });
-
-const axeSource = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-/** The rules that axe-core finds broken, each with the elements that break it. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(() =>
-    Promise.allSettled(document.getAnimations().map(({ finished }) => finished)),
-  );
-  await page.evaluate(await readFile(axeSource, "utf8"));
-  const results = await page.evaluate<AxeResults>("axe.run()");
-  return results.violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
-  );
-}
-
-/** Names of what has moved by itself, since the page was there. */
-const moved = (page: Page): Promise<string[]> =>
-  page.evaluate(
-    () =>
-      new Promise<string[]>((resolve) => {
-        new PerformanceObserver((list) => {
-          const shifts = list.getEntries() as (PerformanceEntry & {
-            value: number;
-            sources: { node: Node | null }[];
-          })[];
-          const large = shifts.filter(({ value }) => value > 0.001);
-          resolve(
-            large.flatMap(({ sources }) =>
-              sources.map(({ node }) => {
-                const { id = "", className = "" } = (node as Element | null) ?? {};
-                return `${id} ${className}`;
-              }),
-            ),
-          );
-        }).observe({ type: "layout-shift", buffered: true });
-        setTimeout(() => resolve([]), 500); // an observer with nothing to report is never called
-      }),
-  );
 
 for (const colorScheme of ["light", "dark"] as const) {
   const width = colorScheme === "light" ? 390 : 1280;

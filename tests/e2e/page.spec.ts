@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { moved } from "./layout-shift.ts";
 import { offer, offerTiny, outputOf, reach, runToEnd, shortRun } from "./open-page.ts";
 import { expect, SUB_PATH, test, type Page } from "./test.ts";
 import { tinyModel, tinyModelOfTexts, tinyModelOfWideHeads } from "./tiny-gguf.ts";
@@ -522,24 +523,6 @@ for (const width of [390, 1280]) {
     await page.goto(`/${shortRun()}`);
     await reach(page, "ready");
     await runToEnd(page);
-    const moved = await page.evaluate(
-      () =>
-        new Promise<string[]>((resolve) => {
-          new PerformanceObserver((list) => {
-            const shifts = list.getEntries() as (PerformanceEntry & {
-              value: number;
-              sources: { node: Node | null }[];
-            })[];
-            const large = shifts.filter(({ value }) => value > 0.001);
-            resolve(
-              large.flatMap(({ sources }) =>
-                sources.map(({ node }) => (node as Element | null)?.id ?? "?"),
-              ),
-            );
-          }).observe({ type: "layout-shift", buffered: true });
-          setTimeout(() => resolve([]), 500); // an observer with nothing to report is never called
-        }),
-    );
-    expect(moved).toEqual([]);
+    expect(await moved(page)).toEqual([]);
   });
 }
