@@ -203,6 +203,22 @@ async function follow(
   return { finish, rest, kv: last, usage };
 }
 
+/** Fields of a request whose answer is a stream with usage. */
+const streamed = ({
+  tokens,
+  temperature,
+  topP,
+  seed,
+}: Pick<GenerateWish, "tokens" | "temperature" | "topP" | "seed">) =>
+  ({
+    stream: true,
+    stream_options: { include_usage: true },
+    max_tokens: tokens,
+    temperature,
+    top_p: topP,
+    seed,
+  }) as const;
+
 /** A conversation in a cache of its own. */
 export class Chat {
   readonly #engine: Engine;
@@ -224,22 +240,8 @@ export class Chat {
   }
 
   /** Answers a message. @throws {KvscopeError} as `session.send` does */
-  async send(
-    { text, tokens, temperature, topP, seed }: ChatWish,
-    { signal, onPrefill, onToken }: GenerateHandlers,
-  ): Promise<Ended> {
-    const stream = await this.#session.send(
-      text,
-      {
-        stream: true,
-        stream_options: { include_usage: true },
-        max_tokens: tokens,
-        temperature,
-        top_p: topP,
-        seed,
-      },
-      { signal, onPrefill },
-    );
+  async send(wish: ChatWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
+    const stream = await this.#session.send(wish.text, streamed(wish), { signal, onPrefill });
     return follow(stream, onToken);
   }
 
@@ -404,14 +406,9 @@ export class LoadedModel {
     wish: GenerateWish,
     { signal, onPrefill, onToken }: GenerateHandlers,
   ): Promise<Ended> {
-    const { prompt, tokens, temperature, topP, seed, cache, observeEvery } = wish;
+    const { prompt, cache, observeEvery } = wish;
     const wanted = {
-      stream: true,
-      stream_options: { include_usage: true },
-      max_tokens: tokens,
-      temperature,
-      top_p: topP,
-      seed,
+      ...streamed(wish),
       cache: afresh(cache),
       ...(observeEvery !== undefined && { observe: { every: observeEvery } }),
     } as const;
