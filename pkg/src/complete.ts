@@ -1,9 +1,10 @@
-import type { GenerateRequest, GenerateResult } from "../wasm/kvscope.js";
-import { finishReason, kvReport, usage, type Wording } from "./answer.js";
+import type { GenerateRequest, GenerateResult, StepLogprobs } from "../wasm/kvscope.js";
+import { finishReason, kvReport, usage, type Part, type Wording } from "./answer.js";
 import { toKvscopeError } from "./error.js";
 import { EventStream } from "./event-stream.js";
-import type { ChatParams, RequestOptions } from "./openai.js";
+import type { ChatParams, CompletionUsage, RequestOptions } from "./openai.js";
 import type { GenerateEvent } from "./protocol.js";
+import type { Choice } from "./request.js";
 
 /** Runs a request when its turn comes. */
 export type Generate = (
@@ -18,73 +19,81 @@ export type Generate = (
  */
 export function complete<Whole, Chunk>(
   generate: Generate,
-  request: GenerateRequest,
+  choices: readonly Choice[],
   wording: Wording<Whole, Chunk>,
   { stream, stream_options: more }: Pick<ChatParams, "stream" | "stream_options">,
   options: RequestOptions,
 ): Promise<Whole | AsyncIterable<Chunk>> {
   return stream === true
-    ? completeStream(generate, request, wording, options, more?.include_usage === true)
-    : completeWhole(generate, request, wording, options);
+    ? completeStream(generate, choices, wording, options, more?.include_usage === true)
+    : completeWhole(generate, choices, wording, options);
 }
 
 async function completeWhole<Whole, Chunk>(
   generate: Generate,
-  request: GenerateRequest,
+  choices: readonly Choice[],
   wording: Wording<Whole, Chunk>,
   { signal, onPrefill }: RequestOptions,
 ): Promise<Whole> {
-  const clock = new Clock();
-  const onEvent = (event: GenerateEvent): void => {
-    clock.hear(event);
+  const done = new Generations(generate, choices);
+  const logprobs = choices.map((): StepLogprobs[] => []);
+  const hear = (event: GenerateEvent, index: number): void => {
     if ("prefill" in event) {
       onPrefill?.(event.prefill.done, event.prefill.of);
+    } else if (event.logprobs !== undefined) {
+      logprobs[index]?.push(event.logprobs);
     }
   };
-  const result = await generate(request, onEvent, signal);
-  const { memory, slots, finish } = result.summary;
-  return wording.whole(
-    result.text,
-    finishReason(finish),
-    clock.usage(result),
-    kvReport(memory, slots),
-  );
+  const answered: Required<Part>[] = [];
+  for await (const [index, { text, summary }] of done.run(hear, signal)) {
+    const told = choices[index]?.request.logprobs === true ? logprobs[index] : undefined;
+    answered.push({ index, text, finish: finishReason(summary.finish), logprobs: told });
+  }
+  const { memory, slots } = done.last.summary;
+  return wording.whole(answered, done.usage(), kvReport(memory, slots));
 }
 
 function completeStream<Whole, Chunk>(
   generate: Generate,
-  request: GenerateRequest,
+  choices: readonly Choice[],
   wording: Wording<Whole, Chunk>,
   { signal, onPrefill }: RequestOptions,
   includeUsage: boolean,
 ): Promise<AsyncIterable<Chunk>> {
-  const clock = new Clock();
+  const done = new Generations(generate, choices);
   const leaving = new AbortController();
   const stream = new EventStream<Chunk>(() => leaving.abort());
   const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
-  let written = 0;
+  const written = choices.map(() => 0);
   return new Promise((resolve, reject) => {
-    const onEvent = (event: GenerateEvent): void => {
-      clock.hear(event);
+    const hear = (event: GenerateEvent, index: number): void => {
       resolve(stream);
       if ("prefill" in event) {
         onPrefill?.(event.prefill.done, event.prefill.of);
         return;
       }
-      const { text, memory, slots, ...step } = event.step;
+      const { text, memory, slots, likeliest: _, ...step } = event.step;
       const retained = event.retained === undefined ? {} : { retained: event.retained };
-      written += text.length;
-      stream.push(wording.chunk({ kv: kvReport(memory, slots), step, ...retained }, text));
+      const logprobs = event.logprobs === undefined ? {} : { logprobs: [event.logprobs] };
+      written[index] = (written[index] ?? 0) + text.length;
+      const extras = { kv: kvReport(memory, slots), step, ...retained };
+      stream.push(wording.chunk(extras, { index, text, ...logprobs }));
     };
-    generate(request, onEvent, either).then(
-      (result) => {
-        const { memory, slots, finish } = result.summary;
-        const kv = kvReport(memory, slots);
+    const run = async (): Promise<void> => {
+      for await (const [index, { text, summary }] of done.run(hear, either)) {
+        const kv = kvReport(summary.memory, summary.slots);
         // Text that no step could be sure of before the caller ended the request.
-        stream.push(wording.chunk({ kv }, result.text.slice(written), finishReason(finish)));
-        if (includeUsage) {
-          stream.push(wording.chunk({ kv, usage: clock.usage(result) }));
-        }
+        const rest = text.slice(written[index]);
+        const finish = finishReason(summary.finish);
+        stream.push(wording.chunk({ kv }, { index, text: rest, finish }));
+      }
+      if (includeUsage) {
+        const { memory, slots } = done.last.summary;
+        stream.push(wording.chunk({ kv: kvReport(memory, slots), usage: done.usage() }));
+      }
+    };
+    run().then(
+      () => {
         stream.end();
         resolve(stream);
       },
@@ -96,18 +105,51 @@ function completeStream<Whole, Chunk>(
   });
 }
 
-/** Times of a request and of its first token. */
-class Clock {
+/** Generations of a request's choices, one after the other. */
+class Generations {
   readonly #startedAt = performance.now();
+  readonly #generate: Generate;
+  readonly #choices: readonly Choice[];
+  readonly #ended: { result: GenerateResult; again: boolean }[] = [];
   #firstTokenAt: number | undefined;
 
-  hear(event: GenerateEvent): void {
-    if ("step" in event) {
-      this.#firstTokenAt ??= performance.now();
+  constructor(generate: Generate, choices: readonly Choice[]) {
+    this.#generate = generate;
+    this.#choices = choices;
+  }
+
+  /** Runs all; one that the caller ends is the last. */
+  async *run(
+    hear: (event: GenerateEvent, index: number) => void,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<[number, GenerateResult], void, void> {
+    for (const [index, { request, again }] of this.#choices.entries()) {
+      const onEvent = (event: GenerateEvent): void => {
+        if ("step" in event) {
+          this.#firstTokenAt ??= performance.now();
+        }
+        hear(event, index);
+      };
+      // oxlint-disable-next-line no-await-in-loop -- the engine computes one at a time
+      const result = await this.#generate(request, onEvent, signal);
+      this.#ended.push({ result, again });
+      yield [index, result];
+      if (signal?.aborted === true) {
+        return;
+      }
     }
   }
 
-  usage(result: GenerateResult): ReturnType<typeof usage> {
-    return usage(result, this.#startedAt, this.#firstTokenAt);
+  /** The latest that has ended. */
+  get last(): GenerateResult {
+    const last = this.#ended.at(-1);
+    if (last === undefined) {
+      throw new Error("a request has at least one choice");
+    }
+    return last.result;
+  }
+
+  usage(): CompletionUsage {
+    return usage(this.#ended, this.#startedAt, this.#firstTokenAt);
   }
 }

@@ -1,7 +1,6 @@
 import type {
   CacheOptions,
   DeviceLoss,
-  GenerateRequest,
   GpuMemory,
   GpuOptions,
   GpuReport,
@@ -37,10 +36,20 @@ import type {
   Completions,
   RequestCache,
   RequestOptions,
+  TemplateParams,
 } from "./openai.js";
 import type { CallName, Calls, LoadProgress, LoadResult, WorkerStats } from "./protocol.js";
 import { Queue } from "./queue.js";
-import { cacheRules, chatPrompt, textPrompt, toGenerateRequest } from "./request.js";
+import {
+  cacheRules,
+  chatPrompt,
+  templated,
+  textPrompt,
+  textPrompts,
+  toGenerateRequest,
+  toGenerateRequests,
+  type Choice,
+} from "./request.js";
 import { Session, type DocumentOptions, type SessionHost, type SessionOptions } from "./session.js";
 import { readSession, removeSession, storedSessions, type StoredSession } from "./session-store.js";
 import { areLocal, modelId, resolveSource, type ModelSource } from "./source.js";
@@ -348,15 +357,16 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Tokenizes a text, or a conversation with its template: just as a request sends either.
+   * Tokenizes a text, or a conversation with its template: just as a request sends either. The
+   * template's values are those of a request's fields.
    *
    * @throws {KvscopeError} `"invalid-argument"`, naming the field of a message
    */
   async tokens(
     prompt: string | readonly ChatMessage[],
-    options: AbortOptions = {},
+    options: AbortOptions & TemplateParams = {},
   ): Promise<PromptTokens> {
-    const sent = typeof prompt === "string" ? prompt : chatPrompt(prompt);
+    const sent = typeof prompt === "string" ? prompt : templated(chatPrompt(prompt), options);
     return this.#ask("tokens", sent, options);
   }
 
@@ -424,19 +434,19 @@ export class Engine implements Disposable {
 
   // `async`, so that a refused request always rejects and never throws.
   async #createChat(params: ChatParams, options: RequestOptions = {}): Promise<unknown> {
-    const request = this.#request(params, chatPrompt(params.messages));
+    const choices = this.#choices(params, [templated(chatPrompt(params.messages), params)]);
     const wording = chatWording(this.model.name);
-    return complete(this.#generate, request, wording, params, options);
+    return complete(this.#generate, choices, wording, params, options);
   }
 
   async #createText(params: CompletionParams, options: RequestOptions = {}): Promise<unknown> {
-    const request = this.#request(params, textPrompt(params.prompt));
-    const wording = textWording(this.model.name);
-    return complete(this.#generate, request, wording, params, options);
+    const choices = this.#choices(params, textPrompts(params.prompt));
+    const wording = textWording(this.model.name, typeof params.logprobs === "number");
+    return complete(this.#generate, choices, wording, params, options);
   }
 
-  #request(params: ChatParams | CompletionParams, prompt: Prompt): GenerateRequest {
-    return toGenerateRequest(params, prompt, this.#cache, this.#sampling);
+  #choices(params: ChatParams | CompletionParams, prompts: readonly Prompt[]): Choice[] {
+    return toGenerateRequests(params, prompts, this.#cache, this.#sampling);
   }
 
   #ask<Name extends CallName>(
@@ -483,7 +493,7 @@ export class Engine implements Disposable {
   #asHost(modelName: string): SessionHost {
     return {
       modelName,
-      request: (params) => toGenerateRequest(params, [], {}, this.#sampling),
+      request: (params) => toGenerateRequest(params, templated([], params), {}, this.#sampling),
       turn: (work, signal) => this.#queue.run(work, signal),
       generate: this.#run,
       call: (call, argument, onEvent, signal) =>

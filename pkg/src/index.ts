@@ -16,6 +16,7 @@ export type {
   ChatCompletionChunk,
   ChatCompletions,
   ChatFinishReason,
+  ChatLogprobs,
   ChatMessage,
   ChatParams,
   ChunkExtras,
@@ -28,6 +29,9 @@ export type {
   RequestCache,
   RequestOptions,
   SamplingParams,
+  TemplateParams,
+  TextLogprobs,
+  TokenLogprob,
 } from "./openai.js";
 export type { LoadProgress } from "./protocol.js";
 export type {
@@ -84,5 +88,6 @@ export type {
   RetainedSlots,
   Step,
   Summary,
+  TokenLogprob as StepLogprob,
   TraceProgram,
 } from "../wasm/kvscope.js";

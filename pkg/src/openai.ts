@@ -36,7 +36,22 @@ export interface SamplingParams extends SamplingNumbers {
    * temperature 0 draws its own.
    */
   seed?: number | null;
+  /** Texts that end the answer. One that is a control token ends it at that token. */
   stop?: string | readonly string[] | null;
+  /** Tokens that end the answer, beside the model's own ends of a turn. */
+  stop_token_ids?: readonly number[] | null;
+  /**
+   * Additions to logits by token, from -100 to 100. The ends all but forbid a token, or leave no
+   * other.
+   */
+  logit_bias?: Readonly<Record<string, number>> | null;
+  /** Number of likeliest tokens with their logprobs at each token, at most 20. */
+  top_logprobs?: number | null;
+  /**
+   * Number of answers, at most 128; 1 by default. They come one after the other, with seeds one
+   * apart.
+   */
+  n?: number | null;
   /** WebLLM's: goes on past the tokens by which the model ends a turn. */
   ignore_eos?: boolean;
   stream_options?: { include_usage?: boolean } | null;
@@ -52,16 +67,38 @@ export interface SamplingParams extends SamplingNumbers {
   user?: string;
 }
 
+/** Values for the model's chat template. */
+export interface TemplateParams {
+  /** Values by the names under which the template reads them: vLLM's and llama.cpp's field. */
+  chat_template_kwargs?: Readonly<Record<string, unknown>> | null;
+  /** WebLLM's field: `enable_thinking` is the template's value of that name. */
+  extra_body?: {
+    enable_thinking?: boolean | null;
+    chat_template_kwargs?: Readonly<Record<string, unknown>> | null;
+    /** Ignored: `usage` has the times anyway. */
+    enable_latency_breakdown?: boolean | null;
+  } | null;
+  /** Value for templates that read it. `"none"` also switches `enable_thinking` off. */
+  reasoning_effort?: string | null;
+}
+
 /** Parameters of `engine.chat.completions.create`. */
-export interface ChatParams extends SamplingParams {
+export interface ChatParams extends SamplingParams, TemplateParams {
   messages: readonly ChatMessage[];
+  /** Tells the model's own logprob of each token. */
+  logprobs?: boolean | null;
   stream?: boolean | null;
 }
 
 /** Parameters of `engine.completions.create`. */
 export interface CompletionParams extends SamplingParams {
-  /** Text to continue as it is, without a chat template. */
-  prompt: string;
+  /** Text to continue as it is, without a chat template; or several, each continued by itself. */
+  prompt: string | readonly string[];
+  /**
+   * Tells the model's own logprob of each token. A number, OpenAI's older form, is that of
+   * `top_logprobs`, and its answer has the older shape.
+   */
+  logprobs?: boolean | number | null;
   stream?: boolean | null;
 }
 
@@ -115,6 +152,34 @@ export interface CompletionUsage {
   };
 }
 
+/** A token and its natural logarithm of probability: the model's own, before penalties and bias. */
+export interface TokenLogprob {
+  /** Text; bytes that are only part of a character are U+FFFD. */
+  token: string;
+  /** Logarithm, at least -9999. */
+  logprob: number;
+  /** Bytes of the text; null for a mark, which adds nothing to the answer. */
+  bytes: number[] | null;
+  /** Likeliest tokens at its place, the likeliest first. */
+  top_logprobs: Omit<TokenLogprob, "top_logprobs">[];
+}
+
+/** Logprobs of an answer's tokens, with that of the token that ended it. */
+export interface ChatLogprobs {
+  content: TokenLogprob[];
+  refusal: null;
+}
+
+/** Logprobs in the shape of OpenAI's older interface. */
+export interface TextLogprobs {
+  tokens: string[];
+  token_logprobs: number[];
+  /** Likeliest tokens at each place, by their texts. */
+  top_logprobs: Record<string, number>[];
+  /** Places of the tokens' texts in the answer. */
+  text_offset: number[];
+}
+
 interface Identity<Kind extends string> {
   id: string;
   object: Kind;
@@ -129,7 +194,7 @@ export interface ChatCompletion extends Identity<"chat.completion"> {
     index: number;
     message: { role: "assistant"; content: string };
     finish_reason: ChatFinishReason;
-    logprobs: null;
+    logprobs: ChatLogprobs | null;
   }[];
   usage: CompletionUsage;
   kv: KvReport;
@@ -156,13 +221,18 @@ export interface ChatCompletionChunk extends Identity<"chat.completion.chunk">, 
     index: number;
     delta: { role?: "assistant"; content?: string };
     finish_reason: ChatFinishReason | null;
-    logprobs: null;
+    logprobs: ChatLogprobs | null;
   }[];
 }
 
 /** A whole text. */
 export interface Completion extends Identity<"text_completion"> {
-  choices: { index: number; text: string; finish_reason: ChatFinishReason; logprobs: null }[];
+  choices: {
+    index: number;
+    text: string;
+    finish_reason: ChatFinishReason;
+    logprobs: ChatLogprobs | TextLogprobs | null;
+  }[];
   usage: CompletionUsage;
   kv: KvReport;
 }
@@ -173,7 +243,7 @@ export interface CompletionChunk extends Identity<"text_completion">, ChunkExtra
     index: number;
     text: string;
     finish_reason: ChatFinishReason | null;
-    logprobs: null;
+    logprobs: ChatLogprobs | TextLogprobs | null;
   }[];
 }
 

@@ -18,6 +18,7 @@ import type {
   SavedSession,
   SessionToSave,
   Step,
+  StepLogprobs,
   TraceGrades,
   TraceProgram,
 } from "../wasm/kvscope.js";
@@ -72,7 +73,11 @@ export type LoadEvent = { readonly progress: LoadProgress } | { readonly warning
 /** Event of a generation. */
 export type GenerateEvent =
   | { readonly prefill: { readonly done: number; readonly of: number } }
-  | { readonly step: Step; readonly retained?: readonly RetainedLayer[] };
+  | {
+      readonly step: Step;
+      readonly retained?: readonly RetainedLayer[];
+      readonly logprobs?: StepLogprobs;
+    };
 
 /** Measurements of the worker. */
 export interface WorkerStats {

@@ -1,30 +1,27 @@
 import type {
   GenerateRequest,
+  LogitBias,
   Message,
   Prompt,
   SamplingConfig,
   SamplingField,
 } from "../wasm/kvscope.js";
 import { invalidArgument } from "./error.js";
-import type { ChatParams, CompletionParams, RequestCache } from "./openai.js";
+import type { ChatParams, CompletionParams, RequestCache, TemplateParams } from "./openai.js";
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 /** Fields that the engine uses, beside the sampling options. */
 const USED = words(
-  "messages prompt stream stream_options max_tokens max_completion_tokens stop ignore_eos cache observe",
+  "messages prompt stream stream_options max_tokens max_completion_tokens stop stop_token_ids ignore_eos logit_bias logprobs top_logprobs n chat_template_kwargs extra_body reasoning_effort cache observe",
 );
 /** Fields that are allowed and change nothing here: who asks, and where answers are kept. */
 const IGNORED = words(
-  "model user metadata store service_tier safety_identifier prompt_cache_key parallel_tool_calls logprobs",
+  "model user metadata store service_tier safety_identifier prompt_cache_key parallel_tool_calls",
 );
 /** Unsupported fields, allowed with a value that asks for nothing. */
 const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
-  n: (value) => value === 1,
   best_of: (value) => value === 1,
   echo: (value) => value === false,
-  frequency_penalty: (value) => value === 0,
-  presence_penalty: (value) => value === 0,
-  logit_bias: isEmpty,
   tools: isEmpty,
   functions: isEmpty,
   tool_choice: (value) => value === "none" || value === "auto",
@@ -45,8 +42,14 @@ export function toGenerateRequest(
   options: readonly SamplingField[],
 ): GenerateRequest {
   checkFields(params, options);
+  if ((params.n ?? 1) !== 1) {
+    throw invalidArgument("n", "must be 1 in a session, which has one answer to each message");
+  }
   const maxNewTokens = integer("max_tokens", params.max_completion_tokens ?? params.max_tokens, 1);
   const stop = stopStrings(params.stop);
+  const stopTokens = tokenIds("stop_token_ids", params.stop_token_ids);
+  const logitBias = biases(params.logit_bias);
+  const [logprobs, topLogprobs] = wantedLogprobs(params);
   const { reuse, ...cache } = cacheRules(defaults, params.cache);
   if (reuse !== undefined && typeof reuse !== "boolean") {
     throw invalidArgument("cache.reuse", "must be true or false");
@@ -55,13 +58,62 @@ export function toGenerateRequest(
     prompt,
     cache,
     ...defined({ reuse }),
+    ...(logprobs && { logprobs }),
     config: {
       sampling: sampling(params, options),
-      ...defined({ maxNewTokens, stop, ignoreEos: params.ignore_eos }),
+      ...defined({
+        maxNewTokens,
+        stop,
+        stopTokens,
+        logitBias,
+        topLogprobs,
+        ignoreEos: params.ignore_eos ?? undefined,
+      }),
     },
     ...defined({ observe: params.observe }),
   };
 }
+
+/**
+ * Converts a request in OpenAI's words to one for each of its choices: `n` per prompt. Later ones
+ * of a prompt go on from what the first left of it, where the cache can go back.
+ *
+ * @throws {KvscopeError} `"invalid-argument"`, naming the field
+ */
+export function toGenerateRequests(
+  params: ChatParams | CompletionParams,
+  prompts: readonly Prompt[],
+  defaults: RequestCache,
+  options: readonly SamplingField[],
+): Choice[] {
+  const { n, ...rest } = params;
+  const count = integer("n", n, 1) ?? 1;
+  if (count > MOST_CHOICES) {
+    throw invalidArgument("n", `must be at most ${MOST_CHOICES}`);
+  }
+  return prompts.flatMap((prompt) => {
+    const first = toGenerateRequest(rest, prompt, defaults, options);
+    const { sampling: drawn = {} } = first.config ?? {};
+    return Array.from({ length: count }, (_, index) => {
+      if (index === 0) {
+        return { request: first, again: false };
+      }
+      const seed = ((drawn.seed ?? 0) + index) % Number.MAX_SAFE_INTEGER;
+      const config = { ...first.config, sampling: { ...drawn, seed } };
+      return { request: { ...first, config, reuse: true }, again: true };
+    });
+  });
+}
+
+/** Request of one choice. */
+export interface Choice {
+  request: GenerateRequest;
+  /** True if an earlier choice had the same prompt. */
+  again: boolean;
+}
+
+/** Most choices per prompt: OpenAI's. */
+const MOST_CHOICES = 128;
 
 /** Rules of a request's cache: its own, and the engine's where it has none. */
 export const cacheRules = (
@@ -92,6 +144,73 @@ export function chatPrompt(messages: unknown): Message[] {
   });
 }
 
+/** Values that every template has, which a request can't replace. */
+const OF_EVERY_TEMPLATE = words(
+  "messages tools documents add_generation_prompt bos_token eos_token strftime_now raise_exception",
+);
+
+/** Converts a conversation, with the values that the request gives its template. */
+export function templated(messages: Message[], params: TemplateParams): Prompt {
+  const { chat_template_kwargs: own, extra_body: body, reasoning_effort: effort } = params;
+  const field = "extra_body";
+  const {
+    enable_thinking,
+    chat_template_kwargs,
+    enable_latency_breakdown: _,
+    ...others
+  } = fieldsOf(field, body);
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw invalidArgument(`${field}.${unknown}`, "is not supported");
+  }
+  if (effort !== undefined && effort !== null && typeof effort !== "string") {
+    throw invalidArgument("reasoning_effort", "must be a text");
+  }
+  const templateValues = {
+    ...(effort && { reasoning_effort: effort }),
+    ...(effort === "none" && { enable_thinking: false }),
+    ...(typeof enable_thinking === "boolean" && { enable_thinking }),
+    ...templateFields(`${field}.chat_template_kwargs`, chat_template_kwargs),
+    ...templateFields("chat_template_kwargs", own),
+  };
+  return Object.keys(templateValues).length === 0 ? messages : { messages, templateValues };
+}
+
+/** Fields of a request's object; none without one. */
+function fieldsOf(field: string, value: unknown): Record<string, unknown> {
+  if (value === undefined || value === null) {
+    return {};
+  }
+  if (!isRecord(value) || Array.isArray(value)) {
+    throw invalidArgument(field, "must be an object");
+  }
+  return value;
+}
+
+function templateFields(field: string, value: unknown): Record<string, unknown> {
+  const fields = fieldsOf(field, value);
+  const taken = Object.keys(fields).find((name) => OF_EVERY_TEMPLATE.has(name));
+  if (taken !== undefined) {
+    throw invalidArgument(`${field}.${taken}`, "is the request's own");
+  }
+  return fields;
+}
+
+/** Puts `messages` in the place of a prompt's, whose values for the template stay. */
+export const withMessages = (prompt: Prompt, messages: Message[]): Prompt =>
+  typeof prompt === "object" && "templateValues" in prompt ? { ...prompt, messages } : messages;
+
+/** Converts the prompt of a completion request, one text or several. */
+export function textPrompts(prompt: unknown): string[] {
+  if (!Array.isArray(prompt)) {
+    return [textPrompt(prompt)];
+  }
+  if (prompt.length === 0) {
+    throw invalidArgument("prompt", "must be a text, or a list of at least one");
+  }
+  return prompt.map((text: unknown, index) => textPrompt(text, `prompt[${index}]`));
+}
+
 /** Checks the text of a completion request, or that of another `field`. */
 export function textPrompt(text: unknown, field = "prompt"): string {
   if (typeof text !== "string") {
@@ -105,9 +224,6 @@ function checkFields(params: object, options: readonly SamplingField[]): void {
   for (const [field, value] of Object.entries(params)) {
     if (value === undefined || value === null || used.has(field)) {
       continue;
-    }
-    if (field === "logprobs" && value !== false) {
-      throw invalidArgument(field, "are not given; a chunk's step has the token's probability");
     }
     const neutral = NEUTRAL[field];
     if (neutral?.(value) === false) {
@@ -162,6 +278,53 @@ function stopStrings(stop: unknown): string[] | undefined {
     throw invalidArgument("stop", "must be a text or a list of texts");
   }
   return list;
+}
+
+function tokenIds(field: string, value: unknown): number[] | undefined {
+  if (value === undefined || value === null) {
+    return undefined;
+  }
+  if (!Array.isArray(value) || !value.every(isToken)) {
+    throw invalidArgument(field, "must be a list of tokens' numbers");
+  }
+  return value;
+}
+
+function isToken(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32;
+}
+
+function biases(value: unknown): LogitBias[] | undefined {
+  if (value === undefined || value === null) {
+    return undefined;
+  }
+  if (!isRecord(value) || Array.isArray(value)) {
+    throw invalidArgument("logit_bias", "must be an object of numbers by token");
+  }
+  return Object.entries(value).map(([token, bias]) => {
+    if (!/^\d+$/.test(token) || !isToken(Number(token))) {
+      throw invalidArgument("logit_bias", `has ${shown(token)}, which is no token's number`);
+    }
+    return { token: Number(token), bias: number(`logit_bias[${token}]`, bias) ?? 0 };
+  });
+}
+
+/** Wish for logprobs, and the number of likeliest tokens to tell them for. */
+function wantedLogprobs({
+  logprobs,
+  top_logprobs: top,
+}: ChatParams | CompletionParams): [boolean, number | undefined] {
+  const count = integer("top_logprobs", top, 0);
+  if (typeof logprobs === "number") {
+    return [true, integer("logprobs", logprobs, 0)];
+  }
+  if (typeof logprobs !== "boolean" && logprobs !== undefined && logprobs !== null) {
+    throw invalidArgument("logprobs", "must be true or false");
+  }
+  if (logprobs !== true && (count ?? 0) > 0) {
+    throw invalidArgument("top_logprobs", "needs logprobs: true");
+  }
+  return [logprobs === true, logprobs === true ? count : undefined];
 }
 
 function contentText(field: string, content: unknown): string {

@@ -19,7 +19,7 @@ import type {
   RequestOptions,
 } from "./openai.js";
 import type { CallName, Calls, GenerateEvent } from "./protocol.js";
-import { textPrompt } from "./request.js";
+import { textPrompt, withMessages } from "./request.js";
 
 /** Options of {@link Engine.session}. Every field has a default. */
 export interface SessionOptions {
@@ -166,7 +166,7 @@ export class Session {
     const wording = chatWording(this.#host.modelName);
     return complete(
       this.#answer(text),
-      request,
+      [{ request, again: false }],
       wording,
       { ...params, stream: stream ?? false },
       options,
@@ -333,7 +333,7 @@ export class Session {
         const result = await this.#host.generate(
           {
             ...request,
-            prompt: asked.messages,
+            prompt: withMessages(request.prompt, asked.messages),
             cache: this.#settings.cache,
             session: this.#number,
           },

@@ -5,6 +5,7 @@ import {
   sampling_fields,
   trace_program,
   type RetainedLayers,
+  type StepLogprobs,
   type WasmEngine,
   type WasmGpu,
 } from "../wasm/kvscope.js";
@@ -83,8 +84,16 @@ const handlers: Handlers = {
       return await loadedEngine().generate(
         request,
         (done: number, of: number) => emit({ prefill: { done, of } }),
-        (step: StepEvent["step"], observed: RetainedLayers | undefined) =>
-          emit(observed === undefined ? { step } : { step, retained: observed.layers }),
+        (
+          step: StepEvent["step"],
+          observed: RetainedLayers | undefined,
+          logprobs: StepLogprobs | undefined,
+        ) =>
+          emit({
+            step,
+            ...(observed && { retained: observed.layers }),
+            ...(logprobs && { logprobs }),
+          }),
       );
     } finally {
       generating = undefined;

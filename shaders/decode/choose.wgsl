@@ -12,5 +12,6 @@ fn main() {
         all = both(all, parts[part]);
     }
     token[0] = all.y;
-    report[0] = vec4<u32>(all.y, bitcast<u32>(1.0 / bitcast<f32>(all.z)), all.w, 0u);
+    let total = bitcast<f32>(all.z);
+    report[0] = vec4<u32>(all.y, bitcast<u32>(1.0 / total), all.w, bitcast<u32>(-log(total)));
 }

@@ -1,4 +1,4 @@
-// A token drawn by the rules of `SamplingConfig`: penalty, temperature, top-k, top-p, min-p, in
+// A token drawn by the rules of `SamplingConfig`: penalties, temperature, top-k, top-p, min-p, in
 // this order; then the first token, in the order of ids, at which the cumulative probability passes
 // a random part. One workgroup, each of whose threads has consecutive tokens.
 //
@@ -10,18 +10,18 @@ struct Settings {
 {%- for option, type in sampling %}
     {{ option }}: {{ type }},
 {%- endfor %}
-    // Number of tokens that are penalised.
-    occurred: u32,
+    // Number of logits that change.
+    adjusted: u32,
     // Part of the cumulative probability to pass, below 1.
     part: f32,
 }
 
 @group(0) @binding(_) var<storage, read> logits: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read> parts: array<vec4<u32>>;
-@group(0) @binding(_) var<storage, read> occurred: array<u32>;
+@group(0) @binding(_) var<storage, read> adjustments: array<vec4<u32>>;
 @group(0) @binding(_) var<uniform> settings: Settings;
-// Logits with their penalty, then weights: probabilities times a factor. The likeliest token's is
-// 1.
+// Logits with their adjustments, then weights: probabilities times a factor. The likeliest one of
+// them is 1.
 @group(0) @binding(_) var<storage, read_write> numbers: array<vec4<f32>>;
 @group(0) @binding(_) var<storage, read_write> token: array<u32>;
 @group(0) @binding(_) var<storage, read_write> report: array<vec4<u32>>;
@@ -44,8 +44,8 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         numbers[i] = possible(i, logits[i]);
     }
     storageBarrier();
-    for (var i = thread; i < settings.occurred; i += THREADS) {
-        penalise(occurred[i]);
+    for (var i = thread; i < settings.adjusted; i += THREADS) {
+        adjust(adjustments[i]);
     }
     storageBarrier();
 
@@ -70,10 +70,11 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         if all.y == {{ nothing }}u {
             chosen = all.y;
         }
-        let logit = logits[min(chosen / 4u, VECTORS - 1u)][chosen % 4u];
-        let probability = exp(logit - bitcast<f32>(all.x)) / bitcast<f32>(all.z);
+        let logit = logits[min(chosen / 4u, VECTORS - 1u)][chosen % 4u] - bitcast<f32>(all.x);
+        let probability = exp(logit) / bitcast<f32>(all.z);
+        let logprob = logit - log(bitcast<f32>(all.z));
         token[0] = chosen;
-        report[0] = vec4<u32>(chosen, bitcast<u32>(probability), all.w, 0u);
+        report[0] = vec4<u32>(chosen, bitcast<u32>(probability), all.w, bitcast<u32>(logprob));
     }
 }
 
@@ -84,14 +85,25 @@ fn possible(i: u32, found: vec4<f32>) -> vec4<f32> {
     return select(vec4(NEVER), found, is_number & is_token);
 }
 
-fn penalise(id: u32) {
-    if id < {{ vocabulary }}u {
-        let logit = numbers[id / 4u][id % 4u];
-        let penalty = settings.repetition_penalty;
-        if logit > NEVER {
-            numbers[id / 4u][id % 4u] = select(logit * penalty, logit / penalty, logit > 0.0);
-        }
+// Changes a logit by an adjustment: the token, its bias, 1 if it is repeated, its count.
+fn adjust(adjustment: vec4<u32>) {
+    let id = adjustment.x;
+    if id >= {{ vocabulary }}u {
+        return;
     }
+    let own = numbers[id / 4u][id % 4u];
+    if own <= NEVER {
+        return;
+    }
+    var logit = own + bitcast<f32>(adjustment.y);
+    if adjustment.z == 1u {
+        let penalty = settings.repetition_penalty;
+        logit = select(logit * penalty, logit / penalty, logit > 0.0);
+    }
+    if adjustment.w > 0u {
+        logit -= settings.frequency_penalty * f32(adjustment.w) + settings.presence_penalty;
+    }
+    numbers[id / 4u][id % 4u] = logit;
 }
 
 // Sum over all threads, and over the threads before this one.

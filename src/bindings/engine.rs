@@ -9,6 +9,7 @@ use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use super::error::{conversion, invalid_argument, to_js};
+use super::logprobs::StepLogprobs;
 use super::report::{ModelReport, PromptTokens};
 use super::request::{GenerateRequest, GenerateResult};
 use super::retained::RetainedLayer;
@@ -92,10 +93,17 @@ impl WasmEngine {
                 Some(layers) => layers.into_ts().map_err(conversion)?.into(),
                 None => JsValue::UNDEFINED,
             };
-            on_step.call2(
+            let logprobs = if request.logprobs {
+                let logprobs = StepLogprobs::of(&self.engine, &step);
+                logprobs.into_ts().map_err(conversion)?.into()
+            } else {
+                JsValue::UNDEFINED
+            };
+            on_step.call3(
                 &nobody,
                 &step.into_ts().map_err(conversion)?.into(),
                 &observed,
+                &logprobs,
             )?;
         }
         generation.rest();
@@ -111,8 +119,8 @@ impl WasmEngine {
 impl WasmEngine {
     /// Generates, after what the session's cache holds of the prompt. `on_prefill` is
     /// called with the number of the prompt's tokens that are done, and of all. `on_step` is called
-    /// with each step and, where the request observes it, the cache's layers. An exception of
-    /// either ends the generation and is thrown here.
+    /// with each step, and with the observed layers and logprobs that the request asks for. An
+    /// exception of either ends the generation and is thrown here.
     pub async fn generate(
         &self,
         request: Ts<GenerateRequest>,

@@ -7,6 +7,7 @@ mod error;
 mod gpu;
 mod loader;
 mod log;
+mod logprobs;
 mod policies;
 mod report;
 mod request;

@@ -36,6 +36,10 @@ pub struct GenerateRequest {
     #[serde(default = "by_default")]
     #[tsify(optional)]
     pub reuse: bool,
+    /// Tells each step's tokens with their texts, bytes and logprobs; false by default.
+    #[serde(default)]
+    #[tsify(optional)]
+    pub logprobs: bool,
     /// Sampling, and the ends of the generation.
     #[serde(default)]
     #[tsify(optional)]

@@ -46,8 +46,24 @@ pub enum Prompt {
     /// A conversation, composed by the model's chat template. No message's text becomes a control
     /// token.
     Chat(Vec<Message>),
+    /// A conversation, with further values for the chat template.
+    Templated(TemplatedChat),
     /// Tokens as they are.
     Tokens(Vec<u32>),
+}
+
+/// A conversation, and values for the model's chat template.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+// The values are a map.
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(hashmap_as_object))]
+pub struct TemplatedChat {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Values by the names under which the template reads them, such as `enable_thinking`. Those
+    /// that every template has, such as `messages`, stay as they are.
+    #[cfg_attr(target_family = "wasm", tsify(type = "Record<string, unknown>"))]
+    pub template_values: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Engine {
@@ -159,6 +175,10 @@ impl Engine {
         Ok(match prompt {
             Prompt::Text(text) => self.tokenizer.encode_prompt(text)?,
             Prompt::Chat(messages) => self.tokenizer.encode_chat(messages, true)?,
+            Prompt::Templated(chat) => {
+                self.tokenizer
+                    .encode_chat_with(&chat.messages, true, &chat.template_values)?
+            }
             Prompt::Tokens(tokens) => tokens.clone(),
         })
     }
@@ -187,7 +207,7 @@ impl Engine {
         generation: Generation<'a, Llama, Detokenizer<&'a Tokenizer>>,
     ) -> Generation<'a, Llama, Detokenizer<&'a Tokenizer>> {
         match prompt {
-            Prompt::Chat(_) if self.tokenizer.begins_with_space() => {
+            Prompt::Chat(_) | Prompt::Templated(_) if self.tokenizer.begins_with_space() => {
                 generation.without_first_space()
             }
             _ => generation,
@@ -195,7 +215,8 @@ impl Engine {
     }
 
     /// Prepares to continue the tokens of `prompt`, after what `cache` has seen. Nothing is
-    /// computed yet. The text keeps its first space.
+    /// computed yet. The text keeps its first space. A stop string that is a control token ends
+    /// the generation at that token, which writes no text.
     ///
     /// # Errors
     ///
@@ -204,8 +225,11 @@ impl Engine {
         &'a self,
         prompt: Vec<u32>,
         cache: &'a mut ScopeCache,
-        config: GenerateConfig,
+        mut config: GenerateConfig,
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
+        let marks = config.stop.iter();
+        let marks = marks.filter_map(|stop| self.tokenizer.mark(stop));
+        config.stop_tokens.extend(marks);
         let spelling = Detokenizer::new(&self.tokenizer).with_first_space(true);
         let ends = self.tokenizer.stop_tokens();
         let (model, device) = (&self.model, &self.device);

@@ -115,7 +115,9 @@ impl Engine {
     ) -> Result<Generation<'a, Llama, Detokenizer<&'a Tokenizer>>, Error> {
         let tokens = self.encode(prompt)?;
         let tokens = match prompt {
-            Prompt::Text(_) | Prompt::Chat(_) => self.in_held_tokens(session, tokens),
+            Prompt::Text(_) | Prompt::Chat(_) | Prompt::Templated(_) => {
+                self.in_held_tokens(session, tokens)
+            }
             Prompt::Tokens(_) => tokens,
         };
         let generation = self.resume_tokens(session, tokens, config).await?;

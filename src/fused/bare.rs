@@ -1,7 +1,7 @@
 //! A step reduced to its products and its attention, for measuring what the rest of a step costs.
 
 use super::kernels::attend_grid;
-use super::report::REPORT_BYTES;
+use super::report::report_bytes;
 use super::submission::Submission;
 use super::{FusedDecoder, LayerStep, StepHeader, step_words};
 use crate::Error;
@@ -54,7 +54,7 @@ impl FusedDecoder {
         recorder.dispatch(&self.logits);
         drop(recorder);
         let [readback, _] = &self.report_readbacks;
-        let (pending, _) = submission.submit(&self.buffers.report, readback, REPORT_BYTES);
+        let (pending, _) = submission.submit(&self.buffers.report, readback, report_bytes(0));
         Ok(Some(pending))
     }
 }

@@ -1,7 +1,7 @@
 //! The buffers of a decode step, beside weights and cache.
 
 use super::order_words::vectors as step_vectors;
-use super::report::REPORT_BYTES;
+use super::report::MOST_REPORT_BYTES;
 use super::sizes::{DecodeSizes, SPLIT};
 use crate::cache::ScopeCache;
 use crate::kernels::BoundBuffer;
@@ -39,7 +39,7 @@ impl StepBuffers {
             token: storage(4),
             logits: storage(4 * sizes.vocabulary),
             parts: storage(16 * sizes.parts()),
-            report: storage(REPORT_BYTES as usize),
+            report: storage(MOST_REPORT_BYTES as usize),
             step: uniform(device, 16 * step_vectors(sizes) as u64),
             places: uniform(device, PLACE_BYTES * sizes.layers as u64),
             next: storage(4 * sizes.layers * sizes.kv_heads),

@@ -3,7 +3,7 @@
 use super::buffers::StepBuffers;
 use super::kernels::Binder;
 use super::order_words::vectors as step_vectors;
-use super::report::REPORT_BYTES;
+use super::report::MOST_REPORT_BYTES;
 use super::tuning::measure::{default_tuning, measure_tuning};
 use super::weights::{ModelWeights, sizes};
 use super::{DecodeSizes, FusedDecoder, KnownTunings, Pipelines, StepCounts, Tuning};
@@ -113,9 +113,10 @@ impl FusedDecoder {
             choose_parts: binder.choose_parts()?,
             choose: binder.choose()?,
             draw: None,
+            likeliest: None,
             scratch: None,
             layers_without_next_slot: Vec::new(),
-            report_readbacks: [(); 2].map(|()| Readback::new(gpu, REPORT_BYTES)),
+            report_readbacks: [(); 2].map(|()| Readback::new(gpu, MOST_REPORT_BYTES)),
             logits_readback: None,
             counts: StepCounts::default(),
             weights,

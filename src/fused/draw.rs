@@ -11,8 +11,8 @@ use crate::kernels::{BoundBuffer, KernelError};
 pub(super) struct DrawBuffers {
     /// Uniform: see [`draw_words`].
     pub settings: BoundBuffer,
-    /// Tokens that count as having occurred, `[vocabulary]` at most.
-    pub occurred: BoundBuffer,
+    /// Logits that change, a vector each, `[vocabulary]` at most.
+    pub adjustments: BoundBuffer,
     /// The kernel's scratch, `[vocabulary]`, f32.
     pub numbers: BoundBuffer,
 }
@@ -31,7 +31,7 @@ impl DrawKernel {
         let per_token = 4 * binder.sizes.vocabulary as u64;
         let buffers = DrawBuffers {
             settings: uniform(device, 4 * draw_words::count() as u64),
-            occurred: storage(device, per_token),
+            adjustments: storage(device, 4 * per_token),
             numbers: storage(device, per_token),
         };
         Ok(Self {
@@ -42,10 +42,11 @@ impl DrawKernel {
 
     /// Uploads the settings of the next draw, for a vocabulary of `vocabulary` tokens.
     pub fn upload(&self, submission: &mut Submission<'_>, draw: &Draw<'_>, vocabulary: usize) {
-        // Each token occurs once; those beyond the vocabulary have no logit.
-        let occurred = &draw.occurred[..draw.occurred.len().min(vocabulary)];
-        let words = draw_words::words(draw, occurred.len());
+        // Each token once, in the order of ids; those beyond the vocabulary have no logit.
+        let adjustments = &draw.adjustments[..draw.adjustments.len().min(vocabulary)];
+        let words = draw_words::words(draw, adjustments.len());
         submission.upload(&self.buffers.settings, &words);
-        submission.upload(&self.buffers.occurred, occurred);
+        let adjustments: Vec<_> = adjustments.iter().map(draw_words::adjustment).collect();
+        submission.upload(&self.buffers.adjustments, &adjustments);
     }
 }

@@ -1,9 +1,9 @@
 //! The words of a draw, which `draw.wgsl` reads from one uniform: the sampling options, then two
 //! of the draw itself.
 
-use crate::generate::{Draw, SamplingConfig, SamplingValue};
+use crate::generate::{Adjustment, Draw, SamplingConfig, SamplingValue};
 
-/// Words after the options: number of occurred tokens, random part.
+/// Words after the options: number of adjustments, random part.
 const OWN: usize = 2;
 
 /// Words of a vector, of which a uniform has whole ones.
@@ -24,14 +24,24 @@ pub(super) fn count() -> usize {
     (options().len() + OWN).next_multiple_of(VECTOR)
 }
 
-/// Words of `draw`, of whose occurred tokens `occurred` are uploaded.
-pub(super) fn words(draw: &Draw<'_>, occurred: usize) -> Vec<u32> {
+/// Words of `draw`, of whose adjustments `adjusted` are uploaded.
+pub(super) fn words(draw: &Draw<'_>, adjusted: usize) -> Vec<u32> {
     let options = SamplingConfig::OPTIONS.iter();
     let values = options.filter_map(|option| word(draw.sampling.value(option)));
     let mut words: Vec<u32> = values.map(|(_, word)| word).collect();
-    words.extend([occurred as u32, draw.part.to_bits()]);
+    words.extend([adjusted as u32, draw.part.to_bits()]);
     words.resize(words.len().next_multiple_of(VECTOR), 0);
     words
+}
+
+/// Words of one adjustment: the token, its bias, 1 if it is repeated, its count.
+pub(super) fn adjustment(it: &Adjustment) -> [u32; VECTOR] {
+    [
+        it.token,
+        it.bias.to_bits(),
+        u32::from(it.repeated),
+        it.count,
+    ]
 }
 
 /// WGSL type and word of a value; `None` for one that only the host reads.
@@ -55,7 +65,7 @@ mod tests {
             .with_seed(9);
         let draw = Draw {
             sampling: &sampling,
-            occurred: &[3, 5],
+            adjustments: &[],
             part: 0.5,
         };
         let words = words(&draw, 2);

@@ -375,13 +375,25 @@ impl Binder<'_> {
         let bindings = [
             ("logits", &self.buffers.logits),
             ("parts", &self.buffers.parts),
-            ("occurred", &own.occurred),
+            ("adjustments", &own.adjustments),
             ("settings", &own.settings),
             ("numbers", &own.numbers),
             ("token", &self.buffers.token),
             ("report", &self.buffers.report),
         ];
         self.dispatch(&Self::DRAW, self.plain(), &bindings, [1, 1])
+    }
+
+    const LIKELIEST: Kernel = kernel!("likeliest", "both");
+
+    /// The likeliest tokens, for the report.
+    pub fn likeliest(&self) -> Result<Dispatch, KernelError> {
+        let bindings = [
+            ("logits", &self.buffers.logits),
+            ("parts", &self.buffers.parts),
+            ("report", &self.buffers.report),
+        ];
+        self.dispatch(&Self::LIKELIEST, self.plain(), &bindings, [1, 1])
     }
 }
 
@@ -471,7 +483,7 @@ mod tests {
     use crate::model::NormPlaces;
 
     /// Every kernel, with the rows per workgroup of those that have a matrix.
-    const ALL: [(&Kernel, Option<usize>); 15] = [
+    const ALL: [(&Kernel, Option<usize>); 16] = [
         (&Binder::FIRST_EMPTY, None),
         (&Binder::EMBED, Some(Binder::EMBED_TILE)),
         (&Binder::PROJECT_HEADS, Some(SIZES.dim)),
@@ -487,6 +499,7 @@ mod tests {
         (&Binder::CHOOSE_PARTS, None),
         (&Binder::CHOOSE, None),
         (&Binder::DRAW, None),
+        (&Binder::LIKELIEST, None),
     ];
 
     const SIZES: DecodeSizes = DecodeSizes {

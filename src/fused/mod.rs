@@ -16,6 +16,7 @@
 //! | `logits` | last norm and output matrix |
 //! | `choose_parts`, `choose` | the likeliest token and its probability |
 //! | `draw` | in the place of `choose`: a token drawn by the sampling configuration |
+//! | `likeliest` | the likeliest tokens and their logprobs; only where they are to be reported |
 //!
 //! The tensor operations of [`crate::cache`] and [`crate::model`] are the specification: tests
 //! compare every step with them.
@@ -43,7 +44,7 @@ mod weights;
 use crate::Error;
 use crate::cache::ScopeCache;
 use crate::device::{Gpu, Readback};
-use crate::generate::{Choice, InputToken, PendingToken, StepDecoder, StepRequest};
+use crate::generate::{Choice, InputToken, MOST_LOGPROBS, PendingToken, StepDecoder, StepRequest};
 use crate::model::Llama;
 use buffers::{AttentionScratch, StepBuffers};
 use draw::DrawKernel;
@@ -54,7 +55,7 @@ pub use order_words::{LayerStep, StepHeader, vectors as step_vectors, words as s
 pub use pipeline::{BoundKernel, DecodePipeline};
 pub use pipelines::Pipelines;
 use plan::StepPlan;
-use report::REPORT_BYTES;
+use report::report_bytes;
 pub use sizes::{Activations, DecodeSizes, Features, NONE, SPLIT};
 pub use submission::StepCounts;
 use submission::{Dispatch, Recorder, Submission};
@@ -81,6 +82,8 @@ pub struct FusedDecoder {
     choose: Dispatch,
     /// Bound when a token is drawn for the first time.
     draw: Option<DrawKernel>,
+    /// Bound when the likeliest tokens are to be reported for the first time.
+    likeliest: Option<Dispatch>,
 
     /// Held here, since in the browser a buffer that only a bind group refers to counts as dropped.
     scratch: Option<AttentionScratch>,
@@ -102,6 +105,9 @@ impl StepDecoder for FusedDecoder {
         if let (Choice::Drawn(_), None) = (request.choice, &self.draw) {
             self.draw = Some(DrawKernel::bind(&self.binder())?);
         }
+        if request.likeliest > 0 && self.likeliest.is_none() {
+            self.likeliest = Some(self.binder().likeliest()?);
+        }
         let Some(plan) = self.plan(input, cache, request.scores)? else {
             return Ok(None);
         };
@@ -120,11 +126,16 @@ impl StepDecoder for FusedDecoder {
         self.record(&mut recorder, &plan);
         recorder.dispatch(&self.choose_parts);
         recorder.dispatch(choose);
+        let likeliest = self.likeliest.as_ref().filter(|_| request.likeliest > 0);
+        if let Some(likeliest) = likeliest {
+            recorder.dispatch(likeliest);
+        }
         drop(recorder);
 
         self.report_readbacks.swap(0, 1);
         let [readback, _] = &self.report_readbacks;
-        let (pending, counts) = submission.submit(&self.buffers.report, readback, REPORT_BYTES);
+        let bytes = report_bytes(request.likeliest.min(MOST_LOGPROBS));
+        let (pending, counts) = submission.submit(&self.buffers.report, readback, bytes);
         self.counts = counts;
         self.layers_without_next_slot.clear();
         Ok(Some(report::token(pending, &self.gpu, vocabulary)))

@@ -10,6 +10,7 @@ use super::sizes::{DecodeSizes, Features, NONE, PART, SPLIT};
 use super::tuning::Tuning;
 use crate::cache::{CacheType, CacheTypes, EXACT, SINKS, rotation_order};
 use crate::formats::BlockFormat;
+use crate::generate::MOST_LOGPROBS;
 use crate::kernels::block_source::GROUP;
 use crate::kernels::template::{ENABLE_SUBGROUPS, write_out_with};
 use crate::model::NormPlaces;
@@ -282,6 +283,7 @@ fn layout_values(sizes: &DecodeSizes, variant: &KernelVariant) -> Value {
         part => PART,
         parts => sizes.parts(),
         nothing => NONE,
+        most_logprobs => MOST_LOGPROBS,
         sampling => draw_words::options(),
         step_words => step_words::vectors(sizes),
         step_header => step_words::first_layer(sizes),

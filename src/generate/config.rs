@@ -9,6 +9,22 @@ use crate::setters::setters;
 const MOST_NEW_TOKENS: usize = 1 << 24;
 const MOST_CHUNK: usize = 4096;
 const MOST_STOP_TOKENS: usize = 1024;
+const MOST_BIASES: usize = 1024;
+/// Largest bias and, less than 0, the smallest: OpenAI's.
+const LARGEST_BIAS: f32 = 100.0;
+/// Most likeliest tokens that a step reports: OpenAI's.
+pub const MOST_LOGPROBS: usize = 20;
+
+/// Addition to a token's logit, before the penalties and the temperature.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct LogitBias {
+    /// The token; one beyond the vocabulary is passed over.
+    pub token: u32,
+    /// Addition, from −100 to 100. The ends all but forbid a token, or leave no other.
+    pub bias: f32,
+}
 
 /// Options of a generation. Every field has a default.
 ///
@@ -38,6 +54,12 @@ pub struct GenerateConfig {
     /// Goes on past the tokens by which the model ends a turn.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub ignore_eos: bool,
+    /// Additions to logits. Those of a token that is named twice add up.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub logit_bias: Vec<LogitBias>,
+    /// Number of likeliest tokens that every step reports with their logprobs, at most 20.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub top_logprobs: usize,
     /// Choice of each token.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub sampling: SamplingConfig,
@@ -54,6 +76,8 @@ impl Default for GenerateConfig {
             stop: Vec::new(),
             stop_tokens: Vec::new(),
             ignore_eos: false,
+            logit_bias: Vec::new(),
+            top_logprobs: 0,
             sampling: SamplingConfig::default(),
             prefill_chunk: 256,
         }
@@ -70,6 +94,10 @@ impl GenerateConfig {
         with_stop_tokens: stop_tokens, Vec<u32>;
         /// Sets [`ignore_eos`](Self::ignore_eos).
         with_ignore_eos: ignore_eos, bool;
+        /// Sets [`logit_bias`](Self::logit_bias).
+        with_logit_bias: logit_bias, Vec<LogitBias>;
+        /// Sets [`top_logprobs`](Self::top_logprobs).
+        with_top_logprobs: top_logprobs, usize;
         /// Sets [`sampling`](Self::sampling).
         with_sampling: sampling, SamplingConfig;
         /// Sets [`prefill_chunk`](Self::prefill_chunk).
@@ -90,6 +118,32 @@ impl GenerateConfig {
                 "stop_tokens",
                 format!("{} tokens", self.stop_tokens.len()),
                 format!("at most {MOST_STOP_TOKENS} tokens"),
+            ));
+        }
+        if self.logit_bias.len() > MOST_BIASES {
+            return Err(GenerateError::config(
+                "logit_bias",
+                format!("{} tokens", self.logit_bias.len()),
+                format!("at most {MOST_BIASES} tokens"),
+            ));
+        }
+        let allowed = -LARGEST_BIAS..=LARGEST_BIAS;
+        if let Some(wrong) = self
+            .logit_bias
+            .iter()
+            .find(|it| !allowed.contains(&it.bias))
+        {
+            return Err(GenerateError::config(
+                "logit_bias",
+                format!("{} for token {}", wrong.bias, wrong.token),
+                format!("from -{LARGEST_BIAS} to {LARGEST_BIAS}"),
+            ));
+        }
+        if self.top_logprobs > MOST_LOGPROBS {
+            return Err(GenerateError::config(
+                "top_logprobs",
+                self.top_logprobs,
+                format!("from 0 to {MOST_LOGPROBS}"),
             ));
         }
         self.sampling.validate()

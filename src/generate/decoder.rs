@@ -2,7 +2,7 @@
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{SampledToken, SamplingConfig};
+use super::{Adjustment, SampledToken, SamplingConfig};
 use crate::Error;
 use crate::cache::ScopeCache;
 
@@ -22,6 +22,9 @@ pub struct StepRequest<'a> {
     pub choice: Choice<'a>,
     /// `true` to score every slot, even if nothing is evicted.
     pub scores: bool,
+    /// Number of likeliest tokens to report, at most
+    /// [`MOST_LOGPROBS`](super::MOST_LOGPROBS).
+    pub likeliest: usize,
 }
 
 /// Choice of the next token.
@@ -40,8 +43,8 @@ pub enum Choice<'a> {
 pub struct Draw<'a> {
     /// The rules.
     pub sampling: &'a SamplingConfig,
-    /// Tokens that count as having occurred, each once.
-    pub occurred: &'a [u32],
+    /// Logits that change before the temperature, each token once.
+    pub adjustments: &'a [Adjustment],
     /// The random number: the first token whose cumulative probability passes it is chosen. From 0
     /// to below 1.
     pub part: f32,

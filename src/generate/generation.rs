@@ -102,7 +102,10 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             spelling,
             stop_tokens,
             stop: StopStrings::new(config.stop.clone())?,
-            sampler: Sampler::new(config.sampling.clone())?,
+            sampler: Sampler::new(config.sampling.clone())?
+                .with_bias(config.logit_bias.clone())
+                .after_prompt(tokens)
+                .with_likeliest(config.top_logprobs),
             path: Path::Tensors,
             scores: false,
             strips_space: false,
@@ -186,6 +189,8 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
             index,
             token: chosen.token,
             probability: chosen.probability,
+            logprob: chosen.logprob,
+            likeliest: chosen.likeliest,
             text,
             position,
             elapsed_ms,
@@ -303,6 +308,7 @@ impl<'a, M: LanguageModel, S: Spelling> Generation<'a, M, S> {
         let request = StepRequest {
             choice,
             scores: self.scores,
+            likeliest: self.config.top_logprobs,
         };
         let Some(pending) = decoder.step(InputToken::Token(last), self.cache, request)? else {
             return Ok(None);

@@ -56,7 +56,7 @@ mod step;
 mod stop;
 
 pub use cancel::Cancel;
-pub use config::GenerateConfig;
+pub use config::{GenerateConfig, LogitBias, MOST_LOGPROBS};
 pub use decoder::{
     Choice, DecoderFactory, Draw, InputToken, PendingToken, StepDecoder, StepRequest,
 };
@@ -64,7 +64,7 @@ pub use error::GenerateError;
 pub use generation::Generation;
 pub use model::{LanguageModel, Spelling};
 pub use options::{Range, SamplingOption, SamplingValue, TYPESCRIPT};
-pub use sampler::{SampledToken, Sampler};
+pub use sampler::{Adjustment, SampledToken, Sampler, TokenLogprob};
 pub use sampling::SamplingConfig;
 pub use step::{CacheSlots, FinishReason, Step, Summary};
 pub use stop::StopStrings;

@@ -6,9 +6,11 @@
 
 use std::cmp::Ordering;
 
+use serde::Serialize;
+
 use super::exp::exp;
 use super::random::Random;
-use super::{Draw, GenerateError, SamplingConfig};
+use super::{Draw, GenerateError, LogitBias, SamplingConfig};
 
 /// Likeliest tokens that top-p ranks first, and the factor by which it ranks more if they are too
 /// few.
@@ -17,13 +19,41 @@ const RANKED_AT_FIRST: usize = 256;
 const RANKED_MORE: usize = 8;
 
 /// A chosen token.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SampledToken {
     /// The token.
     pub token: u32,
-    /// The model's own probability of it: the softmax of the raw logits, before penalty,
+    /// The model's own probability of it: the softmax of the raw logits, before bias, penalties,
     /// temperature and filters.
     pub probability: f32,
+    /// Its natural logarithm, also where the probability is too small for an f32.
+    pub logprob: f32,
+    /// The likeliest tokens by the model's own probabilities, the likeliest first. Of equal ones,
+    /// those with smaller ids. As many as were asked for.
+    pub likeliest: Vec<TokenLogprob>,
+}
+
+/// A token and the natural logarithm of the model's own probability of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct TokenLogprob {
+    /// The token.
+    pub token: u32,
+    /// Logarithm of its probability, in nats.
+    pub logprob: f32,
+}
+
+/// Change of a token's logit before the temperature: first its bias, then the penalties.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Adjustment {
+    /// The token.
+    pub token: u32,
+    /// Addition to the logit.
+    pub bias: f32,
+    /// `true` if the repetition penalty applies.
+    pub repeated: bool,
+    /// Occurrences in the answer so far; 0 if neither frequency nor presence has a penalty.
+    pub count: u32,
 }
 
 /// Chooses tokens by a [`SamplingConfig`].
@@ -35,8 +65,13 @@ pub struct Sampler {
     numbers: Vec<f64>,
     /// Tokens that may be chosen.
     candidates: Vec<u32>,
-    /// Tokens that count as having occurred.
-    occurred: Vec<u32>,
+    /// Logits that change, each token once, in the order of ids.
+    adjustments: Vec<Adjustment>,
+    bias: Vec<LogitBias>,
+    /// Tokens of the history that are the prompt's.
+    prompt_tokens: usize,
+    /// Number of likeliest tokens to report.
+    likeliest: usize,
 }
 
 impl Sampler {
@@ -52,13 +87,40 @@ impl Sampler {
             config,
             numbers: Vec::new(),
             candidates: Vec::new(),
-            occurred: Vec::new(),
+            adjustments: Vec::new(),
+            bias: Vec::new(),
+            prompt_tokens: 0,
+            likeliest: 0,
         })
+    }
+
+    /// Adds `bias` to logits.
+    #[must_use]
+    pub fn with_bias(mut self, bias: Vec<LogitBias>) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// Takes the first `tokens` of every history for the prompt's, which the penalties of frequency
+    /// and presence pass over.
+    #[must_use]
+    pub fn after_prompt(mut self, tokens: usize) -> Self {
+        self.prompt_tokens = tokens;
+        self
+    }
+
+    /// Reports this many of the likeliest tokens.
+    #[must_use]
+    pub fn with_likeliest(mut self, likeliest: usize) -> Self {
+        self.likeliest = likeliest;
+        self
     }
 
     /// Returns whether it always takes the first of the largest logits.
     pub fn is_greedy(&self) -> bool {
-        self.config.temperature == 0.0 && self.config.repetition_penalty == 1.0
+        let config = &self.config;
+        let changes = config.repetition_penalty != 1.0 || self.counts() || !self.bias.is_empty();
+        config.temperature == 0.0 && !changes
     }
 
     /// Chooses a token by `logits`, one per token of the vocabulary, where −∞ means never.
@@ -78,7 +140,7 @@ impl Sampler {
         history: &[u32],
     ) -> Result<SampledToken, GenerateError> {
         check(logits)?;
-        self.penalise(logits, history);
+        self.adjust(logits, history);
         let best = first_largest(&self.numbers);
         let token = if self.config.temperature == 0.0 {
             best
@@ -87,21 +149,30 @@ impl Sampler {
             self.filter();
             self.pick().unwrap_or(best)
         };
+        let logprob = logprobs(logits);
+        let likeliest = likeliest(logits, self.likeliest).into_iter();
         Ok(SampledToken {
             token,
-            probability: probability(logits, token),
+            probability: exp(logprob(token)) as f32,
+            logprob: logprob(token) as f32,
+            likeliest: likeliest
+                .map(|token| TokenLogprob {
+                    token,
+                    logprob: logprob(token) as f32,
+                })
+                .collect(),
         })
     }
 
     /// The sampler's next draw, for a device to carry out in f32 by the same rules. Its rounding
     /// may tip a draw that falls between two tokens. Call [`drawn`](Self::drawn) afterwards.
     pub fn draw(&mut self, history: &[u32]) -> Draw<'_> {
-        self.find_occurred(history);
+        self.find_adjustments(history);
         // The 24 bits that an f32 holds, of the number that `sample` would take.
         let part = (self.random.clone().bits() >> 40) as f32 / (1_u64 << 24) as f32;
         Draw {
             sampling: &self.config,
-            occurred: &self.occurred,
+            adjustments: &self.adjustments,
             part,
         }
     }
@@ -113,35 +184,78 @@ impl Sampler {
         }
     }
 
-    /// Finds the tokens to penalise; none if the penalty changes nothing.
-    fn find_occurred(&mut self, history: &[u32]) {
-        self.occurred.clear();
-        if self.config.repetition_penalty == 1.0 {
-            return;
-        }
-        let window = match self.config.repetition_window {
-            0 => history.len(),
-            window => window.min(history.len()),
-        };
-        self.occurred
-            .extend_from_slice(&history[history.len() - window..]);
-        self.occurred.sort_unstable();
-        self.occurred.dedup();
+    /// Returns whether occurrences in the answer are penalised.
+    fn counts(&self) -> bool {
+        self.config.frequency_penalty != 0.0 || self.config.presence_penalty != 0.0
     }
 
-    fn penalise(&mut self, logits: &[f32], history: &[u32]) {
+    /// Finds the logits that change.
+    fn find_adjustments(&mut self, history: &[u32]) {
+        let counts = self.counts();
+        let all = &mut self.adjustments;
+        all.clear();
+        all.extend(self.bias.iter().map(|it| Adjustment {
+            token: it.token,
+            bias: it.bias,
+            ..Adjustment::default()
+        }));
+        if self.config.repetition_penalty != 1.0 {
+            let window = match self.config.repetition_window {
+                0 => history.len(),
+                window => window.min(history.len()),
+            };
+            let repeated = history[history.len() - window..].iter();
+            all.extend(repeated.map(|&token| Adjustment {
+                token,
+                repeated: true,
+                ..Adjustment::default()
+            }));
+        }
+        if counts {
+            let answer = history.get(self.prompt_tokens..).unwrap_or_default();
+            all.extend(answer.iter().map(|&token| Adjustment {
+                token,
+                count: 1,
+                ..Adjustment::default()
+            }));
+        }
+        all.sort_unstable_by_key(|it| it.token);
+        all.dedup_by(|next, kept| {
+            let same = next.token == kept.token;
+            if same {
+                kept.bias += next.bias;
+                kept.repeated |= next.repeated;
+                kept.count += next.count;
+            }
+            same
+        });
+    }
+
+    fn adjust(&mut self, logits: &[f32], history: &[u32]) {
         self.numbers.clear();
         self.numbers
             .extend(logits.iter().map(|logit| f64::from(*logit)));
-        let penalty = f64::from(self.config.repetition_penalty);
-        self.find_occurred(history);
-        for &token in &self.occurred {
-            if let Some(logit) = self.numbers.get_mut(token as usize) {
+        self.find_adjustments(history);
+        let [repetition, frequency, presence] = [
+            self.config.repetition_penalty,
+            self.config.frequency_penalty,
+            self.config.presence_penalty,
+        ]
+        .map(f64::from);
+        for it in &self.adjustments {
+            let Some(logit) = self.numbers.get_mut(it.token as usize) else {
+                continue;
+            };
+            *logit += f64::from(it.bias);
+            if it.repeated {
                 *logit = if *logit > 0.0 {
-                    *logit / penalty
+                    *logit / repetition
                 } else {
-                    *logit * penalty
+                    *logit * repetition
                 };
+            }
+            if it.count > 0 {
+                *logit -= frequency * f64::from(it.count) + presence;
             }
         }
     }
@@ -262,9 +376,36 @@ fn likeliest_first(numbers: &[f64], a: u32, b: u32) -> Ordering {
     likeliest.then(a.cmp(&b))
 }
 
-fn probability(logits: &[f32], token: u32) -> f32 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: f32| exp(f64::from(logit) - f64::from(largest));
-    let total: f64 = logits.iter().map(|logit| weight(*logit)).sum();
-    (weight(logits[token as usize]) / total) as f32
+/// The logprob of every token.
+fn logprobs(logits: &[f32]) -> impl Fn(u32) -> f64 {
+    let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let total: f64 = logits
+        .iter()
+        .map(|logit| exp(f64::from(*logit) - largest))
+        .sum();
+    let total = total.ln();
+    // The difference first: beside a large logit, the logarithm would be lost.
+    move |token| (f64::from(logits[token as usize]) - largest) - total
+}
+
+/// The `count` tokens with the largest logits, the largest first; of equal ones, those with smaller
+/// ids. Tokens that are never chosen are none of them.
+fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let first = |a: &u32, b: &u32| {
+        let (one, other) = (logits[*a as usize], logits[*b as usize]);
+        let likeliest = other.partial_cmp(&one).unwrap_or(Ordering::Equal);
+        likeliest.then(a.cmp(b))
+    };
+    let mut tokens: Vec<u32> = (0..logits.len() as u32)
+        .filter(|token| logits[*token as usize] > f32::NEG_INFINITY)
+        .collect();
+    if count < tokens.len() {
+        tokens.select_nth_unstable_by(count - 1, first);
+        tokens.truncate(count);
+    }
+    tokens.sort_unstable_by(first);
+    tokens
 }

@@ -10,7 +10,8 @@ sampling_options! {
     ///
     /// The fields apply in the order of Hugging Face's transformers: repetition penalty,
     /// temperature, top-k, top-p, min-p. In llama.cpp temperature comes last, so its top-p and
-    /// min-p cut an untempered distribution.
+    /// min-p cut an untempered distribution. The penalties of frequency and presence follow that
+    /// of repetition, as in llama.cpp and vLLM.
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
     #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
@@ -55,6 +56,20 @@ sampling_options! {
             range: Range::Any,
             in_requests: false,
             help: "Latest tokens that count as having occurred; 0 for all",
+        }
+        /// Deduction from a token's logit, times its number of occurrences in the answer so far
+        /// (OpenAI's). Below 0 the token becomes likelier.
+        frequency_penalty / with_frequency_penalty: f32 = 0.0 {
+            range: Range::Within(-2.0, 2.0),
+            in_requests: true,
+            help: "Deduct this from a logit for each time that the answer has the token",
+        }
+        /// Deduction from a token's logit if the answer so far has the token (OpenAI's). Below 0
+        /// the token becomes likelier.
+        presence_penalty / with_presence_penalty: f32 = 0.0 {
+            range: Range::Within(-2.0, 2.0),
+            in_requests: true,
+            help: "Deduct this from a logit if the answer has the token",
         }
         /// Seed of the draws: the same seed and logits give the same tokens.
         seed / with_seed: u64 = 0 {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::TokenLogprob;
 use crate::cache::{MemoryReport, ScopeCache};
 
 /// One generated token.
@@ -13,8 +14,14 @@ pub struct Step {
     pub index: usize,
     /// The token.
     pub token: u32,
-    /// The model's own probability of it, before penalty, temperature and filters.
+    /// The model's own probability of it, before bias, penalties, temperature and filters.
     pub probability: f32,
+    /// Natural logarithm of that probability.
+    pub logprob: f32,
+    /// The likeliest tokens, as many as [`top_logprobs`](super::GenerateConfig::top_logprobs).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub likeliest: Vec<TokenLogprob>,
     /// Text that is certain now, empty while a character or perhaps a stop string is incomplete.
     /// The texts of all steps, joined, are the generation's.
     pub text: String,

@@ -7,6 +7,7 @@ use super::parts::{Marks, Parts, Rules, WordModel};
 use super::spelling::Spelling;
 use super::{TextError, gguf, json};
 use crate::formats::gguf::Metadata;
+use serde_json::{Map, Value as Json};
 use std::ops::Range;
 use tokenizers::normalizer::Range as In;
 use tokenizers::{NormalizedString, OffsetType, PreTokenizedString, PreTokenizer, Token};
@@ -190,9 +191,24 @@ impl Tokenizer {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<Vec<u32>, TextError> {
-        let rendered = self
-            .chat_template()?
-            .render(messages, add_generation_prompt, self)?;
+        self.encode_chat_with(messages, add_generation_prompt, &Map::new())
+    }
+
+    /// Encodes a conversation as [`encode_chat`](Self::encode_chat) does, by a template that also
+    /// sees `values` under their names. Those that every template has stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode_chat`](Self::encode_chat).
+    pub fn encode_chat_with(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+        values: &Map<String, Json>,
+    ) -> Result<Vec<u32>, TextError> {
+        let rendered =
+            self.chat_template()?
+                .render(messages, add_generation_prompt, values, self)?;
         let mut found = Vec::new();
         let mut free = 0;
         for (range, id) in rendered.controls {
@@ -264,6 +280,17 @@ impl Tokenizer {
     /// Returns whether a token is a mark for the model and not text.
     pub fn is_control(&self, id: u32) -> bool {
         self.kind(id) == Some(Kind::Control)
+    }
+
+    /// The token that is written as `text`, if it is a mark, which adds no text to an answer.
+    pub fn mark(&self, text: &str) -> Option<u32> {
+        self.added.id(text).filter(|id| self.is_mark(*id))
+    }
+
+    /// Returns whether a token adds no text to an answer.
+    pub fn is_mark(&self, id: u32) -> bool {
+        let writes = |kind| matches!(kind, Kind::UserDefined | Kind::Normal | Kind::Byte);
+        self.kind(id).is_some_and(|kind| !writes(kind))
     }
 
     /// The text of a token that was added whole.

@@ -364,6 +364,7 @@ fn the_kernel_draws_as_the_sampler_does() {
         let request = StepRequest {
             choice: Choice::Drawn(sampler.draw(&[])),
             scores: true,
+            ..StepRequest::default()
         };
         let pending = drawing.step(input, &mut second, request);
         let found = pollster::block_on(pending.unwrap().expect("a fused step")).unwrap();

@@ -227,12 +227,14 @@ test("what can't be asked for is refused by name, and what changes nothing is no
         (error: import("kvscope").KvscopeError) => [error.code, error.details["argument"]],
       );
     const refused: Record<string, unknown>[] = [
-      { n: 2 },
+      { n: 0 },
+      { n: 129 },
       { tools: [{ type: "function" }] },
-      { logit_bias: { 1: 2 } },
+      { logit_bias: { a: 2 } },
+      { stop_token_ids: [-1] },
       { response_format: { type: "json_object" } },
-      { frequency_penalty: 0.5 },
-      { logprobs: true },
+      { top_logprobs: 2 },
+      { logprobs: 1.5 },
       { surprise: 1 },
       { max_tokens: 0 },
       { temperature: "hot" },
@@ -248,6 +250,9 @@ test("what can't be asked for is refused by name, and what changes nothing is no
     }
     const rust = [
       await ask({ temperature: -1 }),
+      await ask({ frequency_penalty: 2.5 }),
+      await ask({ logit_bias: { 1: 101 } }),
+      await ask({ logprobs: true, top_logprobs: 21 }),
       await ask({ cache: { prefill: { method: "magic" } } }),
       await ask({ cache: { decode: { strategy: "slide", budget: "none" } } }),
       await ask({ messages: [{ role: "user", content: "a".repeat(600) }] }),
@@ -278,10 +283,12 @@ test("what can't be asked for is refused by name, and what changes nothing is no
   expect(outcome.answers).toEqual(
     [
       "n",
+      "n",
       "tools",
       "logit_bias",
+      "stop_token_ids",
       "response_format",
-      "frequency_penalty",
+      "top_logprobs",
       "logprobs",
       "surprise",
       "max_tokens",
@@ -296,6 +303,9 @@ test("what can't be asked for is refused by name, and what changes nothing is no
   expect(
     outcome.rust.map((answer) => (Array.isArray(answer) ? (answer[0] as string) : answer)),
   ).toEqual([
+    "invalid-config",
+    "invalid-config",
+    "invalid-config",
     "invalid-config",
     "invalid-argument",
     "invalid-config",

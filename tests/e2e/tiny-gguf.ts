@@ -54,15 +54,22 @@ export function tinyModelOfLargeKeys(): Uint8Array {
 export function tinyModelOfShortHistory(): Uint8Array {
   const content = "message['content']";
   const short = `(${content}[-4:] if message['role'] == 'assistant' else ${content})`;
-  return gguf(
-    metadata().map(([key, value]) =>
-      key === "tokenizer.chat_template"
-        ? [key, { text: TEMPLATE.replace(content, short) }]
-        : [key, value],
-    ),
+  return withTemplate(TEMPLATE.replace(content, short));
+}
+
+/** The same model, whose chat template begins the answer with an empty thought where told to. */
+export function tinyModelThinking(): Uint8Array {
+  const thought =
+    "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}";
+  return withTemplate(TEMPLATE + thought);
+}
+
+/** The same model with another chat template. */
+const withTemplate = (text: string): Uint8Array =>
+  gguf(
+    metadata().map(([key, value]) => [key, key === "tokenizer.chat_template" ? { text } : value]),
     tensors(1),
   );
-}
 
 /** The same model without a chat template. */
 export function tinyModelOfTexts(): Uint8Array {

@@ -4,7 +4,7 @@ use super::mark;
 use crate::text::TextError;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// Nesting limit of a message's further fields.
 const MAX_DEPTH: usize = 32;
@@ -21,7 +21,7 @@ pub struct Message {
     /// each in alphabetical order.
     #[serde(flatten)]
     #[cfg_attr(target_family = "wasm", tsify(type = "Record<string, unknown>"))]
-    pub more: serde_json::Map<String, Json>,
+    pub more: Map<String, Json>,
 }
 
 impl Message {
@@ -30,15 +30,13 @@ impl Message {
         Self {
             role: role.into(),
             content: content.into(),
-            more: serde_json::Map::new(),
+            more: Map::new(),
         }
     }
 
     /// Bytes of text in the message.
     pub(super) fn bytes(&self) -> usize {
-        let more = self.more.iter();
-        let more: usize = more.map(|(key, value)| key.len() + bytes(value)).sum();
-        self.role.len() + self.content.len() + more
+        self.role.len() + self.content.len() + bytes_of(&self.more)
     }
 
     /// The message for a template, with no mark of a control token in it.
@@ -55,6 +53,19 @@ impl Message {
         let fields = known.into_iter().map(Ok).chain(more);
         fields.collect::<Result<Vec<_>, _>>().map(Value::from_pairs)
     }
+}
+
+/// Bytes of text in a template's values.
+pub(super) fn bytes_of(values: &Map<String, Json>) -> usize {
+    let values = values.iter();
+    values.map(|(key, value)| key.len() + bytes(value)).sum()
+}
+
+/// A template's values, with no mark of a control token in them.
+pub(super) fn values_of(values: &Map<String, Json>) -> Result<Vec<(String, Value)>, TextError> {
+    let values = values.iter();
+    let values = values.map(|(key, json)| Ok((key.clone(), value(json, MAX_DEPTH)?)));
+    values.collect()
 }
 
 fn bytes(json: &Json) -> usize {

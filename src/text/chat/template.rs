@@ -2,19 +2,20 @@
 
 use super::environment::{BYTES_PER_FUEL, FUEL, NAME, environment, failed};
 use super::mark::{self, Rendered};
-use super::message::Message;
+use super::message::{self, Message};
 use super::source;
 use crate::text::TextError;
 use crate::text::added::Kind;
 use crate::text::limits::{MAX_TEMPLATE_BYTES, MAX_TEXT_BYTES};
 use crate::text::tokenizer::Tokenizer;
 use minijinja::{Environment, Value};
+use serde_json::{Map, Value as Json};
 
 /// The Jinja program that a model wants conversations written by.
 ///
-/// It sees the names of `transformers`: `messages`, `add_generation_prompt`, `bos_token`,
-/// `eos_token`, `tools` and `documents` (none), `raise_exception`, `strftime_now`, `tojson`. It has
-/// Python's methods of strings, maps and lists.
+/// It sees the values that the caller gives it. It has the names of `transformers`: `messages`,
+/// `add_generation_prompt`, `bos_token`, `eos_token`, `tools` and `documents` (none),
+/// `raise_exception`, `strftime_now`, `tojson`. It has Python's methods of strings, maps and lists.
 ///
 /// Its work is bounded:
 ///
@@ -63,6 +64,7 @@ impl ChatTemplate {
         &self,
         messages: &[Message],
         add_generation_prompt: bool,
+        values: &Map<String, Json>,
         tokenizer: &Tokenizer,
     ) -> Result<Rendered, TextError> {
         if let Some(token) = &self.joined {
@@ -71,20 +73,23 @@ impl ChatTemplate {
                 "it puts the control token {token} together from pieces, which can't be told from what a user writes"
             )));
         }
-        self.run(messages, add_generation_prompt, tokenizer)
+        self.run(messages, add_generation_prompt, values, tokenizer)
     }
 
     fn run(
         &self,
         messages: &[Message],
         add_generation_prompt: bool,
+        values: &Map<String, Json>,
         tokenizer: &Tokenizer,
     ) -> Result<Rendered, TextError> {
         let bytes: usize = messages.iter().map(Message::bytes).sum();
+        let bytes = bytes + message::bytes_of(values);
         if bytes > MAX_TEXT_BYTES {
             let most = MAX_TEXT_BYTES;
             return Err(TextError::TooLong { bytes, most });
         }
+        let further = message::values_of(values)?;
         let values = messages.iter().map(Message::value);
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let time = tokenizer.time();
@@ -103,11 +108,13 @@ impl ChatTemplate {
             let shown = id.filter(|&id| tokenizer.added_text(id).is_some());
             context.extend(shown.map(|id| (name, Value::from(mark::of(id)))));
         }
+        let fixed = context.into_iter();
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value));
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL + bytes as u64 / BYTES_PER_FUEL));
         let template = environment.get_template(NAME).map_err(failed)?;
         let written = template
-            .render(Value::from_pairs(context))
+            .render(Value::from_pairs(further.into_iter().chain(fixed)))
             .map_err(failed)?;
         if written.len() > MAX_TEXT_BYTES {
             let (bytes, most) = (written.len(), MAX_TEXT_BYTES);
@@ -122,7 +129,7 @@ impl ChatTemplate {
         let all = ["system", "user", "assistant", "user"].map(|role| Message::new(role, "-"));
         // Not every template takes a system message. Its output for others is not tested here.
         [&all[..], &all[1..]].into_iter().find_map(|messages| {
-            let rendered = self.run(messages, true, tokenizer).ok()?;
+            let rendered = self.run(messages, true, &Map::new(), tokenizer).ok()?;
             let text = &rendered.text;
             let wanted = |kind| kind == Kind::Control;
             let starts = |at| rendered.controls.iter().any(|(range, _)| range.start == at);

@@ -11,8 +11,8 @@ use kvscope::device::{Gpu, GpuFeature, GpuOptions};
 use kvscope::formats::BlockFormat;
 use kvscope::fused::{FusedDecoder, Pipelines, Tuning};
 use kvscope::generate::{
-    Choice, Draw, InputToken, PendingToken, SampledToken, Sampler, SamplingConfig, StepDecoder,
-    StepRequest,
+    Choice, Draw, InputToken, LogitBias, PendingToken, SampledToken, Sampler, SamplingConfig,
+    StepDecoder, StepRequest,
 };
 use kvscope::model::{Llama, LogitRows};
 use rand_chacha::ChaCha8Rng;
@@ -108,6 +108,7 @@ fn chosen(
     let request = StepRequest {
         choice,
         scores: true,
+        likeliest: 7,
     };
     let pending = decoder.step(InputToken::Token(token), cache, request);
     pollster::block_on(pending.unwrap().expect("a step in place")).unwrap()
@@ -343,6 +344,24 @@ fn choices_and_draws() {
             .with_repetition_penalty(0.7)
             .with_repetition_window(0)
             .with_top_p(0.95),
+        warm().with_frequency_penalty(2.0),
+        warm().with_presence_penalty(-2.0).with_top_k(30),
+        warm()
+            .with_temperature(0.0)
+            .with_frequency_penalty(-1.5)
+            .with_presence_penalty(1.0)
+            .with_repetition_penalty(1.2),
+    ];
+    let bias = |token, bias| LogitBias { token, bias };
+    // The last is beyond the vocabulary.
+    let biases = [
+        vec![],
+        vec![
+            bias(3, 4.0),
+            bias(40, -100.0),
+            bias(3, 0.5),
+            bias(1 << 20, 9.0),
+        ],
     ];
     for tuning in tunings() {
         let mut history = tokens(30);
@@ -354,10 +373,14 @@ fn choices_and_draws() {
             decoder.unwrap().unwrap()
         };
         let (mut plain, mut drawing) = (decoder(&first), decoder(&second));
-        for step_number in 0..60 {
+        for step_number in 0..80 {
             let is_drawn = step_number % 2 == 1;
             let sampling = samplings[step_number / 2 % samplings.len()].clone();
-            let mut sampler = Sampler::new(sampling.with_seed(step_number as u64)).unwrap();
+            let biased = &biases[step_number / 2 / samplings.len() % 2];
+            let mut sampler = Sampler::new(sampling.with_seed(step_number as u64))
+                .unwrap()
+                .with_bias(biased.clone())
+                .after_prompt(30);
             let last = history[history.len() - 1];
             let draw = sampler.draw(&history);
             let choice = if is_drawn {
@@ -376,7 +399,8 @@ fn choices_and_draws() {
                     |best, (at, &it)| if it > best.1 { (at, it) } else { best },
                 );
             if is_drawn {
-                let [from, to] = share(&logits, &draw, found.token);
+                let answer = &history[30..];
+                let [from, to] = share(&logits, &draw, [&history, answer], biased, found.token);
                 let part = f64::from(draw.part);
                 assert!(
                     from - 1e-5 <= part && part <= to + 1e-5,
@@ -390,24 +414,52 @@ fn choices_and_draws() {
             let sum: f64 = logits.iter().map(|it| weight(*it)).sum();
             let expected = weight(logits[found.token as usize]);
             assert!((f64::from(found.probability) * sum / expected - 1.0).abs() < 1e-4);
+            let logprob = |token: u32| f64::from(logits[token as usize] - most) - sum.ln();
+            assert!((f64::from(found.logprob) - logprob(found.token)).abs() < 1e-4);
+            let mut ranked: Vec<u32> = (0..logits.len() as u32).collect();
+            ranked.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
+            let reported: Vec<u32> = found.likeliest.iter().map(|it| it.token).collect();
+            assert_eq!(reported, ranked[..7], "step {step_number}");
+            for it in &found.likeliest {
+                assert!((f64::from(it.logprob) - logprob(it.token)).abs() < 1e-4);
+            }
             history.push(found.token);
         }
     }
 }
 
-/// The part from 0 to 1 that `token` has in the cumulative probability after penalty, temperature
-/// and filters. It is empty and beyond 1 if they leave the token out.
-fn share(logits: &[f32], draw: &Draw<'_>, token: u32) -> [f64; 2] {
+/// The part from 0 to 1 that `token` has in the cumulative probability after bias, penalties,
+/// temperature and filters. It is empty and beyond 1 if they leave the token out.
+fn share(
+    logits: &[f32],
+    draw: &Draw<'_>,
+    [history, answer]: [&[u32]; 2],
+    biased: &[LogitBias],
+    token: u32,
+) -> [f64; 2] {
     let sampling = draw.sampling;
     let mut logits: Vec<f64> = logits.iter().map(|it| f64::from(*it)).collect();
     let penalty = f64::from(sampling.repetition_penalty);
-    for id in draw.occurred {
-        let logit = &mut logits[*id as usize];
-        *logit *= if *logit > 0.0 {
-            penalty.recip()
-        } else {
-            penalty
-        };
+    let window = match sampling.repetition_window {
+        0 => history.len(),
+        window => window.min(history.len()),
+    };
+    let latest = &history[history.len() - window..];
+    for (id, logit) in (0..).zip(&mut logits) {
+        let own = biased.iter().filter(|it| it.token == id);
+        *logit += own.map(|it| f64::from(it.bias)).sum::<f64>();
+        if latest.contains(&id) {
+            *logit *= if *logit > 0.0 {
+                penalty.recip()
+            } else {
+                penalty
+            };
+        }
+        let count = answer.iter().filter(|it| **it == id).count();
+        *logit -= f64::from(sampling.frequency_penalty) * count as f64;
+        if count > 0 {
+            *logit -= f64::from(sampling.presence_penalty);
+        }
     }
     let mut ranked: Vec<usize> = (0..logits.len()).collect();
     // Stable: of equal ones the smaller token first.

@@ -1,19 +1,30 @@
 //! Sampling against a plain implementation that sorts everything, known answers, and the
 //! distribution itself.
 
-use kvscope::generate::{GenerateError, Sampler, SamplingConfig};
+use kvscope::generate::{GenerateConfig, GenerateError, LogitBias, Sampler, SamplingConfig};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// The steps of transformers, and then the token at which the cumulative probability passes `u`.
-fn plain(logits: &[f32], config: &SamplingConfig, history: &[u32], u: f64) -> u32 {
+/// The history from `answer` on is no prompt.
+fn plain(
+    logits: &[f32],
+    config: &SamplingConfig,
+    bias: &[LogitBias],
+    history: &[u32],
+    answer: usize,
+    u: f64,
+) -> u32 {
     let mut logits: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
     let first = match config.repetition_window {
         0 => 0,
         window => history.len().saturating_sub(window),
     };
     for (token, logit) in logits.iter_mut().enumerate() {
+        let is_token = |it: &u32| *it == token as u32;
+        let own = bias.iter().filter(|it| is_token(&it.token));
+        *logit += own.map(|it| f64::from(it.bias)).sum::<f64>();
         if history[first..].contains(&(token as u32)) {
             let penalty = f64::from(config.repetition_penalty);
             *logit = if *logit > 0.0 {
@@ -21,6 +32,11 @@ fn plain(logits: &[f32], config: &SamplingConfig, history: &[u32], u: f64) -> u3
             } else {
                 *logit * penalty
             };
+        }
+        let count = history[answer..].iter().filter(|it| is_token(it)).count();
+        if count > 0 {
+            *logit -= f64::from(config.frequency_penalty) * count as f64;
+            *logit -= f64::from(config.presence_penalty);
         }
     }
     let mut ranked: Vec<usize> = (0..logits.len())
@@ -72,6 +88,9 @@ fn random_numbers(seed: u64) -> impl Iterator<Item = f64> {
 }
 
 fn any_config() -> impl Strategy<Value = SamplingConfig> {
+    // Eighths, of which sums are exact.
+    let eighths = || (-16..=16_i8).prop_map(|it| f32::from(it) / 8.0);
+    let penalties = prop_oneof![Just((0.0, 0.0)), (eighths(), eighths())];
     (
         prop_oneof![Just(0.0_f32), 0.05..3.0_f32],
         prop_oneof![Just(0), 1..40_usize],
@@ -79,10 +98,11 @@ fn any_config() -> impl Strategy<Value = SamplingConfig> {
         prop_oneof![Just(0.0_f32), 0.0..1.0_f32],
         prop_oneof![Just(1.0_f32), 0.5..2.0_f32],
         0..20_usize,
+        penalties,
         any::<u64>(),
     )
         .prop_map(
-            |(temperature, top_k, top_p, min_p, penalty, window, seed)| {
+            |(temperature, top_k, top_p, min_p, penalty, window, (frequency, presence), seed)| {
                 SamplingConfig::default()
                     .with_temperature(temperature)
                     .with_top_k(top_k)
@@ -90,6 +110,8 @@ fn any_config() -> impl Strategy<Value = SamplingConfig> {
                     .with_min_p(min_p)
                     .with_repetition_penalty(penalty)
                     .with_repetition_window(window)
+                    .with_frequency_penalty(frequency)
+                    .with_presence_penalty(presence)
                     .with_seed(seed)
             },
         )
@@ -116,14 +138,36 @@ proptest! {
         config in any_config(),
         logits in any_logits(),
         history in prop::collection::vec(0..700_u32, 0..40),
+        bias in prop::collection::vec((0..700_u32, -400..=400_i16), 0..5),
+        part in 0..=40_usize,
+        likeliest in 0..30_usize,
     ) {
-        let mut sampler = Sampler::new(config.clone()).unwrap();
+        let quarters = |(token, bias)| LogitBias { token, bias: f32::from(bias) / 4.0 };
+        let bias: Vec<_> = bias.into_iter().map(quarters).collect();
+        let answer = part.min(history.len());
+        let mut sampler = Sampler::new(config.clone())
+            .unwrap()
+            .with_bias(bias.clone())
+            .after_prompt(answer)
+            .with_likeliest(likeliest);
         for u in random_numbers(config.seed).take(8) {
             let sampled = sampler.sample(&logits, &history).unwrap();
-            prop_assert_eq!(sampled.token, plain(&logits, &config, &history, u));
+            let expected = plain(&logits, &config, &bias, &history, answer, u);
+            prop_assert_eq!(sampled.token, expected);
             let sum: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
             let expected = f64::from(logits[sampled.token as usize]).exp() / sum;
             prop_assert!((f64::from(sampled.probability) - expected).abs() < 1e-6);
+            prop_assert!((f64::from(sampled.logprob) - expected.ln()).abs() < 1e-4);
+            let mut ranked: Vec<u32> = (0..logits.len() as u32).collect();
+            ranked.retain(|token| logits[*token as usize].is_finite());
+            ranked.sort_by(|a, b| logits[*b as usize].partial_cmp(&logits[*a as usize]).unwrap());
+            ranked.truncate(likeliest);
+            let found = sampled.likeliest;
+            prop_assert_eq!(found.iter().map(|it| it.token).collect::<Vec<_>>(), ranked);
+            for it in found {
+                let expected = f64::from(logits[it.token as usize]) - sum.ln();
+                prop_assert!((f64::from(it.logprob) - expected).abs() < 1e-4);
+            }
         }
     }
 
@@ -163,7 +207,7 @@ fn a_wide_nucleus_is_the_plain_one() {
         let mut sampler = Sampler::new(config.clone()).unwrap();
         for u in random_numbers(3).take(4) {
             let sampled = sampler.sample(&logits, &[]).unwrap();
-            assert_eq!(sampled.token, plain(&logits, &config, &[], u));
+            assert_eq!(sampled.token, plain(&logits, &config, &[], &[], 0, u));
         }
     }
 }
@@ -287,4 +331,50 @@ fn a_configuration_may_leave_fields_out_but_not_invent_any() {
         SamplingConfig::default().with_top_k(40).with_min_p(0.05)
     );
     assert!(serde_json::from_str::<SamplingConfig>(r#"{"topk": 40}"#).is_err());
+}
+
+/// The penalties of frequency and presence see the answer alone, that of repetition the prompt too.
+#[test]
+fn the_prompt_is_passed_over_by_the_penalties_of_the_answer() {
+    let chosen = |config: SamplingConfig, history: &[u32]| {
+        let sampler = Sampler::new(config).unwrap().after_prompt(2);
+        sampler
+            .clone()
+            .sample(&[1.0, 3.0, 2.5], history)
+            .unwrap()
+            .token
+    };
+    let presence = SamplingConfig::default().with_presence_penalty(1.0);
+    assert_eq!(chosen(presence.clone(), &[1, 1]), 1);
+    assert_eq!(chosen(presence.clone(), &[1, 1, 1]), 2);
+    assert_eq!(chosen(presence, &[1, 1, 1, 2]), 1);
+    // 3 − 2·0.5 against 2.5, then 2.5 − 0.5.
+    let frequency = SamplingConfig::default().with_frequency_penalty(0.5);
+    assert_eq!(chosen(frequency.clone(), &[0, 0, 1]), 1);
+    assert_eq!(chosen(frequency.clone(), &[0, 0, 1, 1]), 2);
+    assert_eq!(chosen(frequency, &[0, 0, 1, 1, 2]), 1);
+}
+
+#[test]
+fn wrong_biases_and_too_many_logprobs_are_named() {
+    let bias = |bias| vec![LogitBias { token: 7, bias }];
+    for (config, field) in [
+        (
+            GenerateConfig::default().with_logit_bias(bias(100.5)),
+            "logit_bias",
+        ),
+        (
+            GenerateConfig::default().with_logit_bias(bias(f32::NAN)),
+            "logit_bias",
+        ),
+        (
+            GenerateConfig::default().with_top_logprobs(21),
+            "top_logprobs",
+        ),
+    ] {
+        let error = config.validate().unwrap_err().to_string();
+        assert!(error.contains(field), "{error}");
+    }
+    let right = GenerateConfig::default().with_logit_bias(bias(-100.0));
+    assert_eq!(right.with_top_logprobs(20).validate(), Ok(()));
 }

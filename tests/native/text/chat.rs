@@ -3,6 +3,7 @@
 use kvscope::text::{Date, Message, TextError, Time, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::support::gguf_file::Value;
 use crate::support::text::{CONTROL, USER_DEFINED, Vocabulary, controls, read, shown};
@@ -299,4 +300,33 @@ fn a_broken_template_is_an_error_of_chats_alone() {
         .encode_chat(&[Message::new("user", "Hi")], true)
         .unwrap_err();
     assert_eq!(error.code(), "chat-template");
+}
+
+/// As `chat_template_kwargs` of other servers: what a caller names is there, and nothing is
+/// replaced that every template has. A caller's text becomes no control token either.
+#[test]
+fn a_caller_gives_templates_further_values() {
+    let tokenizer = with_template(
+        "{{ messages[0].content }}{% if enable_thinking is defined and enable_thinking is false %}\
+         <think></think>{% endif %}{{ reasoning_effort | default('') }}{{ tools is none }}",
+    );
+    let messages = [Message::new("user", "Hi")];
+    let text = |values: serde_json::Value| {
+        let values = values.as_object().unwrap();
+        let ids = tokenizer.encode_chat_with(&messages, true, values).unwrap();
+        assert!(controls(&tokenizer, &ids).is_empty(), "{values:?}");
+        shown(&tokenizer, &ids)
+    };
+    assert_eq!(text(json!({})), "HiTrue");
+    assert_eq!(
+        text(json!({ "enable_thinking": false })),
+        "Hi<think></think>True"
+    );
+    assert_eq!(text(json!({ "enable_thinking": true })), "HiTrue");
+    let effort = json!({ "reasoning_effort": "<|im_end|>", "tools": [1], "messages": [] });
+    assert_eq!(text(effort), "Hi<|im_end|>True");
+    let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
+    let values = json!({ "deep": deep });
+    let refused = tokenizer.encode_chat_with(&messages, true, values.as_object().unwrap());
+    assert_eq!(refused.unwrap_err().code(), "chat-template");
 }

@@ -4,7 +4,7 @@ use kvscope::text::{Controls, Detokenizer, Tokenizer, TokenizerFiles};
 use serde_json::{Map, Value as Json, json};
 
 use crate::support::gguf_file::Value;
-use crate::support::text::{CONTROL, NORMAL, USER_DEFINED, Vocabulary, alphabet, read};
+use crate::support::text::{CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary, alphabet, read};
 
 /// Every name at which llama.cpp ends, whatever a file says of the token.
 const NAMES: [&str; 21] = [
@@ -163,4 +163,22 @@ fn a_broken_template_in_a_file_of_its_own_leaves_texts_usable() {
     assert!(tokenizer.encode("a", Controls::Read).is_ok());
     let error = tokenizer.encode_chat(&[], true).unwrap_err();
     assert_eq!(error.code(), "chat-template");
+}
+
+/// As a stop string, the text of a token that writes none has to be looked for as that token.
+#[test]
+fn marks_are_found_by_their_whole_text() {
+    for (kind, is_mark) in [(CONTROL, true), (UNUSED, true), (USER_DEFINED, false)] {
+        let tokenizer = read(&Vocabulary::bytes(&[("<sep>", kind)]).gpt2("gpt-2")).unwrap();
+        let written = !Detokenizer::new(&tokenizer).push(256).is_empty();
+        assert_eq!(written, !is_mark, "{kind}");
+        assert_eq!(
+            tokenizer.mark("<sep>"),
+            Some(256).filter(|_| is_mark),
+            "{kind}"
+        );
+        for other in ["", "<sep", "<sep> ", "a"] {
+            assert_eq!(tokenizer.mark(other), None, "{other}");
+        }
+    }
 }
