@@ -312,7 +312,8 @@ export class Session {
     return this.#host.turn(async () => {
       this.#check();
       const { document, messages } = this.#conversation;
-      const isDocument = document !== undefined && messages.length === 0;
+      const unasked = messages.every(({ role }) => role !== "user");
+      const isDocument = document !== undefined && unasked;
       if (!this.#host.touch(this) && settings.passing === true && isDocument) {
         // The budget took what had been read. Other questions will want it too.
         await this.#hold(signal, undefined);

@@ -63,7 +63,9 @@ async function distributions({ sequence }, tokens) {
 
 /** An array takes a tenth of the memory of a map. */
 function dense(probabilities) {
-  const shares = new Float32Array(Math.max(...probabilities.keys()) + 1);
+  // Not `Math.max(...)`: a vocabulary of 151,936 tokens is too many arguments.
+  const last = [...probabilities.keys()].reduce((most, token) => Math.max(most, token), 0);
+  const shares = new Float32Array(last + 1);
   for (const [token, share] of probabilities) {
     shares[token] = share;
   }

@@ -374,47 +374,54 @@ test("a loaded session keeps its own rules on an engine with others", async ({ p
   expect(outcome.types).toEqual([undefined, "f32"]);
 });
 
-test("a document stays within a budget that has room for little more", async ({ page }) => {
-  const outcome = await page.evaluate(async (fixed) => {
-    const text = "The keeper lit the lamp. ".repeat(12);
-    const measure = await kvscope.Engine.load("/tiny.gguf");
-    const { heldBytes } = await (await measure.document(text)).memory();
-    measure.dispose();
-    const given: unknown[] = [];
-    const engine = await kvscope.Engine.load("/tiny.gguf", {
-      sessionBytes: 1.6 * heldBytes,
-      onGivenUp: (session) => {
-        given.push(session);
-        throw new Error("the page's own fault");
+for (const messages of [[], [{ role: "system", content: "Be brief." }]] as const) {
+  test(`a document with ${messages.length} messages stays within a budget of little more`, async ({
+    page,
+  }) => {
+    const outcome = await page.evaluate(
+      async ([fixed, begun]) => {
+        const text = "The keeper lit the lamp. ".repeat(12);
+        const measure = await kvscope.Engine.load("/tiny.gguf");
+        const { heldBytes } = await (await measure.document(text, { messages: begun })).memory();
+        measure.dispose();
+        const given: unknown[] = [];
+        const engine = await kvscope.Engine.load("/tiny.gguf", {
+          sessionBytes: 1.6 * heldBytes,
+          onGivenUp: (session) => {
+            given.push(session);
+            throw new Error("the page's own fault");
+          },
+        });
+        addEventListener("error", (event) => event.preventDefault());
+        const document = await engine.document(text, { messages: begun });
+        const cached = [];
+        for (const question of ["Who?", "When?", "Why?"]) {
+          const { usage } = await document.ask(question, fixed);
+          cached.push(usage.prompt_tokens_details.cached_tokens);
+        }
+        const before = given.length;
+        // Another conversation takes its place; the next question reads it again.
+        const other = await engine.session();
+        const answer = await other.send("a".repeat(250), fixed);
+        const back = await document.ask("Who?", fixed);
+        const again = await document.ask("When?", fixed);
+        for (const { usage } of [back, again]) {
+          cached.push(usage.prompt_tokens_details.cached_tokens);
+        }
+        const isDocument = given[before] === document;
+        engine.dispose();
+        await document.close();
+        return { cached, before, isDocument, answered: answer.choices[0]?.finish_reason };
       },
-    });
-    addEventListener("error", (event) => event.preventDefault());
-    const document = await engine.document(text);
-    const cached = [];
-    for (const question of ["Who?", "When?", "Why?"]) {
-      const { usage } = await document.ask(question, fixed);
-      cached.push(usage.prompt_tokens_details.cached_tokens);
-    }
-    const before = given.length;
-    // Another conversation takes its place; the next question reads it again.
-    const other = await engine.session();
-    const answer = await other.send("a".repeat(250), fixed);
-    const back = await document.ask("Who?", fixed);
-    const again = await document.ask("When?", fixed);
-    for (const { usage } of [back, again]) {
-      cached.push(usage.prompt_tokens_details.cached_tokens);
-    }
-    const isDocument = given[before] === document;
-    engine.dispose();
-    await document.close();
-    return { cached, before, isDocument, answered: answer.choices[0]?.finish_reason };
-  }, FIXED);
-  expect(outcome.before).toBe(0);
-  expect(outcome.isDocument).toBe(true);
-  expect(outcome.answered).toBe("length");
-  expect(outcome.cached[0]).toBeGreaterThan(280);
-  expect(new Set(outcome.cached).size).toBe(1);
-});
+      [FIXED, messages] as const,
+    );
+    expect(outcome.before).toBe(0);
+    expect(outcome.isDocument).toBe(true);
+    expect(outcome.answered).toBe("length");
+    expect(outcome.cached[0]).toBeGreaterThan(280);
+    expect(new Set(outcome.cached).size).toBe(1);
+  });
+}
 
 test("what a session can't be is refused when it is opened, and by its field", async ({ page }) => {
   const codes = await page.evaluate(async (fixed) => {

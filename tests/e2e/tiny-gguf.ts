@@ -65,9 +65,12 @@ export function tinyModelThinking(): Uint8Array {
 }
 
 /** The same model with another chat template. */
-const withTemplate = (text: string): Uint8Array =>
+const withTemplate = (template: string): Uint8Array =>
   gguf(
-    metadata().map(([key, value]) => [key, key === "tokenizer.chat_template" ? { text } : value]),
+    metadata().map(([key, value]) => [
+      key,
+      key === "tokenizer.chat_template" ? { text: template } : value,
+    ]),
     tensors(1),
   );
 
