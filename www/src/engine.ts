@@ -102,9 +102,24 @@ export type ChatWish = Pick<GenerateWish, "tokens" | "temperature" | "topP" | "s
   readonly text: string;
 };
 
+/** A message before the first question. */
+export interface OpeningMessage {
+  readonly role: "system" | "developer";
+  readonly content: string;
+}
+
+/** What a conversation begins with. */
+export interface Beginning {
+  readonly cache: CacheOptions;
+  readonly messages: readonly OpeningMessage[];
+  /** True if the thinking of answers leaves the cache once they are there. */
+  readonly dropReasoning: boolean;
+}
+
 const hasCode = (error: unknown, code: KvscopeError["code"]): boolean =>
   error instanceof KvscopeError && error.code === code;
 export const isAborted = (error: unknown): boolean => hasCode(error, "aborted");
+export const isTooLong = (error: unknown): boolean => hasCode(error, "prompt-too-long");
 export const isDeviceLost = (error: unknown): boolean => hasCode(error, "device-lost");
 
 /** The models that this browser keeps; none where it keeps nothing for pages. */
@@ -146,6 +161,9 @@ function keptBy(fromStore: boolean, stored: boolean): string {
   }
   return stored ? "; kept for your next visit" : "";
 }
+
+/** A word of thinking that no chat template has in it. */
+const THOUGHT = "pondered";
 
 /** Rules of a run that is compared with others: it computes all of its prompt. */
 const afresh = (cache: CacheOptions): RequestCache => ({ ...cache, reuse: false });
@@ -235,6 +253,11 @@ export class Chat {
     return this.#session.cache;
   }
 
+  /** The document that it is about, if any. */
+  get document(): string | undefined {
+    return this.#session.document;
+  }
+
   get messages(): readonly { readonly role: string; readonly content: string }[] {
     return this.#session.messages;
   }
@@ -242,6 +265,12 @@ export class Chat {
   /** Answers a message. @throws {KvscopeError} as `session.send` does */
   async send(wish: ChatWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
     const stream = await this.#session.send(wish.text, streamed(wish), { signal, onPrefill });
+    return follow(stream, onToken);
+  }
+
+  /** Answers a question about the document, which stays as it is. @throws {KvscopeError} as `send` */
+  async ask(wish: ChatWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
+    const stream = await this.#session.ask(wish.text, streamed(wish), { signal, onPrefill });
     return follow(stream, onToken);
   }
 
@@ -291,6 +320,8 @@ export class LoadedModel {
   readonly layers: number;
   /** Per layer, the newest positions that it sees and holds; none if it sees all. */
   readonly windows: readonly (number | undefined)[];
+  /** Tokens of its context. */
+  readonly context: number;
   /** True if it was made for programs of the trace task, and for nothing else. */
   readonly readsPrograms: boolean;
   /** True if it has a chat template, and so knows turns. */
@@ -308,6 +339,7 @@ export class LoadedModel {
     this.slow = engine.gpu.deviceType === "cpu" || SOFTWARE.test(this.device);
     this.layers = layers;
     this.windows = windows;
+    this.context = context;
     this.readsPrograms = vocabulary < LEAST_FOR_PROSE;
     this.knowsTurns = engine.model.chatTemplate;
     this.fingerprint = engine.model.fingerprint;
@@ -322,9 +354,26 @@ export class LoadedModel {
     return new LoadedModel(await Engine.load(source, { ...handlers, sessionBytes: CHAT_BYTES }));
   }
 
-  /** Opens a conversation that begins with these messages. */
-  async openChat(cache: CacheOptions, messages: readonly ChatMessage[]): Promise<Chat> {
-    return new Chat(this.#engine, await this.#engine.session({ cache, messages }));
+  /** Opens a conversation that has these messages. */
+  async openChat(
+    { cache, dropReasoning }: Beginning,
+    messages: readonly ChatMessage[],
+  ): Promise<Chat> {
+    const session = await this.#engine.session({ cache, dropReasoning, messages });
+    return new Chat(this.#engine, session);
+  }
+
+  /**
+   * Reads a document, for questions about it.
+   *
+   * @throws {KvscopeError} as `engine.document` does
+   */
+  async openDocument(
+    text: string,
+    beginning: Beginning,
+    handlers: Partial<Pick<GenerateHandlers, "signal" | "onPrefill">>,
+  ): Promise<Chat> {
+    return new Chat(this.#engine, await this.#engine.document(text, { ...beginning, ...handlers }));
   }
 
   /**
@@ -332,8 +381,27 @@ export class LoadedModel {
    *
    * @throws {KvscopeError} as `loadSession` does
    */
-  async openSavedChat(from: string | File): Promise<Chat> {
-    return new Chat(this.#engine, await this.#engine.loadSession(from));
+  async openSavedChat(from: string | File, dropReasoning: boolean): Promise<Chat> {
+    return new Chat(this.#engine, await this.#engine.loadSession(from, { dropReasoning }));
+  }
+
+  /** True if its chat template leaves thinking out of earlier answers. */
+  async leavesThinkingOut(): Promise<boolean> {
+    if (!this.knowsTurns) {
+      return false;
+    }
+    const messages = [
+      { role: "user", content: "Really?" },
+      { role: "assistant", content: `<think>\n${THOUGHT}\n</think>\n\nYes.` },
+      { role: "user", content: "Sure?" },
+    ] as const;
+    const written = await this.chatTokens(messages).catch(() => [THOUGHT]);
+    return !written.join("").includes(THOUGHT);
+  }
+
+  /** Tokens of a text as it is. */
+  async textTokens(text: string): Promise<number> {
+    return (await this.#engine.tokens(text)).tokens.length;
   }
 
   /** Text of each token of a conversation, with those of the chat template. */

@@ -4,6 +4,7 @@ import { fromFragment, toFragment } from "./settings/setting-link.ts";
 import { currentAddress, onFragment, writeFragment } from "./ui/address.ts";
 import { wireCopy } from "./ui/copy-button.ts";
 import { element } from "./ui/dom.ts";
+import { wireDrop } from "./ui/dropped-files.ts";
 import { keepForOffline } from "./ui/offline.ts";
 import { PageState } from "./ui/page-state.ts";
 import { PromptView } from "./views/prompt/prompt-view.ts";
@@ -48,6 +49,13 @@ element("skip-link", HTMLAnchorElement).addEventListener("click", (event) => {
 for (const id of ["copy-link", "chat-link", "compare-link", "tight-link", "drift-link"]) {
   wireCopy(id, currentAddress);
 }
+
+wireDrop(({ models, conversations, texts }) => {
+  if (models.length > 0) {
+    loader.loadFiles(models);
+  }
+  views.takeIntoChat(conversations, texts);
+});
 
 keepForOffline();
 prompt.show(prompt.setting);

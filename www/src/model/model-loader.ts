@@ -73,6 +73,11 @@ export class ModelLoader {
     }
   }
 
+  /** Loads files at hand, the parts of one model. */
+  loadFiles(files: readonly File[]): void {
+    void this.#load(files, "");
+  }
+
   /** Loads an offered model. The default needs no address in a link. */
   async #loadOffered(offered: OfferedModel): Promise<void> {
     await this.#load(offered.url, offered === this.#default ? "" : offered.url, offered.name);

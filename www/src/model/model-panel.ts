@@ -27,7 +27,7 @@ export interface ModelWishes {
   readonly remove: (model: StoredModel) => void;
 }
 
-/** Wires the model's card, and dropping files anywhere on the page, to `wishes`. */
+/** Wires the model's card to `wishes`. */
 export function wireModelPanel(wishes: ModelWishes): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -50,7 +50,6 @@ export function wireModelPanel(wishes: ModelWishes): void {
     }
   });
   cancel.addEventListener("click", () => wishes.cancel());
-  wireDrop((dropped) => wishes.load(dropped, ""));
   listWishes = wishes;
 }
 
@@ -162,33 +161,4 @@ export function showStored(models: readonly StoredModel[]): void {
       return item;
     }),
   );
-}
-
-/** Files dropped anywhere on the page are taken as a model. */
-function wireDrop(onFiles: (files: File[]) => void): void {
-  document.addEventListener("dragover", (event) => {
-    if (hasFiles(event)) {
-      event.preventDefault();
-      mark(true);
-    }
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) {
-      mark(false);
-    }
-  });
-  document.addEventListener("drop", (event) => {
-    if (hasFiles(event)) {
-      event.preventDefault();
-      mark(false);
-      onFiles([...(event.dataTransfer?.files ?? [])]);
-    }
-  });
-}
-
-const hasFiles = (event: DragEvent): boolean =>
-  event.dataTransfer?.types.includes("Files") ?? false;
-
-function mark(on: boolean): void {
-  document.body.classList.toggle("dropping", on);
 }

@@ -66,6 +66,17 @@ export class Views {
     this.#chat.follow(this.view === "chat");
   }
 
+  /** Opens saved conversations, and offers texts as a document, in the chat. */
+  takeIntoChat(conversations: readonly File[], texts: readonly File[]): void {
+    if (conversations.length === 0 && texts.length === 0) {
+      return;
+    }
+    this.#form.show({ ...this.#form.setting, view: "chat" });
+    this.#changed();
+    this.#chat.openFiles(conversations);
+    this.#chat.offerDocument(texts);
+  }
+
   /** Makes a setting that nobody has touched short enough for a device without a GPU. */
   fitToDevice(slow: boolean): void {
     const { setting } = this.#form;

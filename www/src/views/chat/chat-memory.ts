@@ -11,9 +11,11 @@ export class ChatMemory {
   );
 
   /** Shows the branch that is shown, token by token. */
-  show({ policy, turns }: Conversation): void {
-    this.#chart.show([{ policy, memory: turns.flatMap(({ memory }) => memory), wanted: 0 }]);
-    const kv = turns.findLast((turn) => turn.kv !== undefined)?.kv;
+  show({ policy, turns, document }: Conversation): void {
+    // Each question about a document begins where that ends.
+    const drawn = document === undefined ? turns : turns.slice(-1);
+    this.#chart.show([{ policy, memory: drawn.flatMap(({ memory }) => memory), wanted: 0 }]);
+    const kv = turns.findLast((turn) => turn.kv !== undefined)?.kv ?? document?.held?.kv;
     const usage = turns.findLast((turn) => turn.usage !== undefined)?.usage;
     const saved = element("chat-saved", HTMLOutputElement);
     const share = kv === undefined || kv.fullBytes === 0 ? undefined : kv.heldBytes / kv.fullBytes;

@@ -1,17 +1,29 @@
-import { isDeviceLost, type GeneratedToken, type LoadedModel } from "../../engine.ts";
+import {
+  isDeviceLost,
+  isTooLong,
+  type Beginning,
+  type GeneratedToken,
+  type LoadedModel,
+} from "../../engine.ts";
 import { policiesOf, sameRules, type Policy } from "../../settings/policy.ts";
 import { element } from "../../ui/dom.ts";
 import { count, percent, rate } from "../../ui/format.ts";
 import { oncePerFrame } from "../../ui/frame-loop.ts";
 import type { PageState } from "../../ui/page-state.ts";
+import { showProblem } from "../../ui/problem-card.ts";
+import { describeError } from "../../ui/problem.ts";
 import type { PromptView } from "../prompt/prompt-view.ts";
 import { snapshotOf } from "../prompt/retained-history.ts";
 import { RetainedPicture } from "../prompt/retained-picture.ts";
 import { Branch } from "./branch.ts";
+import { ChatDocument, type DocumentHeld } from "./chat-document.ts";
 import { ChatMemory } from "./chat-memory.ts";
+import { showOpening } from "./chat-opening.ts";
+import { ChatSetup } from "./chat-setup.ts";
 import { Conversation } from "./conversation.ts";
+import { OpenChats } from "./open-chats.ts";
 import { picturedOf } from "./retained-turns.ts";
-import { SavedChats } from "./saved-chats.ts";
+import { SavedChats, type Opened } from "./saved-chats.ts";
 import { Transcript } from "./transcript.ts";
 import { sends } from "./turn-view.ts";
 import { Turn } from "./turn.ts";
@@ -21,7 +33,6 @@ const send = element("chat-send", HTMLButtonElement);
 const stop = element("chat-stop", HTMLButtonElement);
 const status = element("chat-status", HTMLElement);
 const begin = element("chat-new", HTMLButtonElement);
-const back = element("chat-back", HTMLButtonElement);
 
 /** Words of a name that is made of the first question, at most. */
 const NAME_WORDS = 6;
@@ -39,14 +50,17 @@ export class ChatView {
     step: (step) => `after turn ${step}`,
   });
   readonly #saved: SavedChats;
-  #conversation: Conversation;
-  /** The conversation that was shown before this one. */
-  #before: Conversation | undefined;
+  readonly #setup: ChatSetup;
+  readonly #chats: OpenChats;
   /** The turn that is being answered. */
   #running: Turn | undefined;
+  /** True from a question until all that follows its answer is done. */
+  #asking = false;
+  #reading = false;
   /** Words about the latest answer, which stay until the next one. */
   #ended = "";
   #pictured = "";
+  #picturedHeld: DocumentHeld | undefined;
   #isShown = false;
   readonly #drawSoon = oncePerFrame(() => this.#draw());
 
@@ -54,7 +68,13 @@ export class ChatView {
   constructor(page: PageState, prompt: Pick<PromptView, "setting" | "report">) {
     this.#page = page;
     this.#prompt = prompt;
-    this.#conversation = Conversation.begin(this.#policy);
+    this.#setup = new ChatSetup({
+      changed: () => this.#renew(),
+      read: (text) => this.#read(text),
+    });
+    this.#chats = new OpenChats(Conversation.begin(this.#policy, this.#beginning), (chosen) => {
+      this.#change(chosen, `Shows “${titleOf(chosen)}”.`);
+    });
     this.#transcript = new Transcript({
       edit: (turn, text) => void this.#ask(text, turn),
       regenerate: (turn) => void this.#ask(turn.question, turn),
@@ -62,7 +82,11 @@ export class ChatView {
     });
     this.#saved = new SavedChats({
       save: (name) => this.#save(name),
-      open: (from, name) => this.#open(from, name),
+      open: (chosen) => this.#openSaved(chosen),
+      deleted: (name) => {
+        this.#chats.noteUnsaved(name);
+        this.#draw();
+      },
     });
     this.#wire();
   }
@@ -73,14 +97,18 @@ export class ChatView {
       void this.#saved.list();
     }
     this.#isShown = isShown;
-    const { turns } = this.#conversation;
-    if (turns.length === 0 && !sameRules(this.#conversation.policy.cache, this.#policy.cache)) {
-      this.#conversation.close();
-      this.#conversation = Conversation.begin(this.#policy);
-    }
-    if (isShown) {
-      this.#draw();
-    }
+    this.#renew();
+  }
+
+  /** Opens files of saved conversations: now, or once the model is there and free. */
+  openFiles(files: readonly File[]): void {
+    this.#saved.openFiles(files);
+    this.#sayStatus();
+  }
+
+  /** Takes texts as the document to ask about. */
+  offerDocument(texts: readonly File[]): void {
+    void this.#setup.take(texts);
   }
 
   /** Puts the keyboard's place at what the view is for. */
@@ -97,8 +125,23 @@ export class ChatView {
     return policy;
   }
 
+  /** What a new conversation begins with. */
+  get #beginning(): Beginning {
+    const { messages, dropReasoning } = this.#setup;
+    return { cache: this.#policy.cache, messages, dropReasoning };
+  }
+
+  get #conversation(): Conversation {
+    return this.#chats.shown;
+  }
+
   get #free(): boolean {
-    return this.#page.free && this.#page.model?.knowsTurns === true;
+    return !this.#busy && this.#page.free && this.#page.model?.knowsTurns === true;
+  }
+
+  /** True while the conversation that is shown has to stay. */
+  get #busy(): boolean {
+    return this.#page.running || this.#asking;
   }
 
   #wire(): void {
@@ -118,16 +161,8 @@ export class ChatView {
     message.addEventListener("input", () => this.#showControls());
     stop.addEventListener("click", () => this.#page.stop());
     begin.addEventListener("click", () => {
-      this.#change(Conversation.begin(this.#policy));
-      this.#say("A new conversation.");
+      this.#change(this.#new(), "A new conversation.");
       message.focus({ preventScroll: true });
-    });
-    back.addEventListener("click", () => {
-      if (this.#before !== undefined) {
-        this.#change(this.#before);
-        this.#say("The conversation before.");
-        message.focus({ preventScroll: true });
-      }
     });
     element("chat-choose", HTMLButtonElement).addEventListener("click", () => {
       const choice = element("model-choice", HTMLDetailsElement);
@@ -150,6 +185,7 @@ export class ChatView {
     const turn = new Turn(text, this.#page.modelName);
     branch.turns.push(turn);
     this.#running = turn;
+    this.#asking = true;
     this.#ended = "";
     if (instead === undefined) {
       message.value = "";
@@ -161,12 +197,17 @@ export class ChatView {
     stop.focus({ preventScroll: true });
     await occupied;
     this.#running = undefined;
-    const { activeElement } = document;
-    const wasHere = activeElement === stop || activeElement === document.body;
     if (!answered) {
       conversation.takeBack(branch);
     }
     this.#say(answered ? endOf(turn) : "Nothing was answered; the message was taken back.");
+    if (answered) {
+      this.#draw();
+      await this.#saved.saveAnswered();
+    }
+    this.#asking = false;
+    const { activeElement } = document;
+    const wasHere = activeElement === stop || activeElement === document.body;
     this.#draw();
     if (!answered && instead !== undefined && text !== instead.question) {
       this.#transcript.viewOf(instead).openEditor(text);
@@ -189,9 +230,6 @@ export class ChatView {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { tokens, temperature, topP, seed } = this.#prompt.setting;
-    const chat = await branch.chat(model);
-    await branch.keepBefore(model);
-    const before = chat.messages.length;
     // Another answer to the same question is drawn by another seed.
     const own = (seed + this.#conversation.size - 1) % 2 ** 32;
     const wish = { text: turn.question, tokens, temperature, topP, seed: own };
@@ -206,18 +244,18 @@ export class ChatView {
         this.#drawSoon();
       },
     };
-    const ended = await chat.send(wish, handlers).catch((error: unknown) => {
+    const ended = await branch.answer(model, wish, handlers).catch((error: unknown) => {
       // With the model gone, what was written is all that there will be.
       if (turn.written > 0 && (isDeviceLost(error) || signal.aborted)) {
-        return undefined;
+        return "gone" as const;
       }
       throw error;
     });
-    if (ended === undefined) {
+    if (ended === "gone") {
       turn.state = "stopped";
       return true;
     }
-    if (chat.messages.length === before) {
+    if (ended === undefined) {
       return false;
     }
     turn.answer += ended.rest;
@@ -234,11 +272,76 @@ export class ChatView {
   /** Reads what the cache retains at the end of the branch's newest turn. */
   async #look(model: LoadedModel, branch: Branch): Promise<void> {
     const turn = branch.turns.at(-1);
-    if (turn !== undefined) {
-      const chat = await branch.chat(model);
-      turn.tokens = await model.chatTokens(branch.messages);
-      turn.snapshot = snapshotOf(branch.turns.length, await chat.retained());
+    // Questions leave a document as it is.
+    if (turn === undefined || branch.document !== undefined) {
+      return;
     }
+    const chat = await branch.chat(model);
+    turn.tokens = await model.chatTokens(branch.messages);
+    turn.snapshot = snapshotOf(branch.turns.length, await chat.retained());
+    if (branch.beginning.dropReasoning || turn.kv === undefined) {
+      const { heldBytes, fullBytes } = await chat.memory();
+      turn.kv = { heldBytes, fullBytes };
+    }
+  }
+
+  #new(): Conversation {
+    return Conversation.begin(this.#policy, this.#beginning);
+  }
+
+  /** Begins an empty conversation anew if what it would begin with is other by now. */
+  #renew(): void {
+    const { isEmpty, policy, current } = this.#conversation;
+    if (isEmpty && (!sameRules(policy.cache, this.#policy.cache) || this.#differs(current))) {
+      this.#chats.show(this.#new());
+    }
+    if (this.#isShown) {
+      this.#draw();
+    }
+  }
+
+  /** True if a new conversation would begin with other messages. */
+  #differs({ beginning }: Branch): boolean {
+    const { messages, dropReasoning } = this.#beginning;
+    const written = JSON.stringify(messages) !== JSON.stringify(beginning.messages);
+    return written || dropReasoning !== beginning.dropReasoning;
+  }
+
+  /** Reads a document into a new conversation. */
+  async #read(text: string): Promise<boolean> {
+    if (!this.#free || !this.#prompt.report()) {
+      return false;
+    }
+    const policy = this.#policy;
+    const document = new ChatDocument(text, this.#beginning);
+    this.#ended = "";
+    this.#reading = true;
+    const occupied = this.#page.occupy(async (model, signal) => {
+      const onPrefill = (done: number, of: number): void => {
+        this.#setup.showRead(done, of);
+      };
+      await document.chat(model, { signal, onPrefill }).catch((error: unknown) => {
+        if (!isTooLong(error)) {
+          throw error;
+        }
+        showProblem({
+          ...describeError(error),
+          title: "The document is too long for this model",
+          advice: ["Take a part of it, or load a model with a longer context."],
+        });
+      });
+    });
+    stop.focus({ preventScroll: true });
+    await occupied;
+    this.#reading = false;
+    if (document.held === undefined) {
+      this.#say("The document was not read.");
+      this.#draw();
+      return false;
+    }
+    this.#change(Conversation.about(policy, document), "The document is read: ask about it.");
+    message.focus();
+    return true;
   }
 
   #show(turn: Turn): void {
@@ -249,17 +352,10 @@ export class ChatView {
     this.#transcript.viewOf(turn).focusBranches();
   }
 
-  /** Shows another conversation; the one before it can be gone back to. */
-  #change(conversation: Conversation): void {
-    const shown = this.#conversation;
-    if (conversation !== this.#before) {
-      this.#before?.close();
-    }
-    this.#before = shown.turns.length === 0 ? undefined : shown;
-    if (this.#before === undefined) {
-      shown.close();
-    }
-    this.#conversation = conversation;
+  /** Shows another conversation, and says so. */
+  #change(conversation: Conversation, said: string): void {
+    this.#chats.show(conversation);
+    this.#say(said);
     this.#draw();
   }
 
@@ -269,6 +365,7 @@ export class ChatView {
     await this.#page.occupy(async (model) => {
       const chat = await conversation.current.chat(model);
       await chat.save(name);
+      this.#chats.noteUnsaved(name);
       conversation.noteSaved(name);
       isSaved = true;
     });
@@ -276,30 +373,51 @@ export class ChatView {
     return isSaved;
   }
 
-  async #open(from: string | File, name: string): Promise<boolean> {
-    let isOpen = false;
+  /** Opens saved conversations, and shows the last. Returns those that were opened. */
+  async #openSaved(chosen: readonly Opened[]): Promise<readonly Opened[]> {
+    const opened: Opened[] = [];
     await this.#page.occupy(async (model) => {
-      const chat = await model.openSavedChat(from);
-      const branch = Branch.ofSaved(model, this.#page.modelName, chat);
-      const conversation = Conversation.ofSaved(branch);
-      if (typeof from === "string") {
-        conversation.noteSaved(name);
-      } else {
-        conversation.name = name;
-      }
-      this.#ended = "";
-      this.#change(conversation);
-      isOpen = true;
-      const last = branch.turns.at(-1);
+      const results = await Promise.allSettled(chosen.map((one) => this.#fromSave(model, one)));
+      const found = results.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+      const failed = results.flatMap((result, index) => {
+        const name = chosen[index]?.name ?? "";
+        const error: unknown = result.status === "rejected" ? result.reason : undefined;
+        // The loader tells of a lost device.
+        return error === undefined || isDeviceLost(error) ? [] : [{ name, error }];
+      });
+      opened.push(...chosen.filter((_, index) => results[index]?.status === "fulfilled"));
+      const last = found.at(-1);
       if (last !== undefined) {
-        await this.#look(model, branch);
-        const { heldBytes, fullBytes } = await chat.memory();
-        last.kv = { heldBytes, fullBytes };
-        last.memory.push({ tokens: last.tokens.length, held: heldBytes, full: fullBytes });
+        this.#chats.add(found.slice(0, -1));
+        this.#change(last, "");
+      }
+      const [first] = failed;
+      if (first !== undefined) {
+        const texts = failed.map(({ name, error }) => `${name}: ${describeError(error).message}`);
+        showProblem({ ...describeError(first.error), message: texts.join(" ") });
       }
     });
     this.#draw();
-    return isOpen;
+    return opened;
+  }
+
+  async #fromSave(model: LoadedModel, { from, name }: Opened): Promise<Conversation> {
+    const { dropReasoning } = this.#beginning;
+    const chat = await model.openSavedChat(from, dropReasoning);
+    const branch = await Branch.ofSaved(model, this.#page.modelName, chat, dropReasoning);
+    const conversation = Conversation.ofSaved(branch);
+    if (typeof from === "string") {
+      conversation.noteSaved(name);
+    } else {
+      conversation.name = name;
+    }
+    const last = branch.turns.at(-1);
+    if (last !== undefined) {
+      await this.#look(model, branch).catch(() => undefined);
+      const { heldBytes = 0, fullBytes = 0 } = last.kv ?? {};
+      last.memory.push({ tokens: last.tokens.length, held: heldBytes, full: fullBytes });
+    }
+    return conversation;
   }
 
   #draw(): void {
@@ -308,16 +426,23 @@ export class ChatView {
     const knowsTurns = this.#page.model?.knowsTurns !== false;
     this.#transcript.show(conversation, this.#free, knowsTurns);
     this.#memory.show(conversation);
+    showOpening(conversation);
+    const { document } = conversation;
     const pictured = turns.map(({ number, snapshot }) => `${number} ${snapshot?.length}`).join();
-    if (pictured !== this.#pictured) {
+    if (pictured !== this.#pictured || document?.held !== this.#picturedHeld) {
       this.#pictured = pictured;
-      this.#picture.show(picturedOf(turns, this.#page.model?.windows ?? []));
+      this.#picturedHeld = document?.held;
+      // A document is held as it was read, whatever the turn.
+      element("chat-picture-scrub", HTMLElement).hidden = document !== undefined;
+      this.#picture.show(picturedOf(conversation, this.#page.model?.windows ?? []));
     }
     this.#saved.show({
-      name: conversation.name === "" ? nameOf(turns[0]?.question ?? "") : conversation.name,
-      free: this.#page.free,
-      any: turns.length > 0,
+      name: conversation.isEmpty ? "" : titleOf(conversation),
+      free: this.#page.free && !this.#busy,
+      any: !conversation.isEmpty,
       isSaved: conversation.isSaved,
+      savedName: conversation.savedName,
+      isDocument: document !== undefined,
       fingerprint: this.#page.model?.fingerprint,
     });
     this.#showControls();
@@ -327,21 +452,22 @@ export class ChatView {
 
   #showControls(): void {
     send.disabled = !this.#free || message.value.trim() === "";
-    stop.disabled = this.#running === undefined;
-    begin.disabled = this.#page.running || this.#conversation.turns.length === 0;
-    back.disabled = this.#page.running || this.#before === undefined;
+    stop.disabled = this.#running === undefined && !this.#reading;
+    begin.disabled = this.#busy || this.#conversation.isEmpty;
+    this.#chats.list(titleOf, !this.#busy);
+    this.#setup.follow(this.#page.model, this.#free);
   }
 
   #sayRules(): void {
-    const { policy, turns } = this.#conversation;
+    const { policy, isEmpty } = this.#conversation;
     const rules = `${policy.name}: ${policy.rule}.`;
-    const others = sameRules(policy.cache, this.#policy.cache)
-      ? ""
-      : " The settings have others by now: they are for a new conversation.";
-    element("chat-rules", HTMLElement).textContent =
-      turns.length === 0
-        ? `Rules of a new conversation, by the settings: ${rules}`
-        : `Rules of this conversation: ${rules}${others}`;
+    const rulesDiffer = !sameRules(policy.cache, this.#policy.cache);
+    const others = rulesDiffer
+      ? " The settings have others by now: they are for a new conversation."
+      : "";
+    element("chat-rules", HTMLElement).textContent = isEmpty
+      ? `Rules of a new conversation, by the settings: ${rules}`
+      : `Rules of this conversation: ${rules}${others}`;
     const { temperature, tokens } = this.#prompt.setting;
     element("chat-hint", HTMLElement).textContent = [
       "Enter sends, Shift+Enter begins a new line.",
@@ -357,8 +483,19 @@ export class ChatView {
 
   #sayStatus(): void {
     const turn = this.#running;
+    const waiting = this.#saved.waiting.join(", ");
     if (turn !== undefined) {
       this.#tell(turn.state === "reading" ? "Reading the message." : "Writing.");
+    } else if (this.#reading) {
+      this.#tell("Reading the document.");
+    } else if (waiting !== "") {
+      const { phase } = this.#page;
+      const isComing = this.#page.model !== undefined || phase === "opening" || phase === "loading";
+      this.#tell(
+        isComing
+          ? `${waiting} will be opened once the model is ready.`
+          : `Load the model of ${waiting} first: then it is opened.`,
+      );
     } else if (this.#ended !== "") {
       this.#tell(this.#ended);
     } else if (this.#page.model === undefined) {
@@ -393,8 +530,12 @@ function endOf({ state, usage, kv, written }: Turn): string {
   return `${how}: ${count(usage?.newTokens ?? written)} tokens${speed}${saved}.`;
 }
 
-/** Name of a conversation: the first words of its first question. */
-function nameOf(question: string): string {
-  const words = question.trim().split(/\s+/).slice(0, NAME_WORDS).join(" ");
+/** Title of a conversation: its name, else the first words of its document or first question. */
+function titleOf({ name, document, turns }: Conversation): string {
+  if (name !== "") {
+    return name;
+  }
+  const text = document?.text ?? turns[0]?.question ?? "New conversation";
+  const words = text.slice(0, 1000).trim().split(/\s+/).slice(0, NAME_WORDS).join(" ");
   return words.slice(0, LONGEST_NAME).trim();
 }

@@ -1,14 +1,16 @@
+import type { Beginning } from "../../engine.ts";
 import { policyOf, type Policy } from "../../settings/policy.ts";
 import { Branch } from "./branch.ts";
+import type { ChatDocument } from "./chat-document.ts";
 import type { Turn } from "./turn.ts";
 
 /** A conversation under one cache's rules: its branches, of which one is shown. */
 export class Conversation {
   readonly policy: Policy;
-  /** Name that it has among those saved; empty for none. */
+  /** Name that it was given; empty for none. */
   name = "";
-  /** The branch that was saved last, and how long it was. */
-  #saved: { readonly branch: Branch; readonly length: number } | undefined;
+  /** The branch that was saved last, under which name, and how long it was. */
+  #saved: { readonly name: string; readonly branch: Branch; readonly length: number } | undefined;
   /** The branches, the one that was shown last at the end. */
   #branches: readonly Branch[];
 
@@ -18,13 +20,18 @@ export class Conversation {
   }
 
   /** A conversation without a turn. */
-  static begin(policy: Policy): Conversation {
-    return new Conversation(policy, new Branch(policy.cache, [], []));
+  static begin(policy: Policy, beginning: Beginning): Conversation {
+    return new Conversation(policy, new Branch(beginning, []));
+  }
+
+  /** A conversation about a document. */
+  static about(policy: Policy, document: ChatDocument): Conversation {
+    return new Conversation(policy, new Branch(document.beginning, [], { document }));
   }
 
   /** The conversation of a branch that was saved. */
   static ofSaved(branch: Branch): Conversation {
-    return new Conversation(policyOf(branch.cache), branch);
+    return new Conversation(policyOf(branch.beginning.cache), branch);
   }
 
   /** The branch that is shown. */
@@ -40,12 +47,26 @@ export class Conversation {
     return this.current.turns;
   }
 
+  /** True if there is nothing in it that could be lost. */
+  get isEmpty(): boolean {
+    return this.turns.length === 0 && this.document === undefined;
+  }
+
+  get document(): ChatDocument | undefined {
+    return this.current.document;
+  }
+
   /** Turns in all branches. */
   get size(): number {
     return new Set(this.#branches.flatMap(({ turns }) => turns)).size;
   }
 
-  /** True if what is shown is saved under its name. */
+  /** Name that a branch of it is saved under; empty for none. */
+  get savedName(): string {
+    return this.#saved?.name ?? "";
+  }
+
+  /** True if what is shown is saved. Of a document that is without the answers. */
   get isSaved(): boolean {
     return this.#saved?.branch === this.current && this.#saved.length === this.turns.length;
   }
@@ -53,7 +74,12 @@ export class Conversation {
   /** Notes that what is shown has been saved. */
   noteSaved(name: string): void {
     this.name = name;
-    this.#saved = { branch: this.current, length: this.turns.length };
+    this.#saved = { name, branch: this.current, length: this.turns.length };
+  }
+
+  /** Notes that its save was deleted, or has become another conversation's. */
+  noteUnsaved(): void {
+    this.#saved = undefined;
   }
 
   /** Shows a new branch that has the first `length` turns of the one shown. */
@@ -92,10 +118,18 @@ export class Conversation {
     }
   }
 
+  /** Frees what is only for another answer to the newest question. */
+  rest(): void {
+    for (const branch of this.#branches) {
+      branch.rest();
+    }
+  }
+
   /** Frees its memory. */
   close(): void {
     for (const branch of this.#branches) {
       branch.close();
     }
+    this.document?.close();
   }
 }

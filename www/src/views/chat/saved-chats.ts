@@ -8,6 +8,9 @@ import { describeError } from "../../ui/problem.ts";
 /** Ending of the files that conversations are exported to. */
 const ENDING = ".kvsession";
 
+/** Words about what is saved of a document. */
+const DOCUMENT_ONLY = "Saves the document with its cache, without the questions and answers.";
+
 const form = element("chat-save-form", HTMLFormElement);
 const field = element("chat-name", HTMLInputElement);
 const save = element("chat-save", HTMLButtonElement);
@@ -16,11 +19,22 @@ const status = element("chat-save-status", HTMLElement);
 const list = element("chat-saved-list", HTMLUListElement);
 const empty = element("chat-saved-empty", HTMLElement);
 const file = element("chat-file", HTMLInputElement);
+const auto = element("chat-auto", HTMLInputElement);
 
-/** Wishes that the view fulfils. Each resolves to whether it went well. */
+/** A saved conversation to open: by its name here, or from a file. */
+export interface Opened {
+  readonly from: string | File;
+  readonly name: string;
+}
+
+/** Wishes that the view fulfils. */
 export interface SavedWishes {
+  /** Resolves to whether it went well. */
   readonly save: (name: string) => Promise<boolean>;
-  readonly open: (from: string | File, name: string) => Promise<boolean>;
+  /** Resolves to those that were opened. */
+  readonly open: (chosen: readonly Opened[]) => Promise<readonly Opened[]>;
+  /** Called with the name of a conversation that was deleted. */
+  readonly deleted: (name: string) => void;
 }
 
 /** State of the conversation that is shown. */
@@ -32,6 +46,10 @@ export interface SaveState {
   /** True if there is something to save. */
   readonly any: boolean;
   readonly isSaved: boolean;
+  /** Name that it is saved under; empty for none. */
+  readonly savedName: string;
+  /** True if it is about a document, which is all that is saved of it. */
+  readonly isDocument: boolean;
   /** Fingerprint of the model, as saved conversations name it. */
   readonly fingerprint: string | undefined;
 }
@@ -40,7 +58,17 @@ export interface SaveState {
 export class SavedChats {
   readonly #wishes: SavedWishes;
   #stored: readonly StoredSession[] = [];
-  #state: SaveState = { name: "", free: false, any: false, isSaved: false, fingerprint: undefined };
+  #state: SaveState = {
+    name: "",
+    free: false,
+    any: false,
+    isSaved: false,
+    savedName: "",
+    isDocument: false,
+    fingerprint: undefined,
+  };
+  /** Files that are to be opened once the model is free. */
+  #waiting: readonly Opened[] = [];
   /** The conversation that is asked about before it is deleted. */
   #doomed = "";
 
@@ -48,18 +76,39 @@ export class SavedChats {
     this.#wishes = wishes;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#save();
+      void this.#save(field.value.trim());
     });
     field.addEventListener("input", () => this.#explain());
     file.addEventListener("change", () => {
-      const [chosen] = file.files ?? [];
-      if (chosen !== undefined) {
-        file.value = "";
-        const { name } = chosen;
-        const own = name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : name;
-        void this.#open(chosen, own);
-      }
+      const chosen = [...(file.files ?? [])];
+      file.value = "";
+      this.openFiles(chosen);
     });
+  }
+
+  /** Names of the files that wait for the model. */
+  get waiting(): readonly string[] {
+    return this.#waiting.map(({ name }) => name);
+  }
+
+  /** Opens what was exported: now, or once the model is there and free. */
+  openFiles(files: readonly File[]): void {
+    this.#waiting = [
+      ...this.#waiting,
+      ...files.map((from) => ({ from, name: withoutEnding(from) })),
+    ];
+    this.#openWaiting();
+  }
+
+  /** Saves the conversation that is shown after an answer, if the reader has wished that. */
+  async saveAnswered(): Promise<void> {
+    const { any, isDocument, savedName } = this.#state;
+    if (!auto.checked || !any || isDocument) {
+      return;
+    }
+    const written = field.value.trim() || this.#state.name;
+    await this.list(); // another tab may have saved one
+    await this.#save(written === savedName ? written : this.#freeName(written));
   }
 
   /** Follows the conversation that is shown. */
@@ -74,6 +123,10 @@ export class SavedChats {
     }
     file.disabled = !state.free;
     this.#explain();
+    if (state.free && this.#waiting.length > 0) {
+      // What has freed the model has yet to end.
+      setTimeout(() => this.#openWaiting());
+    }
     if (state.free !== wasFree) {
       for (const open of list.querySelectorAll<HTMLButtonElement>("[data-opens]")) {
         open.disabled = !state.free;
@@ -92,12 +145,17 @@ export class SavedChats {
   }
 
   #explain(): void {
-    const { any, free, isSaved, name } = this.#state;
+    const { any, free, isSaved, name, isDocument, savedName } = this.#state;
     const written = field.value.trim();
     save.disabled = !any || !free || written === "";
     const replaces = this.#stored.some((stored) => stored.name === written);
     if (!any) {
       hint.textContent = "There is nothing to save yet.";
+    } else if (isDocument) {
+      const saved = savedName !== "" && written === savedName;
+      hint.textContent = saved
+        ? "The document is saved, without the questions and answers."
+        : `${replaces ? "Replaces the conversation of this name. " : ""}${DOCUMENT_ONLY}`;
     } else if (isSaved && written === name) {
       hint.textContent = "Everything in it is saved.";
     } else {
@@ -107,21 +165,46 @@ export class SavedChats {
     }
   }
 
-  async #save(): Promise<void> {
-    const name = field.value.trim();
+  async #save(name: string): Promise<void> {
     if (await this.#wishes.save(name)) {
       status.textContent = `Saved as ${name}.`;
       await this.list();
     }
   }
 
-  async #open(from: string | File, name: string): Promise<void> {
-    if (await this.#wishes.open(from, name)) {
-      status.textContent = `Opened ${name}.`;
-      return;
+  #openWaiting(): void {
+    const chosen = this.#waiting;
+    if (this.#state.free && chosen.length > 0) {
+      this.#waiting = [];
+      void this.#open(chosen);
     }
-    status.textContent = `${name} was not opened.`;
-    await this.list(); // which may be without it
+  }
+
+  async #open(chosen: readonly Opened[]): Promise<void> {
+    const opened = await this.#wishes.open(chosen);
+    const others = chosen.filter((one) => !opened.includes(one));
+    const names = (all: readonly Opened[]): string => all.map(({ name }) => name).join(", ");
+    status.textContent = [
+      opened.length === 0 ? "" : `Opened ${names(opened)}.`,
+      others.length === 0
+        ? ""
+        : `${names(others)} ${others.length === 1 ? "was" : "were"} not opened.`,
+    ]
+      .filter((sentence) => sentence !== "")
+      .join(" ");
+    if (others.length > 0) {
+      await this.list(); // which may be without them
+    }
+  }
+
+  /** A name that no saved conversation has: this one, or with a number behind it. */
+  #freeName(name: string): string {
+    const taken = new Set(this.#stored.map((stored) => stored.name));
+    let free = name;
+    for (let number = 2; taken.has(free); number += 1) {
+      free = `${name} ${number}`;
+    }
+    return free;
   }
 
   async #export(name: string): Promise<void> {
@@ -137,6 +220,7 @@ export class SavedChats {
     this.#doomed = "";
     try {
       await deleteChat(name);
+      this.#wishes.deleted(name);
       status.textContent = `Deleted ${name}.`;
     } catch (error) {
       showProblem(describeError(error));
@@ -169,7 +253,7 @@ export class SavedChats {
   }
 
   #actions(name: string): HTMLElement[] {
-    const open = button("Open", name, () => void this.#open(name, name));
+    const open = button("Open", name, () => void this.#open([{ from: name, name }]));
     open.dataset["opens"] = name;
     open.disabled = !this.#state.free;
     const remove = button("Delete", name, () => this.#doom(name));
@@ -191,6 +275,9 @@ export class SavedChats {
     all.find((one) => one.getAttribute("aria-label") === label)?.focus({ preventScroll: true });
   }
 }
+
+const withoutEnding = ({ name }: File): string =>
+  name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : name;
 
 function button(text: string, name: string, onClick: () => void): HTMLButtonElement {
   const made = create("button", "small", text);

@@ -37,7 +37,8 @@ export class Transcript {
       const alternatives = conversation.alternatives(index);
       view.update({ number: index + 1, alternatives, most, free });
     });
-    empty.hidden = turns.length > 0 || !knowsTurns;
+    const hasOpening = conversation.current.beginning.messages.length > 0;
+    empty.hidden = !conversation.isEmpty || hasOpening || !knowsTurns;
     untaught.hidden = knowsTurns;
     // Read out as a whole once it is there, not token by token.
     log.ariaBusy = String(running);
