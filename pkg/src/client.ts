@@ -1,6 +1,10 @@
 import type { DeviceLoss } from "../wasm/kvscope.js";
+import { moduleAddresses, type PageAddresses } from "./address.js";
 import { aborted, fromErrorRecord, KvscopeError } from "./error.js";
 import type { CallName, Calls, FromWorker, ToWorker } from "./protocol.js";
+import { WorkerStart } from "./worker-start.js";
+
+export { startWorker } from "./worker-start.js";
 
 interface Pending {
   readonly resolve: (result: never) => void;
@@ -22,26 +26,23 @@ export interface CallOptions<Name extends CallName> {
 export class WorkerClient {
   /** Resolves, never rejects, once the device is gone. */
   readonly lost: Promise<DeviceLoss>;
-  readonly #worker: Worker;
+  readonly #start: WorkerStart | undefined;
+  #worker: Worker | undefined;
+  /** What was sent so far, until the worker has been heard: another may have to take its place. */
+  #unheard: (ToWorker | PageAddresses)[] | undefined = [];
   readonly #pending = new Map<number, Pending>();
   #resolveLost!: (loss: DeviceLoss) => void;
   #calls = 0;
   #end: KvscopeError | undefined;
 
-  /** Takes the worker over. */
-  constructor(worker: Worker) {
-    this.#worker = worker;
+  /** Takes a worker over, or starts the package's own. */
+  constructor(worker: Worker | WorkerStart) {
     this.lost = new Promise((resolve) => {
       this.#resolveLost = resolve;
     });
-    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.#receive(data));
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.terminate(workerFailed(event.message));
-    });
-    worker.addEventListener("messageerror", () =>
-      this.terminate(workerFailed("a message could not be read")),
-    );
+    this.#start = worker instanceof WorkerStart ? worker : undefined;
+    this.#adopt(worker instanceof WorkerStart ? worker.next() : worker);
+    this.#send({ moduleAddresses: moduleAddresses() });
   }
 
   /** Reason that the worker ended, if it has. */
@@ -83,7 +84,7 @@ export class WorkerClient {
     loss: DeviceLoss = { reason: "unknown", message: reason.message },
   ): void {
     if (this.#end === undefined) {
-      this.#worker.terminate();
+      this.#worker?.terminate();
       this.#finish(reason, loss);
     }
   }
@@ -92,8 +93,45 @@ export class WorkerClient {
   dispose(reason: KvscopeError, loss: DeviceLoss): void {
     if (this.#end === undefined) {
       this.#send({ id: 0, call: "dispose", argument: undefined });
-      setTimeout(() => this.#worker.terminate(), DISPOSE_MS);
+      setTimeout(() => this.#worker?.terminate(), DISPOSE_MS);
       this.#finish(reason, loss);
+    }
+  }
+
+  /** Listens to `worker`; without one, ends with the reason that there is none. */
+  #adopt(worker: Worker | undefined): void {
+    this.#worker = worker;
+    if (worker === undefined) {
+      void this.#start?.failure().then((error) => this.terminate(error));
+      return;
+    }
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+      this.#unheard = undefined;
+      this.#receive(data);
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      // A script that can't be loaded has no message.
+      if (event.message || this.#unheard === undefined) {
+        this.terminate(workerFailed(event.message || "see the console for why"));
+      } else if (this.#start === undefined) {
+        this.terminate(givenWorkerFailed());
+      } else if (this.#end === undefined) {
+        this.#startAgain(this.#start, this.#unheard);
+      }
+    });
+    worker.addEventListener("messageerror", () =>
+      this.terminate(workerFailed("a message could not be read")),
+    );
+  }
+
+  /** Lets another script of the worker's take the place of one that is not there. */
+  #startAgain(start: WorkerStart, sent: readonly (ToWorker | PageAddresses)[]): void {
+    this.#worker?.terminate();
+    this.#adopt(start.next());
+    for (const message of sent) {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
+      this.#worker?.postMessage(message);
     }
   }
 
@@ -105,12 +143,13 @@ export class WorkerClient {
     this.#resolveLost(loss);
   }
 
-  #send(message: ToWorker): void {
+  #send(message: ToWorker | PageAddresses): void {
     try {
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
-      this.#worker.postMessage(message);
+      this.#worker?.postMessage(message);
+      this.#unheard?.push(message);
     } catch (cause) {
-      const id = "id" in message ? message.id : message.cancel;
+      const id = "id" in message ? message.id : 0;
       const problem = cause instanceof Error ? cause.message : String(cause);
       const error = new KvscopeError(
         "invalid-argument",
@@ -154,26 +193,14 @@ export class WorkerClient {
   }
 }
 
-/** Starts the package's worker. */
-export function startWorker(): Worker {
-  const here = import.meta.url;
-  if (!here.startsWith("http") || new URL(here).origin === globalThis.location.origin) {
-    // The bundlers' pattern: only this literal form makes them bundle the worker and put its final
-    // address here.
-    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "kvscope" });
-  }
-  // From a CDN: browsers start workers of the page's own origin only, but such a worker may import
-  // from anywhere.
-  const address = here.replace(/[^/]*$/, "worker.js");
-  const script = new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" });
-  const url = URL.createObjectURL(script);
-  const worker = new Worker(url, { type: "module", name: "kvscope" });
-  // The script has been fetched once the worker answers.
-  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
-  return worker;
+function workerFailed(detail: string): KvscopeError {
+  return new KvscopeError("worker-failed", `The engine's worker failed: ${detail}.`, {});
 }
 
-function workerFailed(detail: string): KvscopeError {
-  const message = `The engine's worker failed${detail ? `: ${detail}` : " to start; see the console for why"}.`;
+/** Failure of a worker that `createWorker` made. */
+function givenWorkerFailed(): KvscopeError {
+  const message =
+    "The engine's worker did not start. Its script, that `createWorker` names, must be kvscope's " +
+    "`dist/worker.js`, started as a module; see the console for why.";
   return new KvscopeError("worker-failed", message, {});
 }

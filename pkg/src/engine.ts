@@ -84,9 +84,9 @@ export interface LoadOptions {
   defaultModel?: ModelSource;
   /** Keeps a model from an address in the origin's file system; true by default. */
   store?: boolean;
-  /** Address of `kvscope_bg.wasm`, for pages that serve it from elsewhere. */
+  /** Address of `kvscope/wasm`, for pages that serve it from elsewhere. */
   wasmUrl?: string | URL;
-  /** Starts the package's `worker.js`, for pages whose bundle is on another origin. */
+  /** Starts the package's `dist/worker.js`, for pages that start workers in a way of their own. */
   createWorker?: () => Worker;
 }
 

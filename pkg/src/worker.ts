@@ -9,6 +9,7 @@ import {
   type WasmEngine,
   type WasmGpu,
 } from "../wasm/kvscope.js";
+import type { PageAddresses } from "./address.js";
 import type { KvscopeErrorCode } from "./codes.js";
 import { aborted, KvscopeError, toErrorRecord } from "./error.js";
 import { requestGpu } from "./gpu.js";
@@ -30,7 +31,10 @@ const LOSS_NEWS_MS = 20_000;
 /** A worker's scope, absent from TypeScript's types of a page. */
 interface WorkerScope {
   postMessage(message: FromWorker): void;
-  addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
+  addEventListener(
+    type: "message",
+    listener: (event: MessageEvent<ToWorker | PageAddresses>) => void,
+  ): void;
   close(): void;
 }
 
@@ -38,6 +42,8 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
 const send = (message: FromWorker): void => scope.postMessage(message);
+/** Where the page expects the WebAssembly module, if it told. */
+let pageAddresses: readonly string[] = [];
 const loads = new Map<number, AbortController>();
 let gpu: WasmGpu | undefined;
 let engine: WasmEngine | undefined;
@@ -61,7 +67,7 @@ const handlers: Handlers = {
     try {
       phase("module");
       requireWebGpu();
-      await loadModule(request.wasmUrl);
+      await loadModule(request.wasmUrl, pageAddresses);
       controller.signal.throwIfAborted();
       phase("gpu");
       gpu = await requestGpu(request.gpu);
@@ -205,6 +211,8 @@ async function answer<Name extends CallName>(
 scope.addEventListener("message", ({ data }) => {
   if ("call" in data) {
     void answer(data.id, data.call, data.argument);
+  } else if ("moduleAddresses" in data) {
+    pageAddresses = data.moduleAddresses;
   } else {
     loads.get(data.cancel)?.abort();
     if (data.cancel === generating) {
