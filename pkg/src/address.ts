@@ -1,6 +1,6 @@
 /**
  * Address of the script that has this code, as far as it is known. A bundle that is no module has
- * no `import.meta.url`, and a bundler may have put a path on its own disk there.
+ * no `import.meta.url`. A bundler may also have put a path on its own disk there.
  */
 const here: string | undefined = ((): string | undefined => {
   const own: unknown = import.meta.url;
@@ -15,7 +15,7 @@ const here: string | undefined = ((): string | undefined => {
 
 /** First message to a worker: what only the bundle of its page knows. */
 export interface PageAddresses {
-  /** Where the page expects the WebAssembly module. */
+  /** Addresses at which the page expects the WebAssembly module. */
   readonly moduleAddresses: readonly string[];
 }
 

@@ -28,7 +28,7 @@ export class WorkerClient {
   readonly lost: Promise<DeviceLoss>;
   readonly #start: WorkerStart | undefined;
   #worker: Worker | undefined;
-  /** What was sent so far, until the worker has been heard: another may have to take its place. */
+  /** Messages until the worker has been heard: another may have to take its place. */
   #unheard: (ToWorker | PageAddresses)[] | undefined = [];
   readonly #pending = new Map<number, Pending>();
   #resolveLost!: (loss: DeviceLoss) => void;

@@ -2,7 +2,7 @@ import { KVSCOPE_ERROR_CODES, type KvscopeErrorCode } from "./codes.js";
 
 /** Error that every promise of this package rejects with. */
 export class KvscopeError extends Error {
-  override readonly name = "KvscopeError";
+  override readonly name: string = "KvscopeError";
   /** Kind of the failure: the field to branch on. */
   readonly code: KvscopeErrorCode;
   /**

@@ -29,7 +29,7 @@ export function moduleBytes(): number {
   return instance?.memory.buffer.byteLength ?? 0;
 }
 
-/** Addresses to try: what this script and its page were bundled with, then what lies beside them. */
+/** Addresses to try: those of this script's bundle and its page's, then those beside them. */
 function likeliest(pages: readonly string[]): string[] {
   const own = moduleAddresses();
   return [...new Set([...own.slice(0, 1), ...pages.slice(0, 1), ...own, ...pages])];

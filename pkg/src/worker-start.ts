@@ -126,7 +126,7 @@ function start({ address, options }: WorkerScript): Worker {
   return worker;
 }
 
-/** What keeps the script at `url` from being there, if anything does. */
+/** Reason that the script at `url` is not there, if it is not. */
 async function problemAt(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url);

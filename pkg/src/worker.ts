@@ -42,7 +42,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's has none
 const send = (message: FromWorker): void => scope.postMessage(message);
-/** Where the page expects the WebAssembly module, if it told. */
+/** Addresses at which the page expects the WebAssembly module, if it told. */
 let pageAddresses: readonly string[] = [];
 const loads = new Map<number, AbortController>();
 let gpu: WasmGpu | undefined;

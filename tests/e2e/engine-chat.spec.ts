@@ -536,16 +536,25 @@ test("a program written for wllama runs with the import changed", async ({ page,
     });
     const controller = new AbortController();
     const finishes: unknown[] = [];
-    await wllama.createCompletion({
-      prompt: "Once",
-      max_tokens: 400,
-      stream: true,
-      abortSignal: controller.signal,
-      onData({ choices }) {
-        finishes.push(choices[0]?.finish_reason);
-        controller.abort();
-      },
-    });
+    const aborted = await wllama
+      .createCompletion({
+        prompt: "Once",
+        max_tokens: 400,
+        stream: true,
+        abortSignal: controller.signal,
+        onData({ choices }) {
+          finishes.push(choices[0]?.finish_reason);
+          controller.abort();
+        },
+      })
+      .then(
+        () => "answered",
+        (error: unknown) => [
+          error instanceof kvscope.WllamaAbortError,
+          (error as { name: string; code: string }).name,
+          (error as { name: string; code: string }).code,
+        ],
+      );
     const loaded = wllama.isModelLoaded();
     await wllama.exit();
     const after = [wllama.isModelLoaded(), await codeOf(wllama.createCompletion({ prompt: "a" }))];
@@ -557,7 +566,8 @@ test("a program written for wllama runs with the import changed", async ({ page,
       text,
       streamed,
       told,
-      finish: finishes.at(-1),
+      aborted,
+      pieces: finishes.length,
       loaded,
       after,
     };
@@ -568,7 +578,8 @@ test("a program written for wllama runs with the import changed", async ({ page,
     stored: [],
     streamed: outcome.text,
     told: outcome.text,
-    finish: "abort",
+    // As wllama does: the promise rejects, and what has come was told.
+    aborted: [true, "AbortError", "aborted"],
     loaded: true,
     after: [false, "invalid-argument"],
   });

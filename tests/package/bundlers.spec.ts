@@ -1,8 +1,8 @@
 /**
- * The package in pages that bundlers made. Those of this workspace are tried always; the others,
- * `bun`, `parcel`, `webpack` with `webpack-cli` and `@rspack/cli` with `@rspack/core`, when
- * `BUNDLERS` names a folder with their `node_modules`:
- * `BUNDLERS=… npm run test:package -- bundlers`.
+ * The package in pages that bundlers made. Those of this workspace are tried always. The others are
+ * tried when `BUNDLERS` names a folder with their `node_modules`:
+ * `BUNDLERS=… npm run test:package -- bundlers`. They are `bun`, `parcel`, `webpack` with
+ * `webpack-cli`, and `@rspack/cli` with `@rspack/core`.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
@@ -87,8 +87,8 @@ const folderOfOthers = process.env["BUNDLERS"];
 const STARTED = "started";
 
 /**
- * A page's script, of JavaScript. Its load ends where bundlers have no more part in it, when the
- * module runs; with the other bundlers, for which there is time, once the engine has answered.
+ * A page's script, of JavaScript. Its load ends when the module runs, where bundlers have no more
+ * part in it. With the other bundlers, for which there is time, it ends once the engine answers.
  */
 const script = (options: string, before: string): string => `
   import { Engine } from "kvscope";
@@ -267,7 +267,7 @@ for (const path of ["bundle.js", "es2022/kvscope.js", "dist/index.js"]) {
 type Tool = (program: string, ...args: readonly string[]) => Promise<unknown>;
 
 /**
- * The other bundlers. Each bundles `source` into `folder`, to be served at `address`, and names the
+ * The other bundlers. Each bundles `source` into `folder`, to be served at `address`. It names the
  * script with its type, or writes the page of that script into the folder `page`.
  */
 const OTHERS: Record<

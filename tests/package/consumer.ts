@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { CLIENT_PACKAGES, CLIENTS, type Client } from "./clients.ts";
 import { moved, PROGRAMS, type Program } from "./programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -81,18 +82,8 @@ export async function createConsumer(): Promise<Consumer> {
   const folder = await mkdtemp(join(tmpdir(), "kvscope-consumer-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const answer = await npm(
-      ["pack", "--workspace", "pkg", "--json", "--pack-destination", folder],
-      root,
-    );
-    const [packed] = Object.values(JSON.parse(answer) as Record<string, Packed>);
-    if (packed === undefined) {
-      throw new Error(`npm pack answered ${answer}`);
-    }
-    const workspace = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
-      devDependencies: Record<string, string>;
-    };
-    const { vite, typescript } = workspace.devDependencies;
+    const packed = await pack(folder);
+    const { vite, typescript } = await workspaceVersions();
     await writeProject(folder, {
       "package.json": JSON.stringify({
         private: true,
@@ -110,6 +101,60 @@ export async function createConsumer(): Promise<Consumer> {
     });
     await npm(["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
     return { folder, tarball: packed.files.map(({ path }) => path).toSorted(), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Packs `pkg` into `folder`. */
+async function pack(folder: string): Promise<Packed> {
+  const answer = await npm(
+    ["pack", "--workspace", "pkg", "--json", "--pack-destination", folder],
+    root,
+  );
+  const [packed] = Object.values(JSON.parse(answer) as Record<string, Packed>);
+  if (packed === undefined) {
+    throw new Error(`npm pack answered ${answer}`);
+  }
+  return packed;
+}
+
+async function workspaceVersions(): Promise<Record<string, string>> {
+  const text = await readFile(join(root, "package.json"), "utf8");
+  return (JSON.parse(text) as { devDependencies: Record<string, string> }).devDependencies;
+}
+
+/**
+ * Project that uses clients of WebLLM, far from this folder. The packed package is in the
+ * place of WebLLM's. WebLLM itself is there as `webllm-itself`.
+ */
+export async function createClientsProject(): Promise<Omit<Consumer, "tarball">> {
+  const folder = await mkdtemp(join(tmpdir(), "kvscope-clients-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const { filename } = await pack(folder);
+    const { vite } = await workspaceVersions();
+    const names = Object.keys(CLIENTS) as Client[];
+    await writeProject(folder, {
+      "package.json": JSON.stringify({
+        private: true,
+        type: "module",
+        dependencies: {
+          "@mlc-ai/web-llm": `file:${filename}`,
+          "webllm-itself": "npm:@mlc-ai/web-llm@0.2.86",
+          ...CLIENT_PACKAGES,
+        },
+        devDependencies: { vite },
+        overrides: { "@mlc-ai/web-llm": "$@mlc-ai/web-llm" },
+      }),
+      ...Object.fromEntries(names.map((name) => [`${name}.html`, pageOf(name)])),
+      ...Object.fromEntries(names.map((name) => [`src/${name}.ts`, CLIENTS[name]])),
+    });
+    // The clients have many optional peers, which their programs here do without.
+    const flags = ["--ignore-scripts", "--legacy-peer-deps", "--prefer-offline"];
+    await npm(["install", ...flags, "--no-audit", "--no-fund"], folder);
+    return { folder, remove };
   } catch (error) {
     await remove();
     throw error;

@@ -109,6 +109,83 @@ console.log(answer, held);
 await wllama.exit();
 `,
   },
+  webllmWorkers: {
+    library: "@mlc-ai/web-llm",
+    text: `import * as webllm from "@mlc-ai/web-llm";
+
+const id = "a-model-q4f16_1-MLC";
+const appConfig: webllm.AppConfig = {
+  model_list: [
+    {
+      model: "https://example.org/model.gguf",
+      model_id: id,
+      model_lib: webllm.modelLibURLPrefix + webllm.modelVersion + "/a-model-webgpu.wasm",
+      model_type: webllm.ModelType.LLM,
+      overrides: { context_window_size: 64 },
+    },
+    ...webllm.prebuiltAppConfig.model_list,
+  ],
+};
+const script = new Blob(["onmessage = () => {};"], { type: "text/javascript" });
+const worker = new Worker(URL.createObjectURL(script), { type: "module" });
+const report: webllm.InitProgressCallback = ({ text }) => console.debug(text);
+const engine = await webllm.CreateWebWorkerMLCEngine(
+  worker,
+  id,
+  { appConfig, initProgressCallback: report, logLevel: "WARN" },
+  { temperature: 0, top_p: 0.9 },
+);
+const request: webllm.ChatCompletionRequest = {
+  messages: [{ role: "user", content: [{ type: "text", text: "Hello" }] }],
+  stream: false,
+  tool_choice: "none",
+};
+const answer: webllm.ChatCompletion = await engine.chat.completions.create(request);
+console.debug(await engine.getGPUVendor(), await webllm.hasModelInCache(id, appConfig));
+await engine.resetChat(false);
+await engine.unload();
+await webllm.deleteModelAllInfoInCache(id, appConfig);
+const text = answer.choices[0]?.message.content ?? "";
+const finish: webllm.ChatCompletionFinishReason | undefined = answer.choices[0]?.finish_reason;
+console.log(text, (await webllm.hasModelInCache(id, appConfig)) || finish === "abort" ? "wrong" : answer.usage?.total_tokens);
+`,
+  },
+  wllamaManager: {
+    library: "@wllama/wllama",
+    text: `import { LoggerWithoutDebug, ModelManager, Wllama, WllamaAbortError, type ChatCompletionMessage } from "@wllama/wllama";
+
+const manager = new ModelManager({ logger: LoggerWithoutDebug });
+const url = "https://example.org/model.gguf";
+const model = await manager.getModelOrDownload({ url }, { progressCallback: ({ loaded, total }) => console.debug(loaded / total) });
+const wllama = new Wllama({ default: "./wllama.wasm" }, { modelManager: manager, suppressNativeLog: true });
+await wllama.loadModel(model, { n_ctx: 64, n_threads: 1, cache_type_k: "q8_0" });
+const messages: ChatCompletionMessage[] = [{ role: "user", content: "Hello" }];
+const controller = new AbortController();
+let pieces = 0;
+let aborted = false;
+try {
+  await wllama.createChatCompletion({
+    messages,
+    stream: true,
+    temp: 0,
+    penalty_last_n: 64,
+    abortSignal: controller.signal,
+    onData: (chunk) => {
+      pieces += chunk.choices.length;
+      if (pieces === 3) controller.abort();
+    },
+  });
+} catch (error) {
+  aborted = error instanceof WllamaAbortError;
+}
+const { n_ctx, token_eos } = wllama.getLoadedContextInfo();
+const kept = (await manager.getModels()).some((other) => other.url === url);
+await wllama.exit();
+await manager.clear();
+const right = aborted && pieces === 3 && n_ctx === 64 && wllama.isModelLoaded() === false && kept;
+console.log(right ? model.url : "wrong", right ? token_eos : "wrong");
+`,
+  },
 } as const;
 
 export type Program = keyof typeof PROGRAMS;

@@ -108,7 +108,7 @@ export interface OpeningMessage {
   readonly content: string;
 }
 
-/** What a conversation begins with. */
+/** Beginning of a conversation. */
 export interface Beginning {
   readonly cache: CacheOptions;
   readonly messages: readonly OpeningMessage[];
@@ -268,7 +268,11 @@ export class Chat {
     return follow(stream, onToken);
   }
 
-  /** Answers a question about the document, which stays as it is. @throws {KvscopeError} as `send` */
+  /**
+   * Answers a question about the document, which stays as it is.
+   *
+   * @throws {KvscopeError} as `send`
+   */
   async ask(wish: ChatWish, { signal, onPrefill, onToken }: GenerateHandlers): Promise<Ended> {
     const stream = await this.#session.ask(wish.text, streamed(wish), { signal, onPrefill });
     return follow(stream, onToken);

@@ -1,7 +1,7 @@
 import type { Beginning, Chat, GenerateHandlers, KvReport, LoadedModel } from "../../engine.ts";
 import { snapshotOf, type Snapshot } from "../prompt/retained-history.ts";
 
-/** What a cache holds of a document that was read. */
+/** Memory of a document that was read. */
 export interface DocumentHeld {
   /** Tokens of the document by itself. */
   readonly tokens: number;
@@ -19,7 +19,7 @@ export interface DocumentHeld {
 export class ChatDocument {
   readonly text: string;
   readonly beginning: Beginning;
-  /** What its cache holds, once it is read. */
+  /** Memory of the document, once it is read. */
   held: DocumentHeld | undefined;
   #on: { readonly model: LoadedModel; readonly chat: Chat } | undefined;
 

@@ -25,7 +25,7 @@ export interface SetupWishes {
   readonly read: (text: string) => Promise<boolean>;
 }
 
-/** What a new conversation begins with: the system message, and the document to ask about. */
+/** Beginning of a new conversation: the system message, and the document to ask about. */
 export class ChatSetup {
   readonly #wishes: SetupWishes;
   #model: LoadedModel | undefined;

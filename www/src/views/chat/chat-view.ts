@@ -125,7 +125,7 @@ export class ChatView {
     return policy;
   }
 
-  /** What a new conversation begins with. */
+  /** Beginning of a new conversation. */
   get #beginning(): Beginning {
     const { messages, dropReasoning } = this.#setup;
     return { cache: this.#policy.cache, messages, dropReasoning };
