@@ -7,12 +7,32 @@ const FIRST_PAUSE_MS = 250;
 
 /** A server's description of a file. */
 export interface RemoteFile {
-  /** Bytes of the whole file, if the server tells. */
+  /** Bytes of the whole file, if that is certain. */
   readonly bytes: number | undefined;
+  /**
+   * Length that the server gave, which may be that of the packed bytes. A page may read
+   * `content-length` on another origin, but hardly ever `content-encoding`.
+   */
+  readonly length: number | undefined;
   /** Version of the file, if the server tells and calls it a strong one. */
   readonly etag: string | undefined;
+  /** Time of the file's last change, as the server writes it. */
+  readonly modified: string | undefined;
   /** SHA-256 of the file in hexadecimal, if the server tells. */
   readonly sha256: string | undefined;
+}
+
+/** An earlier description of a file; what it lacks is not known. */
+export type KnownFile = { readonly [Key in keyof RemoteFile]?: RemoteFile[Key] };
+
+/** Facts that a git-lfs pointer states about its file. */
+export type Pointer = Pick<RemoteFile, "bytes" | "sha256">;
+
+/** An answer of a server, and the byte of the file that its body begins with. */
+interface Answer {
+  readonly response: Response;
+  readonly file: RemoteFile;
+  readonly from: number;
 }
 
 /**
@@ -27,62 +47,67 @@ export class Download {
   readonly #signal: AbortSignal;
   #response: Response;
   #at: number;
+  /** Bytes of this answer that came earlier, before the connection broke. */
+  #repeated = 0;
   /** The server's description of the file. */
   readonly file: RemoteFile;
+  /** First byte that comes: the one asked for, or 0 if the server could not begin there. */
+  readonly from: number;
 
-  private constructor(
-    url: string,
-    from: number,
-    response: Response,
-    file: RemoteFile,
-    signal: AbortSignal,
-  ) {
+  private constructor(url: string, { response, file, from }: Answer, signal: AbortSignal) {
     this.#url = url;
     this.#at = from;
     this.#response = response;
     this.#signal = signal;
     this.file = file;
+    this.from = from;
   }
 
   /**
-   * Requests `url` from byte `from` on. `known` is the server's description from when the earlier
-   * bytes came.
+   * Requests `url` from byte `from` on, or else from its beginning. `known` is the server's
+   * description from when the earlier bytes came.
    *
-   * @throws {KvscopeError} `"download-failed"`; {@link StartOver} if it can't begin at `from` > 0
+   * @throws {KvscopeError} `"download-failed"`
    */
   static async open(
     url: string,
     from: number,
-    known: Partial<RemoteFile> | undefined,
+    known: KnownFile | undefined,
     signal: AbortSignal,
   ): Promise<Download> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const { response, file } = await request(url, from, known, signal);
-        return new Download(url, from, response, file, signal);
-      } catch (error) {
-        if (!mayPass(error) || attempt === ATTEMPTS) {
-          throw error;
-        }
-        await pause(attempt, signal);
+    const answer = await begin(url, from, known, signal).catch((error: unknown) => {
+      if (error instanceof StartOver) {
+        return begin(url, 0, undefined, signal);
       }
-    }
+      throw error;
+    });
+    return new Download(url, answer, signal);
   }
 
-  /** Yields the bytes, and resumes after a broken connection. */
-  async *bytes(): AsyncGenerator<Uint8Array, void, void> {
+  /**
+   * Yields the bytes, and resumes after a broken connection. The end of a body is the end of the
+   * file: browsers reject a body that broke off. Some may not, so after too few bytes for the
+   * server's length `isWhole` decides.
+   *
+   * @throws {KvscopeError} `"download-failed"`; {@link StartOver} if it can't go on where it broke
+   */
+  async *bytes(isWhole: () => boolean): AsyncGenerator<Uint8Array, void, void> {
     for (let attempt = 1; ; attempt += 1) {
+      let ended = false;
       const reader = this.#response.body?.getReader();
       try {
         for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
-          this.#at += next.value.length;
-          attempt = 1;
-          yield next.value;
+          const fresh = this.#withoutRepeated(next.value);
+          if (fresh.length > 0) {
+            this.#at += fresh.length;
+            attempt = 1;
+            yield fresh;
+          }
         }
-        if (this.file.bytes === undefined || this.#at >= this.file.bytes) {
+        ended = true;
+        if (this.#at >= (this.file.length ?? 0) || isWhole() || attempt === ATTEMPTS) {
           return;
         }
-        throw new TypeError(`the answer ended after ${this.#at} of ${this.file.bytes} bytes`);
       } catch (cause) {
         if (this.#signal.aborted || attempt === ATTEMPTS) {
           throw unreachable(this.#url, cause);
@@ -92,28 +117,117 @@ export class Download {
         void reader?.cancel().catch(() => {});
       }
       await pause(attempt, this.#signal);
-      this.#response = await this.#goOn();
+      try {
+        await this.#goOn();
+      } catch (error) {
+        if (ended && error instanceof StartOver) {
+          return; // that was all there is
+        }
+        throw error;
+      }
     }
   }
 
-  async #goOn(): Promise<Response> {
-    const again = await Download.open(this.#url, this.#at, this.file, this.#signal);
-    return again.#response;
+  /** Ends the request, if it still runs. */
+  close(): void {
+    void this.#response.body?.cancel().catch(() => {});
+  }
+
+  #withoutRepeated(bytes: Uint8Array): Uint8Array {
+    const dropped = Math.min(this.#repeated, bytes.length);
+    this.#repeated -= dropped;
+    return bytes.subarray(dropped);
+  }
+
+  async #goOn(): Promise<void> {
+    const { response, file, from } = await begin(this.#url, this.#at, this.file, this.#signal);
+    // All of the file again, from a server that knows no ranges: its first bytes are to be skipped,
+    // if it is the same file beyond doubt.
+    if (from < this.#at && (file.etag === undefined || file.etag !== this.file.etag)) {
+      await response.body?.cancel();
+      throw new StartOver("the server sends the file from its beginning only");
+    }
+    this.#repeated = this.#at - from;
+    this.#response = response;
   }
 }
 
+/**
+ * Returns whether two files are the same version of one by the server's words. Undefined if those
+ * say nothing of it.
+ */
+export function sameVersion(known: KnownFile, file: KnownFile): boolean | undefined {
+  return equal(known, file, "bytes") === false
+    ? false
+    : (equal(known, file, "sha256") ??
+        equal(known, file, "etag") ??
+        equal(known, file, "modified"));
+}
+
+function equal(known: KnownFile, file: KnownFile, key: keyof RemoteFile): boolean | undefined {
+  return known[key] === undefined || file[key] === undefined ? undefined : known[key] === file[key];
+}
+
+/** Requests the file, and again while that may help. */
+async function begin(
+  url: string,
+  from: number,
+  known: KnownFile | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request(url, from, known, signal);
+    } catch (error) {
+      if (!mayPass(error)) {
+        throw error;
+      }
+      if (attempt === ATTEMPTS) {
+        return withoutRange(error, url, from, known, signal);
+      }
+      await pause(attempt, signal);
+    }
+  }
+}
+
+/**
+ * Requests all of the file where requests from byte `from` on have failed by `error`. Browsers
+ * reject the answer of a server that packs even ranges. Whether it is that, and not the connection,
+ * the next two requests show.
+ */
+async function withoutRange(
+  error: unknown,
+  url: string,
+  from: number,
+  known: KnownFile | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (from === 0 || signal.aborted) {
+    throw error;
+  }
+  const whole = await request(url, 0, undefined, signal);
+  try {
+    const rest = await request(url, from, known, signal);
+    await whole.response.body?.cancel();
+    return rest;
+  } catch {
+    return whole;
+  }
+}
+
+/** @throws {StartOver} if what the server sends from `from` > 0 on may be of another file */
 async function request(
   url: string,
   from: number,
-  known: Partial<RemoteFile> | undefined,
+  known: KnownFile = {},
   signal: AbortSignal,
-): Promise<{ response: Response; file: RemoteFile }> {
+): Promise<Answer> {
   const headers = new Headers();
   if (from > 0) {
     headers.set("range", `bytes=${from}-`);
     // Other origins would need the server's leave (a CORS preflight); the comparison below does the
     // same.
-    if (known?.etag !== undefined && new URL(url).origin === globalThis.location.origin) {
+    if (known.etag !== undefined && new URL(url).origin === globalThis.location.origin) {
       headers.set("if-range", known.etag);
     }
   }
@@ -123,36 +237,52 @@ async function request(
       throw unreachable(url, cause);
     },
   );
-  if (from > 0 && (response.status === 200 || response.status === 416)) {
+  if (from > 0 && response.status === 416) {
     await response.body?.cancel();
-    throw new StartOver(
-      "the server sends the file from its beginning only, or has another one now",
-    );
+    throw new StartOver("the server has another file now");
   }
   if (!response.ok) {
     await response.body?.cancel();
     throw refused(url, response.status);
   }
   const file = describe(response, from);
-  const differs = (key: "bytes" | "etag"): boolean =>
-    known?.[key] !== undefined && file[key] !== undefined && known[key] !== file[key];
-  if (from > 0 && (differs("bytes") || differs("etag"))) {
+  if (from === 0 || response.status !== 206) {
+    return { response, file, from: 0 };
+  }
+  // Bytes that are packed count from another beginning, and so does an answer to another range.
+  const begins = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
+  const fits = !isPacked(response) && (begins === undefined || Number(begins) === from);
+  // Where a server tells nothing but a length, that must do. A known SHA-256 is checked at the end.
+  const same =
+    sameVersion(known, file) ??
+    equal(known, file, "bytes") ??
+    equal(known, file, "length") ??
+    known.sha256 !== undefined;
+  if (!fits || !same) {
     await response.body?.cancel();
     throw new StartOver("the server has another file now");
   }
-  return { response, file };
+  return { response, file, from };
 }
 
-function describe({ headers, status }: Response, from: number): RemoteFile {
+function describe(response: Response, from: number): RemoteFile {
+  const { headers, status, type } = response;
   const etag = headers.get("etag");
   const strong = etag !== null && !etag.startsWith("W/") ? etag : undefined;
   // The hub names a large file by its SHA-256.
   const [sha256] = /\b[0-9a-f]{64}\b/.exec(headers.get("x-linked-etag") ?? strong ?? "") ?? [];
-  const length = headers.has("content-encoding") ? undefined : count(headers.get("content-length"));
-  const total = /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
-  const bytes =
-    status === 206 ? (count(total) ?? (length === undefined ? undefined : from + length)) : length;
-  return { bytes, etag: strong, sha256 };
+  const modified = headers.get("last-modified") ?? undefined;
+  const stated = count(headers.get("content-length"));
+  const total = count(/\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1]);
+  const rest = stated === undefined ? undefined : stated + (status === 206 ? from : 0);
+  const length = isPacked(response) ? undefined : (total ?? rest);
+  // Only an answer of the own origin shows all of its headers.
+  const certain = total !== undefined || (type === "basic" && status !== 206);
+  return { bytes: certain ? length : undefined, length, etag: strong, modified, sha256 };
+}
+
+function isPacked({ headers }: Response): boolean {
+  return (headers.get("content-encoding") ?? "identity") !== "identity";
 }
 
 function count(text: string | null | undefined): number | undefined {
@@ -160,19 +290,35 @@ function count(text: string | null | undefined): number | undefined {
 }
 
 /**
- * Fetches the SHA-256 that the hub gives of a large file from its git-lfs pointer (`raw`), if there
- * is one.
+ * Fetches the length of a file by a request that ends with the answer's head. Undefined if the
+ * server does not tell it. Addresses are often signed for `GET` alone, and some servers make all of
+ * a body before they answer `HEAD`.
  */
-export async function pointedSha256(url: string, signal: AbortSignal): Promise<string | undefined> {
+export async function remoteLength(url: string, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    // With a range browsers accept no packed bytes, whose length would be told otherwise.
+    const headers = { range: "bytes=0-" };
+    const response = await fetch(url, { headers, signal, cache: "no-store" });
+    await response.body?.cancel();
+    return response.ok ? describe(response, 0).length : undefined;
+  } catch {
+    return undefined; // the length comes with the file
+  }
+}
+
+/** Fetches what the hub tells of a large file by its git-lfs pointer (`raw`), if there is one. */
+export async function fetchPointer(url: string, signal: AbortSignal): Promise<Pointer> {
   try {
     const response = await fetch(url, { signal });
     const text =
       response.ok && Number(response.headers.get("content-length") ?? 0) < 4096
         ? await response.text()
         : "";
-    return /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
+    const sha256 = /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
+    const size = /^size (\d+)$/m.exec(text)?.[1];
+    return { sha256, bytes: sha256 === undefined ? undefined : count(size) };
   } catch {
-    return undefined; // length and version are still checked
+    return { sha256: undefined, bytes: undefined }; // version and end are still checked
   }
 }
 

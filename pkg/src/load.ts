@@ -1,15 +1,25 @@
 /* oxlint-disable no-await-in-loop -- parts and bytes come one after the other */
 import { WasmLoader, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
-import { Download, pointedSha256, StartOver, type RemoteFile } from "./download.js";
+import {
+  Download,
+  fetchPointer,
+  remoteLength,
+  sameVersion,
+  StartOver,
+  type Pointer,
+} from "./download.js";
 import { KvscopeError, toErrorRecord, toKvscopeError } from "./error.js";
-import { withModelLock } from "./lock.js";
-import type { LoadEvent, LoadProgress, LoadRequest } from "./protocol.js";
+import { LoadMeter } from "./load-meter.js";
+import { ifUnlocked, withModelLock } from "./lock.js";
+import { notKept, PartKeeper } from "./part-keeper.js";
+import type { LoadEvent, LoadRequest } from "./protocol.js";
 import { Sha256 } from "./sha256.js";
-import { areLocal, modelId, type LocalPart, type RemotePart } from "./source.js";
-import { ModelStore, removeStored, type PartWriter } from "./store.js";
+import { areLocal, isLasting, type RemotePart } from "./source.js";
+import { ModelStore, removeFolder } from "./store.js";
 import { keepTunings, keptTunings } from "./tunings.js";
 
-const PROGRESS_EVERY_MS = 50;
+/** Lengths that are asked for at once. */
+const ASKED_AT_ONCE = 4;
 /** Downloads of a file that keeps changing on its server, before the load fails. */
 const MOST_STARTS = 3;
 
@@ -21,16 +31,27 @@ export interface Loaded {
   readonly stored: boolean;
 }
 
+/** A stored model at the same places, and what a download has shown of it. */
+interface Relative {
+  readonly store: ModelStore;
+  /** Parts that are the downloaded ones. */
+  readonly equal: Set<number>;
+  /** Unfinished parts that are the beginnings of downloaded ones. */
+  readonly outgrown: Set<number>;
+}
+
 /** Loads a model onto `gpu`, through the store if wanted. */
 export class ModelLoad {
   readonly #gpu: WasmGpu;
   readonly #request: LoadRequest;
   readonly #signal: AbortSignal;
   readonly #emit: (event: LoadEvent) => void;
-  readonly #totals: (number | undefined)[];
-  #loaded = 0;
-  #fromStore = false;
-  #reported = 0;
+  readonly #meter: LoadMeter;
+  readonly #pointers = new Map<string, Promise<Pointer>>();
+  /** Ends what may still be asked for when the load is over. */
+  readonly #over = new AbortController();
+  #relatives: readonly Relative[] = [];
+  #asked = false;
   #warned = false;
 
   /** Creates a load. `emit` receives progress and warnings. */
@@ -44,44 +65,54 @@ export class ModelLoad {
     this.#request = request;
     this.#signal = signal;
     this.#emit = emit;
-    this.#totals = request.model.parts.map(() => undefined);
+    this.#meter = new LoadMeter(request.model.parts.length, (progress) => emit({ progress }));
   }
 
   /** Loads the model. */
   async run(): Promise<Loaded> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#over.abort();
+    }
+  }
+
+  async #run(): Promise<Loaded> {
     const { parts, name } = this.#request.model;
     if (areLocal(parts)) {
+      parts.forEach(({ blob }, index) => this.#meter.expect(index, blob.size));
       const engine = await this.#assemble(parts.length, (loader, index) =>
-        this.#readBlob(loader, index, parts[index]),
+        this.#readBlob(loader, index, parts[index]?.blob, false),
       );
-      return this.#done(engine, false);
+      return this.#done(engine, false, false);
     }
-    if (!this.#request.store) {
-      return this.#done(await this.#download(parts, undefined), false);
+    // A `blob:` or `data:` address has its file at hand, and no later load has that address.
+    if (!this.#request.store || !parts.every(({ url }) => isLasting(url))) {
+      return this.#done(await this.#download(parts, undefined), false, false);
     }
-    const store = await ModelStore.open(name, parts).catch((error: unknown) => {
+    const store = await ModelStore.find(name, parts).catch((error: unknown) => {
       this.#warn(error);
       return undefined;
     });
     if (store === undefined) {
-      return this.#done(await this.#download(parts, undefined), false);
+      return this.#done(await this.#download(parts, undefined), false, false);
     }
-    return this.#throughStore(name, parts);
+    return this.#throughStore(store.id, name, parts);
   }
 
-  async #throughStore(name: string, parts: readonly RemotePart[]): Promise<Loaded> {
-    const id = modelId(parts);
-    const wait = (): void => this.#progress("wait", true);
+  async #throughStore(id: string, name: string, parts: readonly RemotePart[]): Promise<Loaded> {
+    const wait = (): void => this.#meter.report("wait");
     const stored = async (): Promise<Loaded | undefined> => {
-      const store = await ModelStore.open(name, parts); // again: may have changed during the wait
+      // Again: may have changed during the wait.
+      const store = await ModelStore.open(id, name, parts);
       if (!(await store.complete())) {
         return undefined;
       }
-      this.#fromStore = true;
+      parts.forEach((_, index) => this.#meter.expect(index, store.part(index).bytes));
       const engine = await this.#assemble(parts.length, async (loader, index) =>
-        this.#readBlob(loader, index, await store.file(index)),
+        this.#readBlob(loader, index, await store.file(index), true),
       );
-      return this.#done(engine, true);
+      return this.#done(engine, true, true);
     };
     const ready = await withModelLock(id, "shared", this.#signal, wait, stored);
     if (ready !== undefined) {
@@ -92,21 +123,66 @@ export class ModelLoad {
       if (meanwhile !== undefined) {
         return meanwhile;
       }
+      const store = await ModelStore.open(id, name, parts);
       try {
-        const store = await ModelStore.open(name, parts);
         const engine = await this.#download(parts, store);
-        const kept = await store.complete();
-        if (!kept) {
-          await removeStored(id);
-        }
-        return this.#done(engine, kept);
+        const kept = await this.#settle(store, parts).catch((cause: unknown) => {
+          this.#warn(notKept(cause));
+          return false;
+        });
+        return this.#done(engine, kept, false);
       } catch (error) {
-        if (isNoModel(error)) {
-          await removeStored(id);
+        if (isNoModel(error) || !(await store.isUseful())) {
+          await removeFolder(id);
         }
         throw error;
       }
     });
+  }
+
+  /** Keeps one copy of what was downloaded, and returns whether it is whole. */
+  async #settle(store: ModelStore, parts: readonly RemotePart[]): Promise<boolean> {
+    const known = this.#relatives.find(({ equal }) => equal.size === parts.length);
+    if (known !== undefined) {
+      await removeFolder(store.id);
+      // Elsewhere in use, it can be found by its earlier address only, which is as good.
+      await ifUnlocked(known.store.id, () => known.store.moveTo(parts));
+      return true;
+    }
+    for (const { store: other, equal } of this.#relatives) {
+      for (const index of equal) {
+        await this.#copy(other, store, index, parts[index]);
+      }
+    }
+    for (const { store: other, equal, outgrown } of this.#relatives) {
+      const begun = await other.begun();
+      const isPassed = begun.every((index) => equal.has(index) || outgrown.has(index));
+      if (isPassed && !(await other.complete())) {
+        await ifUnlocked(other.id, () => removeFolder(other.id));
+      }
+    }
+    const kept = await store.complete();
+    if (!kept) {
+      await removeFolder(store.id);
+    }
+    return kept;
+  }
+
+  async #copy(
+    from: ModelStore,
+    to: ModelStore,
+    index: number,
+    part: RemotePart | undefined,
+  ): Promise<void> {
+    const copy = await from.file(index);
+    if (part !== undefined && copy !== undefined && !to.part(index).complete && !this.#warned) {
+      const kept = { store: to, index, part, file: from.part(index), have: 0 };
+      const keeper = await PartKeeper.open(kept, [], (error) => this.#warn(error));
+      for await (const bytes of blobBytes(copy)) {
+        await keeper.take(bytes);
+      }
+      await keeper.end();
+    }
   }
 
   async #download(
@@ -114,9 +190,10 @@ export class ModelLoad {
     store: ModelStore | undefined,
   ): Promise<WasmEngine> {
     for (let start = 1; ; start += 1) {
+      this.#relatives = start === 1 ? await relativesOf(store, parts) : [];
       try {
         return await this.#assemble(parts.length, (loader, index) =>
-          this.#downloadPart(loader, parts[index], index, store),
+          this.#downloadPart(loader, parts, index, store),
         );
       } catch (error) {
         if (!(error instanceof StartOver) || start === MOST_STARTS) {
@@ -137,13 +214,12 @@ export class ModelLoad {
     readPart: (loader: WasmLoader, index: number) => Promise<void>,
   ): Promise<WasmEngine> {
     const loader = WasmLoader.gguf(this.#gpu);
-    this.#loaded = 0;
+    this.#meter.restart();
     try {
       for (let index = 0; index < count; index += 1) {
         await readPart(loader, index);
-        loader.end_file();
       }
-      this.#progress("finish", true);
+      this.#meter.report("finish");
       return await this.#finish(loader);
     } finally {
       loader.free();
@@ -166,156 +242,161 @@ export class ModelLoad {
   async #readBlob(
     loader: WasmLoader,
     index: number,
-    part: LocalPart | Blob | undefined,
+    blob: Blob | undefined,
+    fromStore: boolean,
   ): Promise<void> {
-    const blob = part instanceof Blob ? part : part?.blob;
     if (blob === undefined) {
       throw new KvscopeError(
         "storage-failed",
         "A stored model went away while it was read. Load it again.",
       );
     }
-    this.#totals[index] = blob.size;
+    this.#meter.begin(fromStore);
+    this.#meter.expect(index, blob.size);
     loader.begin_file(blob.size);
     for await (const bytes of blobBytes(blob)) {
-      this.#push(loader, bytes, "load");
+      this.#push(loader, index, bytes, "load");
     }
+    loader.end_file();
+    this.#meter.end(index, "load");
   }
 
   async #downloadPart(
     loader: WasmLoader,
-    part: RemotePart | undefined,
+    parts: readonly RemotePart[],
     index: number,
     store: ModelStore | undefined,
   ): Promise<void> {
+    const part = parts[index];
     if (part === undefined) {
       return;
     }
     const known = store?.part(index);
     const have = (await store?.file(index)) ?? new Blob();
-    const whole = known?.complete === true && known.bytes === have.size;
-    this.#fromStore = whole;
-    if (whole) {
-      await this.#readBlob(loader, index, have);
+    if (known?.complete === true && known.bytes === have.size) {
+      this.#askLengths(parts, index, store);
+      await this.#readBlob(loader, index, have, true);
       return;
     }
-    const expected =
-      part.pointerUrl === undefined ? undefined : pointedSha256(part.pointerUrl, this.#signal);
-    const download = await this.#open(part.url, have.size, known, store, index);
-    const { bytes, etag, sha256 } = download.file;
-    this.#totals[index] = bytes;
-    const digest = (await expected) ?? sha256;
-    const hash = digest === undefined ? undefined : new Sha256();
-    loader.begin_file(bytes);
-    for await (const chunk of blobBytes(have)) {
-      hash?.update(chunk);
-      this.#push(loader, chunk, "load");
-    }
-    const about = {
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(etag === undefined ? {} : { etag }),
+    this.#meter.begin(false);
+    const pointer = this.#pointer(part);
+    const isOther = have.size > 0 && sameVersion(known ?? {}, await pointer) === false;
+    const from = isOther ? 0 : have.size;
+    const download = await Download.open(part.url, from, known, this.#signal);
+    this.#askLengths(parts, index, store);
+    const there = download.from > 0 ? have : new Blob();
+    const { sha256: pointed, bytes: stated } = await pointer;
+    const file = {
+      ...download.file,
+      bytes: stated ?? download.file.bytes,
+      sha256: pointed ?? download.file.sha256 ?? (there.size > 0 ? known?.sha256 : undefined),
     };
-    let writer = await this.#writer(store, index, have.size, about);
+    const length = file.bytes ?? file.length;
+    // An answer to a plain request may be packed: what was asked for without that is better.
+    if (file.bytes !== undefined || !this.#meter.knows(index)) {
+      this.#meter.expect(index, length);
+    }
+    const hash = file.sha256 === undefined ? undefined : new Sha256();
+    const take = (bytes: Uint8Array, phase: "load" | "download"): void => {
+      hash?.update(bytes);
+      this.#push(loader, index, bytes, phase);
+    };
+    loader.begin_file(file.bytes);
+    for await (const bytes of blobBytes(there)) {
+      take(bytes, "load");
+    }
+    const keeper = await PartKeeper.open(
+      { store: this.#warned ? undefined : store, index, part, file, have: there.size },
+      this.#relatives.map((relative) => relative.store),
+      (error) => this.#warn(error),
+    );
+    let isEnded = false;
+    const isWhole = (): boolean => {
+      isEnded ||= canEnd(loader);
+      return isEnded;
+    };
     try {
-      for await (const chunk of download.bytes()) {
-        hash?.update(chunk);
-        writer = this.#write(writer, chunk);
-        this.#push(loader, chunk, "download");
+      let twin = keeper.vouched();
+      for await (const bytes of twin === undefined ? download.bytes(isWhole) : []) {
+        take(bytes, "download");
+        await keeper.take(bytes);
+        twin = keeper.vouched();
+        if (twin !== undefined) {
+          break;
+        }
+      }
+      for await (const bytes of copiedBytes(twin?.rest ?? new Blob())) {
+        take(bytes, "load");
+      }
+      if (hash !== undefined && hash.digest() !== file.sha256) {
+        await keeper.forget();
+        const message = `${part.url} did not arrive as it is there: its SHA-256 is another. Load it again.`;
+        throw new KvscopeError("model-checksum", message, { url: part.url, sha256: file.sha256 });
+      }
+      const same = twin?.store ?? (await keeper.end());
+      for (const relative of this.#relatives) {
+        if (relative.store === same) {
+          relative.equal.add(index);
+        } else if (keeper.outgrown.has(relative.store)) {
+          relative.outgrown.add(index);
+        }
       }
     } catch (error) {
       if (error instanceof StartOver) {
-        await forget(store, index, writer);
-        writer = undefined;
+        await keeper.forget();
       }
       throw error;
     } finally {
-      writer?.abandon();
+      keeper.abandon();
+      download.close();
     }
-    if (hash !== undefined && hash.digest() !== digest) {
-      await forget(store, index, undefined);
-      const message = `${part.url} did not arrive as it is there: its SHA-256 is another. Load it again.`;
-      throw new KvscopeError("model-checksum", message, { url: part.url, sha256: digest });
+    if (!isEnded) {
+      loader.end_file();
     }
-    if (writer !== undefined) {
-      await this.#keep(store, index);
-    }
+    this.#meter.end(index, "download");
   }
 
-  /** Records that all of a part is stored. */
-  async #keep(store: ModelStore | undefined, index: number): Promise<void> {
-    try {
-      await store?.note(index, { complete: true, bytes: (await store.file(index))?.size ?? 0 });
-    } catch (cause) {
-      this.#warn(notKept(cause));
+  /** Fetches what the hub tells of a part, once. */
+  #pointer({ pointerUrl }: RemotePart): Promise<Partial<Pointer>> {
+    if (pointerUrl === undefined) {
+      return Promise.resolve({});
     }
+    const pointer = this.#pointers.get(pointerUrl) ?? fetchPointer(pointerUrl, this.#signal);
+    this.#pointers.set(pointerUrl, pointer);
+    return pointer;
   }
 
-  async #open(
-    url: string,
-    from: number,
-    known: Partial<RemoteFile> | undefined,
-    store: ModelStore | undefined,
-    index: number,
-  ): Promise<Download> {
-    try {
-      return await Download.open(url, from, known, this.#signal);
-    } catch (error) {
-      if (error instanceof StartOver) {
-        await forget(store, index, undefined);
+  /**
+   * Asks for the lengths of the parts behind part `index` that nothing has told. Nobody waits for
+   * them, and the parts come without them too.
+   */
+  #askLengths(parts: readonly RemotePart[], index: number, store: ModelStore | undefined): void {
+    if (this.#asked) {
+      return;
+    }
+    this.#asked = true;
+    parts.forEach((_, at) => this.#meter.expect(at, store?.part(at).bytes));
+    const rest = [...parts.entries()].slice(index + 1).values();
+    const ask = async (): Promise<void> => {
+      for (const [at, part] of rest) {
+        if (!this.#meter.knows(at)) {
+          const { bytes } = await this.#pointer(part);
+          const length = bytes ?? (await remoteLength(part.url, this.#over.signal));
+          if (!this.#meter.knows(at)) {
+            this.#meter.expect(at, length);
+          }
+        }
       }
-      throw error;
+    };
+    for (let asker = 0; asker < ASKED_AT_ONCE; asker += 1) {
+      void ask();
     }
   }
 
-  async #writer(
-    store: ModelStore | undefined,
-    index: number,
-    have: number,
-    about: { bytes?: number; etag?: string },
-  ): Promise<PartWriter | undefined> {
-    if (store === undefined || this.#warned) {
-      return undefined;
-    }
-    try {
-      await store.note(index, about);
-      return await store.writer(index, have === 0);
-    } catch (cause) {
-      this.#warn(notKept(cause));
-      return undefined;
-    }
-  }
-
-  #write(writer: PartWriter | undefined, bytes: Uint8Array): PartWriter | undefined {
-    try {
-      writer?.write(bytes);
-      return writer;
-    } catch (cause) {
-      this.#warn(notKept(cause));
-      writer?.abandon();
-      return undefined;
-    }
-  }
-
-  #push(loader: WasmLoader, bytes: Uint8Array, phase: "load" | "download"): void {
+  #push(loader: WasmLoader, index: number, bytes: Uint8Array, phase: "load" | "download"): void {
     this.#signal.throwIfAborted();
     loader.push(bytes);
-    this.#loaded += bytes.length;
-    this.#progress(phase, false);
-  }
-
-  #progress(phase: LoadProgress["phase"], always: boolean): void {
-    const now = performance.now();
-    if (always || now - this.#reported >= PROGRESS_EVERY_MS) {
-      this.#reported = now;
-      const known = this.#totals.filter((total) => total !== undefined);
-      const totalBytes =
-        known.length === this.#totals.length
-          ? known.reduce((sum, total) => sum + total, 0)
-          : undefined;
-      this.#emit({
-        progress: { phase, loadedBytes: this.#loaded, totalBytes, fromStore: this.#fromStore },
-      });
-    }
+    this.#meter.add(index, bytes.length, phase);
   }
 
   #warn(error: unknown): void {
@@ -323,9 +404,37 @@ export class ModelLoad {
     this.#emit({ warning: toErrorRecord(error) });
   }
 
-  #done(engine: WasmEngine, stored: boolean): Loaded {
-    this.#progress("ready", true);
-    return { engine, bytes: this.#loaded, fromStore: this.#fromStore, stored };
+  #done(engine: WasmEngine, stored: boolean, fromStore: boolean): Loaded {
+    this.#meter.begin(fromStore);
+    this.#meter.report("ready");
+    return { engine, bytes: this.#meter.bytes, fromStore, stored };
+  }
+}
+
+async function relativesOf(
+  store: ModelStore | undefined,
+  parts: readonly RemotePart[],
+): Promise<Relative[]> {
+  const stores = store === undefined ? [] : await ModelStore.atSamePlaces(store.id, parts);
+  return stores.map((other) => ({ store: other, equal: new Set(), outgrown: new Set() }));
+}
+
+/** Ends the file, unless something of it is missing. */
+function canEnd(loader: WasmLoader): boolean {
+  try {
+    loader.end_file();
+    return true;
+  } catch {
+    return false; // the loader is as it was
+  }
+}
+
+/** Yields the bytes of a stored copy that nobody keeps from being deleted. */
+async function* copiedBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* blobBytes(blob);
+  } catch {
+    throw new StartOver("a stored copy of it went away");
   }
 }
 
@@ -336,18 +445,6 @@ async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
   }
 }
 
-/** Deletes the stored bytes of a part, to begin again. */
-async function forget(
-  store: ModelStore | undefined,
-  index: number,
-  writer: PartWriter | undefined,
-): Promise<void> {
-  writer?.abandon();
-  const fresh = await store?.writer(index, true);
-  fresh?.abandon();
-  await store?.note(index, { complete: false });
-}
-
 /** Returns whether a file is unusable, however it is loaded. */
 function isNoModel(error: unknown): boolean {
   return [
@@ -356,21 +453,4 @@ function isNoModel(error: unknown): boolean {
     "model-unsupported",
     "tokenizer-malformed",
   ].includes(toKvscopeError(error).code);
-}
-
-function notKept(cause: unknown): KvscopeError {
-  const full = cause instanceof DOMException && cause.name === "QuotaExceededError";
-  return full
-    ? new KvscopeError(
-        "storage-full",
-        "The browser has no room left for the model: it works now and is downloaded again next time. Delete stored models to make room.",
-        {},
-        { cause },
-      )
-    : new KvscopeError(
-        "storage-failed",
-        "The model could not be stored: it is downloaded again next time.",
-        {},
-        { cause },
-      );
 }

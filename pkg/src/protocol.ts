@@ -41,7 +41,10 @@ export interface LoadProgress {
   phase: "module" | "gpu" | "wait" | "download" | "load" | "finish" | "ready";
   /** Bytes of the model read so far, of all parts. */
   loadedBytes: number;
-  /** Bytes of the whole model, if all lengths are known. */
+  /**
+   * Bytes of the whole model, if all lengths are known. Another origin's may prove to be those of
+   * packed bytes, and are unknown then. The share that has been read never falls.
+   */
   totalBytes: number | undefined;
   /** The bytes come from the origin's file system, without a request. */
   fromStore: boolean;

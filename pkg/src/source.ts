@@ -40,6 +40,8 @@ export interface Model {
   readonly parts: readonly RemotePart[] | readonly LocalPart[];
 }
 
+/** Name of a model whose file has none. */
+const UNNAMED = "model.gguf";
 const HUB = "https://huggingface.co";
 const SPLIT = /-(\d{5})-of-(\d{5})(?=\.gguf$)/;
 const MOST_PARTS = 1024;
@@ -66,7 +68,7 @@ export function resolveSource(source: ModelSource, defaultModel?: ModelSource): 
   }
   if (list.every((part) => part instanceof Blob)) {
     const parts = list.map((blob) => ({
-      name: blob instanceof File ? blob.name : "model.gguf",
+      name: blob instanceof File ? blob.name : UNNAMED,
       blob,
     }));
     return named(parts.toSorted((a, b) => partNumber(a.name) - partNumber(b.name)));
@@ -92,15 +94,88 @@ export function areLocal(
   return parts[0] !== undefined && "blob" in parts[0];
 }
 
-/** Identifies a model in the store by its addresses. */
-export function modelId(parts: readonly RemotePart[]): string {
-  return new Sha256()
-    .update(new TextEncoder().encode(parts.map(({ url }) => url).join("\n")))
-    .digest();
+/** Identifies a model in the store by its addresses, signed or not. */
+export function modelId(parts: readonly { readonly url: string }[]): string {
+  const text = parts.map(({ url }) => unsigned(url)).join("\n");
+  return new Sha256().update(new TextEncoder().encode(text)).digest();
+}
+
+/** Returns an address without its query: where a file is, or one of several. */
+export function placeOf(url: string): string {
+  return url.replace(/\?.*$/s, "");
+}
+
+/** Returns whether an address may lead to the same file another time. */
+export function isLasting(url: string): boolean {
+  return /^https?:/.test(url);
+}
+
+/**
+ * Signatures of an address: `marks` are the parameters that show one, and `signing` is all that may
+ * belong to it. By all of these the path names the file. The rest of the query does what it does
+ * without them. A token by itself may well name a file, and is none of them.
+ */
+const SIGNATURES: readonly { readonly marks: readonly RegExp[]; readonly signing: RegExp }[] = [
+  // Signature version 4 and its kin: Amazon's, Google's, Alibaba's, Volcano's.
+  {
+    marks: [/^x-(amz|goog|oss|tos)-signature$/],
+    signing: /^(x-(amz|goog|oss|tos)-(?!process)[a-z0-9-]+|x-id|response-[a-z-]+)$/,
+  },
+  // Version 2, and CloudFront's.
+  {
+    marks: [/^signature$/, /^(expires|policy)$/],
+    signing: anyOf(
+      "signature|expires|policy|key-pair-id|hash-algorithm",
+      "awsaccesskeyid|ossaccesskeyid|googleaccessid",
+      "x-amz-security-token|security-token|response-[a-z-]+",
+    ),
+  },
+  // Tencent's.
+  {
+    marks: [/^q-signature$/],
+    signing: anyOf("q-[a-z-]+", "x-cos-security-token", "response-[a-z-]+"),
+  },
+  // Azure's shared access signatures.
+  {
+    marks: [/^sig$/, /^(sv|se)$/],
+    signing: anyOf(
+      "sig|sv|ss|srt|sp|se|st|spr|sip|sr|si|sdd|ses",
+      "skoid|sktid|skt|ske|sks|skv|saoid|suoid|scid|rsc[a-z]",
+    ),
+  },
+];
+/** A parameter that only asks for the file to be saved. */
+const DOWNLOAD = /^(download|dl)(=(true|false|1|0)?)?$/i;
+
+function anyOf(...names: readonly string[]): RegExp {
+  return new RegExp(`^(${names.join("|")})$`);
+}
+
+function parameterName(pair: string): string {
+  return (pair.split("=", 1)[0] ?? "").toLowerCase();
+}
+
+/** Returns an address without the parameters that surely don't choose the file. */
+function unsigned(url: string): string {
+  const at = url.indexOf("?");
+  if (at < 0) {
+    return url;
+  }
+  const pairs = url.slice(at + 1).split("&");
+  const found = SIGNATURES.filter(({ marks }) =>
+    marks.every((mark) => pairs.some((pair) => mark.test(parameterName(pair)))),
+  );
+  const kept = pairs.filter(
+    (pair) =>
+      pair !== "" &&
+      !DOWNLOAD.test(pair) &&
+      !found.some(({ signing }) => signing.test(parameterName(pair))),
+  );
+  return kept.length === 0 ? url.slice(0, at) : `${url.slice(0, at)}?${kept.join("&")}`;
 }
 
 function named(parts: readonly RemotePart[] | readonly LocalPart[]): Model {
-  return { name: parts[0]?.name ?? "model.gguf", parts };
+  return { name: parts[0]?.name ?? UNNAMED, parts };
 }
 
 function remotePart(address: string): RemotePart {
@@ -114,7 +189,9 @@ function remotePart(address: string): RemotePart {
     throw invalidArgument("source", `${JSON.stringify(address)} can't be fetched by a page`);
   }
   url.hash = "";
-  return { name: decodeName(url.pathname), url: url.href };
+  // What follows `blob:` or `data:` is no path.
+  const name = isLasting(url.href) ? decodeName(url.pathname) : UNNAMED;
+  return { name, url: url.href };
 }
 
 function hubPart({ repo, file, revision = "main" }: HubFile): RemotePart {
@@ -167,7 +244,7 @@ function escapePath(path: string): string {
 function decodeName(path: string): string {
   const name = path.split("/").at(-1) ?? "";
   try {
-    return decodeURIComponent(name) || "model.gguf";
+    return decodeURIComponent(name) || UNNAMED;
   } catch {
     return name;
   }

@@ -1,5 +1,7 @@
+import type { KnownFile } from "./download.js";
 import { KvscopeError } from "./error.js";
-import { modelId, type RemotePart } from "./source.js";
+import { ifUnlocked } from "./lock.js";
+import { modelId, placeOf, type RemotePart } from "./source.js";
 
 /**
  * Folder of the models in the origin's file system. Each has a folder there, with a file per part
@@ -8,14 +10,10 @@ import { modelId, type RemotePart } from "./source.js";
 const FOLDER = "kvscope-models";
 const MANIFEST = "manifest.json";
 
-/** Facts about a stored part. */
-export interface StoredPart {
+/** Facts about a stored part, with what the server told when its first bytes came. */
+export interface StoredPart extends KnownFile {
   name: string;
   url: string;
-  /** Bytes of the whole part. */
-  bytes?: number;
-  /** Version of the part on its server. */
-  etag?: string;
   /** All of it is there, and was checked. */
   complete: boolean;
 }
@@ -58,31 +56,52 @@ interface SyncFileHandle extends FileSystemFileHandle {
 /** Folder of one model. */
 export class ModelStore {
   readonly #folder: FileSystemDirectoryHandle;
-  readonly #manifest: Manifest;
+  #manifest: Manifest;
+  /** Name of the model in the store. */
+  readonly id: string;
 
-  private constructor(folder: FileSystemDirectoryHandle, manifest: Manifest) {
+  private constructor(id: string, folder: FileSystemDirectoryHandle, manifest: Manifest) {
+    this.id = id;
     this.#folder = folder;
     this.#manifest = manifest;
   }
 
   /**
-   * Opens, or creates, the folder of the model with these parts.
+   * Opens the folder of the model with these parts. Under the name of another address of the same
+   * files it may be there already.
+   *
+   * @throws {KvscopeError} `"storage-failed"`
+   */
+  static async find(name: string, parts: readonly RemotePart[]): Promise<ModelStore> {
+    return ModelStore.open(await folderOf(modelId(parts)), name, parts);
+  }
+
+  /**
+   * Opens, or creates, the folder `id` for the model with these parts.
    *
    * @throws {KvscopeError} `"storage-failed"` without a file system, as in some private windows
    */
-  static async open(name: string, parts: readonly RemotePart[]): Promise<ModelStore> {
+  static async open(id: string, name: string, parts: readonly RemotePart[]): Promise<ModelStore> {
     try {
       const root = await navigator.storage.getDirectory();
       const models = await root.getDirectoryHandle(FOLDER, { create: true });
-      const folder = await models.getDirectoryHandle(modelId(parts), { create: true });
-      const fresh = parts.map((part) => ({ name: part.name, url: part.url, complete: false }));
-      return new ModelStore(
-        folder,
-        (await readManifest(folder)) ?? { version: 1, name, parts: fresh },
-      );
+      const folder = await models.getDirectoryHandle(id, { create: true });
+      const manifest = (await readManifest(folder)) ?? freshManifest(name, parts);
+      return new ModelStore(id, folder, manifest);
     } catch (cause) {
       throw storageFailed(cause);
     }
+  }
+
+  /**
+   * Returns the other stored models whose files come from the same places, but for their queries.
+   */
+  static async atSamePlaces(id: string, parts: readonly RemotePart[]): Promise<ModelStore[]> {
+    const places = placesOf(parts);
+    const all = (await foldersWithManifests()).filter(
+      (stored) => stored.id !== id && placesOf(stored.manifest.parts) === places,
+    );
+    return all.map((stored) => new ModelStore(stored.id, stored.folder, stored.manifest));
   }
 
   /** Returns whether every part is complete. */
@@ -108,6 +127,40 @@ export class ModelStore {
     const parts = this.#manifest.parts.with(index, { ...this.part(index), ...known });
     await writeManifest(this.#folder, { ...this.#manifest, parts });
     this.#manifest.parts = parts;
+  }
+
+  /** Records that part `index` is begun anew, of a file that the server describes so. */
+  async begin(index: number, { name, url }: RemotePart, file: KnownFile): Promise<void> {
+    const part: StoredPart = { name, url, ...file, complete: false };
+    const parts = this.#manifest.parts.with(index, part);
+    await writeManifest(this.#folder, { ...this.#manifest, parts });
+    this.#manifest.parts = parts;
+  }
+
+  /** Records the addresses at which the model was found last. */
+  async moveTo(addresses: readonly RemotePart[]): Promise<void> {
+    const parts = this.#manifest.parts.map((part, index) => ({
+      ...part,
+      url: addresses[index]?.url ?? part.url,
+    }));
+    await writeManifest(this.#folder, { ...this.#manifest, parts });
+    this.#manifest = { ...this.#manifest, parts };
+  }
+
+  /** Returns the numbers of the parts of which something is stored. */
+  async begun(): Promise<number[]> {
+    const files = this.#manifest.parts.map((_, index) => this.file(index));
+    const sizes = (await Promise.all(files)).map((file) => file?.size ?? 0);
+    return [...sizes.keys()].filter((index) => sizes[index] !== 0);
+  }
+
+  /** Returns whether the next load can use any of what is stored. */
+  async isUseful(): Promise<boolean> {
+    const begun = await this.begun();
+    return begun.some((index) => {
+      const { etag, modified, sha256, bytes, length } = this.part(index);
+      return [etag, modified, sha256, bytes, length].some((fact) => fact !== undefined);
+    });
   }
 
   /** Returns the stored bytes of part `index`. */
@@ -184,21 +237,26 @@ export class PartWriter {
  * Lists every model in the origin's file system, complete or not; none without such a file system.
  */
 export async function storedModels(): Promise<StoredModel[]> {
-  const models = await modelsFolder();
-  if (models === undefined) {
-    return [];
-  }
-  const found: Promise<StoredModel | undefined>[] = [];
-  for await (const [id, folder] of models.entries()) {
-    if (folder.kind === "directory") {
-      found.push(describe(id, folder));
-    }
-  }
-  return (await Promise.all(found)).filter((model) => model !== undefined);
+  return Promise.all((await foldersWithManifests()).map(describe));
 }
 
-/** Removes a model's folder, if there is one. The caller holds its lock. */
+/**
+ * Removes a model's folder, if there is one, under whichever name. The caller holds the lock of
+ * `id`.
+ *
+ * @throws {KvscopeError} `"storage-failed"`, or `"storage-busy"` under another name
+ */
 export async function removeStored(id: string): Promise<void> {
+  const real = await folderOf(id);
+  if (real === id) {
+    await removeFolder(id);
+  } else if (!(await ifUnlocked(real, () => removeFolder(real)))) {
+    throw new KvscopeError("storage-busy", "The stored model is in use. Delete it after that.");
+  }
+}
+
+/** Removes the folder `id`, if there is one. The caller holds its lock. */
+export async function removeFolder(id: string): Promise<void> {
   try {
     await (await modelsFolder())?.removeEntry(id, { recursive: true });
   } catch (cause) {
@@ -216,14 +274,51 @@ async function modelsFolder(): Promise<FileSystemDirectoryHandle | undefined> {
   }
 }
 
-async function describe(
-  id: string,
-  folder: FileSystemDirectoryHandle,
-): Promise<StoredModel | undefined> {
-  const manifest = await readManifest(folder);
-  if (manifest === undefined) {
-    return undefined;
+interface Stored {
+  readonly id: string;
+  readonly folder: FileSystemDirectoryHandle;
+  readonly manifest: Manifest;
+}
+
+async function foldersWithManifests(): Promise<Stored[]> {
+  const models = await modelsFolder();
+  if (models === undefined) {
+    return [];
   }
+  const found: Promise<Stored | undefined>[] = [];
+  for await (const [id, folder] of models.entries()) {
+    if (folder.kind === "directory") {
+      found.push(
+        readManifest(folder).then((manifest) =>
+          manifest === undefined ? undefined : { id, folder, manifest },
+        ),
+      );
+    }
+  }
+  return (await Promise.all(found)).filter((stored) => stored !== undefined);
+}
+
+/** Finds the folder of the model `id`: of that name, or with addresses that stand for it. */
+async function folderOf(id: string): Promise<string> {
+  const all = await foldersWithManifests();
+  if (all.some((stored) => stored.id === id)) {
+    return id;
+  }
+  const others = all.filter(({ manifest }) => modelId(manifest.parts) === id);
+  const whole = others.find(({ manifest }) => manifest.parts.every(({ complete }) => complete));
+  return (whole ?? others[0])?.id ?? id;
+}
+
+function placesOf(parts: readonly { readonly url: string }[]): string {
+  return parts.map(({ url }) => placeOf(url)).join("\n");
+}
+
+function freshManifest(name: string, parts: readonly RemotePart[]): Manifest {
+  const fresh = parts.map((part) => ({ name: part.name, url: part.url, complete: false }));
+  return { version: 1, name, parts: fresh };
+}
+
+async function describe({ id, folder, manifest }: Stored): Promise<StoredModel> {
   const sizes = manifest.parts.map((_, index) =>
     folder
       .getFileHandle(String(index))
@@ -261,7 +356,14 @@ function isManifest(value: unknown): value is Manifest {
     "version" in value &&
     value.version === 1 &&
     "parts" in value &&
-    Array.isArray(value.parts)
+    Array.isArray(value.parts) &&
+    value.parts.every((part: unknown) => hasAddress(part))
+  );
+}
+
+function hasAddress(value: unknown): boolean {
+  return (
+    typeof value === "object" && value !== null && "url" in value && typeof value.url === "string"
   );
 }
 

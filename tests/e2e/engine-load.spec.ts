@@ -1,5 +1,6 @@
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { expect, openBlank, test } from "./engine-test.ts";
-import { sha256 } from "./engine-server.ts";
+import { sha256, startEngineServer, type EngineServer, type ServedFile } from "./engine-server.ts";
 import { tinyModel, tinyModelParts } from "./tiny-gguf.ts";
 
 /** A request whose answer tells one model from another. */
@@ -184,6 +185,180 @@ for (const [server, changed] of [
     expect(resumed).toBe(plain);
   });
 }
+
+/** A server of another origin: pages may not read its `content-encoding`. */
+const elsewhere = test.extend<{ other: EngineServer }>({
+  other: async ({}, use) => {
+    const other = await startEngineServer();
+    await use(other);
+    await other.close();
+  },
+});
+
+const packed = (encoding: string, bytes: Uint8Array): ServedFile => ({
+  bytes,
+  headers: { "content-encoding": encoding },
+});
+
+for (const [kind, encoding, pack] of [
+  ["gzip", "gzip", gzipSync],
+  ["Brotli", "br", brotliCompressSync],
+  ["deflate", "deflate", deflateSync],
+  ["gzip that is longer than the file", "gzip", (it: Uint8Array) => gzipSync(it, { level: 0 })],
+] as const) {
+  elsewhere(`parts packed by ${kind} on another origin are whole`, async ({ page, other }) => {
+    const parts = tinyModelParts(2);
+    const names = ["/p-00001-of-00002.gguf", "/p-00002-of-00002.gguf"];
+    parts.forEach((bytes, index) =>
+      other.files.set(names[index] ?? "", packed(encoding, pack(bytes))),
+    );
+    for (const keep of [false, true]) {
+      const { model, progress, stored } = await page.evaluate(
+        async ([from, store]) => {
+          const told: import("kvscope").LoadProgress[] = [];
+          const engine = await kvscope.Engine.load(from, {
+            store,
+            onProgress: (at) => told.push(at),
+          });
+          return { model: engine.model, progress: told, stored: await kvscope.Engine.models() };
+        },
+        [`${other.origin}${names[0]}`, keep] as const,
+      );
+      const bytes = (parts[0]?.length ?? 0) + (parts[1]?.length ?? 0);
+      expect(model).toMatchObject({ bytes, stored: keep });
+      expect(stored.map((one) => [one.bytes, one.totalBytes, one.complete])).toEqual(
+        keep ? [[bytes, bytes, true]] : [],
+      );
+      const shares = progress.flatMap(({ loadedBytes, totalBytes }) =>
+        totalBytes === undefined ? [] : [loadedBytes / totalBytes],
+      );
+      expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+      expect(shares.at(-1)).toBe(1);
+    }
+    const whole = other.requests.filter(({ range }) => range === undefined);
+    expect(whole).toHaveLength(4);
+    // Beside them only the second part's length was asked for.
+    const asked = other.requests.filter(({ range }) => range !== undefined);
+    expect(asked.map(({ path, range }) => [path, range])).toEqual(
+      [0, 1].map(() => [names[1], "bytes=0-"]),
+    );
+  });
+}
+
+elsewhere(
+  "a packed download that breaks is not gone on with in other bytes",
+  async ({ page, other }) => {
+    const bytes = gzipSync(tinyModel(), { level: 0 });
+    other.files.set("/cut.gguf", {
+      ...packed("gzip", bytes),
+      ranges: false,
+      cutAt: 50_000,
+      cuts: 1,
+    });
+    const { model, stored } = await page.evaluate(
+      async (from) => ({
+        model: (await kvscope.Engine.load(from)).model,
+        stored: await kvscope.Engine.models(),
+      }),
+      `${other.origin}/cut.gguf`,
+    );
+    expect(model).toMatchObject({ bytes: tinyModel().length, stored: true });
+    expect(stored).toMatchObject([{ complete: true, bytes: tinyModel().length }]);
+  },
+);
+
+test("a broken download from a server without ranges goes on, or leaves no half", async ({
+  page,
+  site,
+}) => {
+  const bytes = tinyModel();
+  site.files.set("/cut.gguf", { bytes, etag: '"a"', ranges: false, cutAt: 50_000, cuts: 1 });
+  site.files.set("/never.gguf", { bytes, ranges: false, cutAt: 50_000, cuts: 99 });
+  const outcome = await page.evaluate(async () => ({
+    model: (await kvscope.Engine.load("/cut.gguf")).model,
+    code: await codeOf(kvscope.Engine.load("/never.gguf")),
+    stored: (await kvscope.Engine.models()).map(({ name }) => name),
+  }));
+  expect(outcome.model).toMatchObject({ bytes: bytes.length, stored: true });
+  expect(outcome.code).toBe("download-failed");
+  expect(outcome.stored).toEqual(["cut.gguf"]);
+  expect(site.requests.filter(({ path }) => path === "/cut.gguf")).toHaveLength(2);
+});
+
+test("the length of all parts is told with the first of them, whatever the kind of source", async ({
+  page,
+  site,
+}) => {
+  const parts = tinyModelParts(3);
+  const names = parts.map((_, index) => `/p-0000${index + 1}-of-00003.gguf`);
+  const whole = parts.reduce((sum, { length }) => sum + length, 0);
+  parts.forEach((bytes, index) =>
+    site.files.set(names[index] ?? "", { bytes, etag: '"a"', pieceDelay: 30 }),
+  );
+  const told = await page.evaluate(async (addresses) => {
+    const first = addresses[0] ?? "";
+    type Told = [loaded: number, total: number | undefined][];
+    const progress: Told = [];
+    const record = async (
+      source: import("kvscope").ModelSource,
+      endAt = Infinity,
+    ): Promise<Told> => {
+      progress.length = 0;
+      const controller = new AbortController();
+      const onProgress = ({ loadedBytes, totalBytes }: import("kvscope").LoadProgress): void => {
+        progress.push([loadedBytes, totalBytes]);
+        if (loadedBytes >= endAt) {
+          controller.abort();
+        }
+      };
+      await codeOf(kvscope.Engine.load(source, { signal: controller.signal, onProgress }));
+      return progress.filter(([loaded]) => loaded > 0);
+    };
+    const size = (await (await fetch(first)).blob()).size;
+    const blobs = addresses.map(
+      async (address) => new File([await (await fetch(address)).blob()], address.slice(1)),
+    );
+    const files = await Promise.all(blobs);
+    return {
+      broken: await record(first, size + 1),
+      resumed: await record(first),
+      stored: await record(first),
+      files: await record(files),
+    };
+  }, names);
+  const first = parts[0]?.length ?? 0;
+  const early = told.broken.filter(([loaded]) => loaded < first);
+  expect(early.at(-1)?.[1]).toBe(whole);
+  expect(new Set([...told.stored, ...told.files].map(([, total]) => total))).toEqual(
+    new Set([whole]),
+  );
+  expect(told.resumed.filter(([loaded]) => loaded > first).map(([, total]) => total)).not.toContain(
+    undefined,
+  );
+});
+
+test("parts whose length a server refuses to tell alone come all the same", async ({
+  page,
+  site,
+}) => {
+  const parts = tinyModelParts(2);
+  const names = parts.map((_, index) => `/p-0000${index + 1}-of-00002.gguf`);
+  parts.forEach((bytes, index) => site.files.set(names[index] ?? "", { bytes }));
+  let refused = 0;
+  await page.route("**/p-*.gguf", async (route) => {
+    const isAsked = route.request().headers()["range"] === "bytes=0-";
+    refused += Number(isAsked);
+    await (isAsked ? route.fulfill({ status: 403 }) : route.continue());
+  });
+  const told = await page.evaluate(async (from) => {
+    const progress: import("kvscope").LoadProgress[] = [];
+    await kvscope.Engine.load(from, { onProgress: (at) => progress.push(at) });
+    return progress.at(-1);
+  }, names[0] ?? "");
+  const whole = parts.reduce((sum, { length }) => sum + length, 0);
+  expect(told).toMatchObject({ phase: "ready", loadedBytes: whole, totalBytes: whole });
+  expect(refused).toBe(1);
+});
 
 test("a file that is not what its SHA-256 says is refused and not kept", async ({ page, site }) => {
   site.files.set("/wrong.gguf", {

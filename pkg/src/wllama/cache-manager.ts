@@ -109,7 +109,7 @@ export class CacheManager {
     const models = await Engine.models();
     const files = models.map(async (model) => {
       const { parts, name } = resolveSource(model.urls);
-      const store = areLocal(parts) ? undefined : await ModelStore.open(name, parts);
+      const store = areLocal(parts) ? undefined : await ModelStore.find(name, parts);
       return Promise.all(
         model.urls.map(async (url, index): Promise<StoredFile | undefined> => {
           const file = await store?.file(index);

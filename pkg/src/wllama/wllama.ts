@@ -443,5 +443,5 @@ async function firstFile(model: ResolvedModel): Promise<Blob | undefined> {
   if (areLocal(parts)) {
     return parts[0]?.blob;
   }
-  return (await isKept(model)) ? (await ModelStore.open(name, parts)).file(0) : undefined;
+  return (await isKept(model)) ? (await ModelStore.find(name, parts)).file(0) : undefined;
 }
