@@ -58,6 +58,7 @@ fn flags() -> impl Iterator<Item = Arg> {
             .help(option.help)
             .value_name(value_name(option))
             .default_value(default.as_str())
+            .allow_negative_numbers(true)
             .value_parser(|text: &str| {
                 let set = SamplingConfig::default().set(option, text);
                 set.map(|()| text.to_owned())
@@ -97,7 +98,8 @@ mod tests {
     fn flags_are_the_options_of_the_same_names() {
         let json = serde_json::json!({
             "temperature": 0.7, "topK": 40, "topP": 0.9, "minP": 0.05,
-            "repetitionPenalty": 1.2, "repetitionWindow": 0, "seed": u64::MAX,
+            "repetitionPenalty": 1.2, "repetitionWindow": 0, "frequencyPenalty": 0.5,
+            "presencePenalty": -0.5, "seed": u64::MAX,
         });
         let flags = [
             "--temperature=0.7",
@@ -106,11 +108,18 @@ mod tests {
             "--min-p=0.05",
             "--repetition-penalty=1.2",
             "--repetition-window=0",
+            "--frequency-penalty=0.5",
+            "--presence-penalty=-0.5",
             "--seed=18446744073709551615",
         ];
         assert_eq!(flags.len(), SamplingConfig::OPTIONS.len());
         assert_eq!(config(&flags), Ok(serde_json::from_value(json).unwrap()));
         assert_eq!(config(&[]), Ok(SamplingConfig::default()));
+        let apart = config(&["--presence-penalty", "-1.5"]);
+        assert_eq!(
+            apart,
+            Ok(SamplingConfig::default().with_presence_penalty(-1.5))
+        );
     }
 
     #[test]
