@@ -1,6 +1,5 @@
 //! From tokens to text, as they come.
 
-use super::added::Kind;
 use super::tokenizer::Tokenizer;
 use crate::generate;
 use std::ops::Deref;
@@ -54,11 +53,7 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
 
     /// Adds a token and returns the text that is certain after it.
     pub fn push(&mut self, id: u32) -> String {
-        let hidden = matches!(
-            self.tokenizer.kind(id),
-            Some(Kind::Control | Kind::Unknown | Kind::Unused)
-        );
-        if hidden && !self.controls {
+        if self.tokenizer.is_mark(id) && !self.controls {
             return String::new();
         }
         let bytes = self.tokenizer.token_bytes(id).unwrap_or_default();

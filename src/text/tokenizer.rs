@@ -289,8 +289,8 @@ impl Tokenizer {
 
     /// Returns whether a token adds no text to an answer.
     pub fn is_mark(&self, id: u32) -> bool {
-        let writes = |kind| matches!(kind, Kind::UserDefined | Kind::Normal | Kind::Byte);
-        self.kind(id).is_some_and(|kind| !writes(kind))
+        let kind = self.kind(id);
+        matches!(kind, Some(Kind::Control | Kind::Unknown | Kind::Unused))
     }
 
     /// The text of a token that was added whole.

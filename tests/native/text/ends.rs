@@ -64,6 +64,7 @@ fn some_names_are_ends_only_where_they_are_control_tokens() {
     for kind in [NORMAL, USER_DEFINED] {
         let tokenizer = read(&Vocabulary::bytes(&[("</s>", kind)]).gpt2("gpt-2")).unwrap();
         assert_eq!(Detokenizer::new(&tokenizer).push(256), "</s>");
+        assert_eq!(tokenizer.mark("</s>"), None);
         assert_eq!(tokenizer.encode("</s>", Controls::Read).unwrap(), [256]);
         assert_eq!(tokenizer.encode("</s>", Controls::AsText).unwrap().len(), 4);
     }
