@@ -1,5 +1,7 @@
 //! Length and end of a generation.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::{GenerateError, SamplingConfig, stop};
@@ -110,40 +112,19 @@ impl GenerateConfig {
     ///
     /// [`GenerateError::Config`] names the first invalid field, its value and the allowed ones.
     pub fn validate(&self) -> Result<(), GenerateError> {
-        within("max_new_tokens", self.max_new_tokens, MOST_NEW_TOKENS)?;
-        within("prefill_chunk", self.prefill_chunk, MOST_CHUNK)?;
+        within("max_new_tokens", self.max_new_tokens, 1..=MOST_NEW_TOKENS)?;
+        within("prefill_chunk", self.prefill_chunk, 1..=MOST_CHUNK)?;
+        within("top_logprobs", self.top_logprobs, 0..=MOST_LOGPROBS)?;
         stop::validate(&self.stop)?;
-        if self.stop_tokens.len() > MOST_STOP_TOKENS {
-            return Err(GenerateError::config(
-                "stop_tokens",
-                format!("{} tokens", self.stop_tokens.len()),
-                format!("at most {MOST_STOP_TOKENS} tokens"),
-            ));
-        }
-        if self.logit_bias.len() > MOST_BIASES {
-            return Err(GenerateError::config(
-                "logit_bias",
-                format!("{} tokens", self.logit_bias.len()),
-                format!("at most {MOST_BIASES} tokens"),
-            ));
-        }
+        at_most("stop_tokens", self.stop_tokens.len(), MOST_STOP_TOKENS)?;
+        at_most("logit_bias", self.logit_bias.len(), MOST_BIASES)?;
         let allowed = -LARGEST_BIAS..=LARGEST_BIAS;
-        if let Some(wrong) = self
-            .logit_bias
-            .iter()
-            .find(|it| !allowed.contains(&it.bias))
-        {
+        let mut biases = self.logit_bias.iter();
+        if let Some(wrong) = biases.find(|it| !allowed.contains(&it.bias)) {
             return Err(GenerateError::config(
                 "logit_bias",
                 format!("{} for token {}", wrong.bias, wrong.token),
                 format!("from -{LARGEST_BIAS} to {LARGEST_BIAS}"),
-            ));
-        }
-        if self.top_logprobs > MOST_LOGPROBS {
-            return Err(GenerateError::config(
-                "top_logprobs",
-                self.top_logprobs,
-                format!("from 0 to {MOST_LOGPROBS}"),
             ));
         }
         self.sampling.validate()
@@ -165,14 +146,22 @@ impl GenerateConfig {
     }
 }
 
-fn within(field: &'static str, value: usize, most: usize) -> Result<(), GenerateError> {
-    if (1..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(GenerateError::config(
-            field,
-            value,
-            format!("from 1 to {most}"),
-        ))
+fn within(
+    field: &'static str,
+    value: usize,
+    allowed: RangeInclusive<usize>,
+) -> Result<(), GenerateError> {
+    if allowed.contains(&value) {
+        return Ok(());
     }
+    let allowed = format!("from {} to {}", allowed.start(), allowed.end());
+    Err(GenerateError::config(field, value, allowed))
+}
+
+fn at_most(field: &'static str, tokens: usize, most: usize) -> Result<(), GenerateError> {
+    if tokens <= most {
+        return Ok(());
+    }
+    let (found, allowed) = (format!("{tokens} tokens"), format!("at most {most} tokens"));
+    Err(GenerateError::config(field, found, allowed))
 }

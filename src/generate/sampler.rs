@@ -369,10 +369,10 @@ fn first_largest(numbers: &[f64]) -> u32 {
 }
 
 /// Larger numbers before smaller ones; of equal ones, the smaller token first.
-fn likeliest_first(numbers: &[f64], a: u32, b: u32) -> Ordering {
-    let (first, second) = (numbers[a as usize], numbers[b as usize]);
+fn likeliest_first<Number: PartialOrd>(numbers: &[Number], a: u32, b: u32) -> Ordering {
+    let (first, second) = (&numbers[a as usize], &numbers[b as usize]);
     // Not `total_cmp`, to which 0 and -0 differ. No NaN comes this far.
-    let likeliest = second.partial_cmp(&first).unwrap_or(Ordering::Equal);
+    let likeliest = second.partial_cmp(first).unwrap_or(Ordering::Equal);
     likeliest.then(a.cmp(&b))
 }
 
@@ -394,11 +394,7 @@ fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
     if count == 0 {
         return Vec::new();
     }
-    let first = |a: &u32, b: &u32| {
-        let (one, other) = (logits[*a as usize], logits[*b as usize]);
-        let likeliest = other.partial_cmp(&one).unwrap_or(Ordering::Equal);
-        likeliest.then(a.cmp(b))
-    };
+    let first = |a: &u32, b: &u32| likeliest_first(logits, *a, *b);
     let mut tokens: Vec<u32> = (0..logits.len() as u32)
         .filter(|token| logits[*token as usize] > f32::NEG_INFINITY)
         .collect();
