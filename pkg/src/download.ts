@@ -306,10 +306,10 @@ export async function remoteLength(url: string, signal: AbortSignal): Promise<nu
   }
 }
 
-/** Fetches what the hub tells of a large file by its git-lfs pointer (`raw`), if there is one. */
-export async function fetchPointer(url: string, signal: AbortSignal): Promise<Pointer> {
+/** Fetches the hub's facts about a large file, its git-lfs pointer (`raw`), if there is one. */
+export async function fetchPointer(url: string, init: RequestInit): Promise<Pointer> {
   try {
-    const response = await fetch(url, { signal });
+    const response = await fetch(url, init);
     const text =
       response.ok && Number(response.headers.get("content-length") ?? 0) < 4096
         ? await response.text()

@@ -92,6 +92,11 @@ export function aborted(what: string, reason?: unknown): KvscopeError {
   );
 }
 
+/** Returns whether the browser has no room left for what was to be stored. */
+export function isQuotaExceeded(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === "QuotaExceededError";
+}
+
 function asError(cause: unknown): Error {
   return cause instanceof Error
     ? new Error(cause.message, { cause: cause.name })

@@ -56,7 +56,7 @@ export class LoadMeter {
     }
   }
 
-  /** Begins to read part `index`, from the store or not. */
+  /** Begins to read a part, from the store or not. */
   begin(fromStore: boolean): void {
     this.#fromStore = fromStore;
   }

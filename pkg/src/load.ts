@@ -1,5 +1,6 @@
 /* oxlint-disable no-await-in-loop -- parts and bytes come one after the other */
 import { WasmLoader, type WasmEngine, type WasmGpu } from "../wasm/kvscope.js";
+import { blobBytes } from "./blob-bytes.js";
 import {
   Download,
   fetchPointer,
@@ -356,12 +357,13 @@ export class ModelLoad {
     this.#meter.end(index, "download");
   }
 
-  /** Fetches what the hub tells of a part, once. */
+  /** Fetches the hub's facts about a part, once. */
   #pointer({ pointerUrl }: RemotePart): Promise<Partial<Pointer>> {
     if (pointerUrl === undefined) {
       return Promise.resolve({});
     }
-    const pointer = this.#pointers.get(pointerUrl) ?? fetchPointer(pointerUrl, this.#signal);
+    const pointer =
+      this.#pointers.get(pointerUrl) ?? fetchPointer(pointerUrl, { signal: this.#signal });
     this.#pointers.set(pointerUrl, pointer);
     return pointer;
   }
@@ -435,13 +437,6 @@ async function* copiedBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> 
     yield* blobBytes(blob);
   } catch {
     throw new StartOver("a stored copy of it went away");
-  }
-}
-
-async function* blobBytes(blob: Blob): AsyncGenerator<Uint8Array, void, void> {
-  const reader = blob.stream().getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    yield next.value;
   }
 }
 

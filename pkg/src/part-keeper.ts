@@ -1,5 +1,6 @@
+import { blobBytes } from "./blob-bytes.js";
 import type { KnownFile } from "./download.js";
-import { KvscopeError } from "./error.js";
+import { isQuotaExceeded, KvscopeError } from "./error.js";
 import type { RemotePart } from "./source.js";
 import type { ModelStore, PartWriter } from "./store.js";
 import { Twins, type Vouched } from "./twins.js";
@@ -108,7 +109,7 @@ export class PartKeeper {
   async #begin(): Promise<void> {
     const { store, index, part, file, have } = this.#kept;
     try {
-      // What an earlier answer told still holds where its bytes are gone on with.
+      // An earlier answer's facts still hold where its bytes are gone on with.
       await (have > 0 ? store?.note(index, { url: part.url }) : store?.begin(index, part, file));
       this.#writer = await store?.writer(index, have === 0);
     } catch (cause) {
@@ -127,7 +128,7 @@ export class PartKeeper {
 
   async #writeAll(blob: Blob): Promise<void> {
     try {
-      for await (const bytes of blob.stream()) {
+      for await (const bytes of blobBytes(blob)) {
         this.#write(bytes);
       }
     } catch (cause) {
@@ -139,8 +140,7 @@ export class PartKeeper {
 
 /** Returns the warning that a model is not kept, by what kept it from that. */
 export function notKept(cause: unknown): KvscopeError {
-  const full = cause instanceof DOMException && cause.name === "QuotaExceededError";
-  return full
+  return isQuotaExceeded(cause)
     ? new KvscopeError(
         "storage-full",
         "The browser has no room left for the model: it works now and is downloaded again next time. Delete stored models to make room.",

@@ -1,4 +1,4 @@
-import { invalidArgument, KvscopeError } from "./error.js";
+import { invalidArgument, isQuotaExceeded, KvscopeError } from "./error.js";
 import { whileLocked } from "./lock.js";
 
 /** Folder of the sessions in the origin's file system: a file each. */
@@ -177,8 +177,7 @@ async function sessionsFolder(): Promise<FileSystemDirectoryHandle | undefined> 
 }
 
 function notSaved(cause: unknown): KvscopeError {
-  const isFull = cause instanceof DOMException && cause.name === "QuotaExceededError";
-  return isFull
+  return isQuotaExceeded(cause)
     ? new KvscopeError(
         "storage-full",
         "The session does not fit in the browser's storage.",

@@ -42,7 +42,8 @@ export interface Model {
 
 /** Name of a model whose file has none. */
 const UNNAMED = "model.gguf";
-const HUB = "https://huggingface.co";
+/** Address of the Hugging Face hub. */
+export const HUB = "https://huggingface.co";
 const SPLIT = /-(\d{5})-of-(\d{5})(?=\.gguf$)/;
 const MOST_PARTS = 1024;
 
@@ -189,15 +190,21 @@ function remotePart(address: string): RemotePart {
     throw invalidArgument("source", `${JSON.stringify(address)} can't be fetched by a page`);
   }
   url.hash = "";
-  // What follows `blob:` or `data:` is no path.
+  // Addresses of `blob:` and `data:` have no path.
   const name = isLasting(url.href) ? decodeName(url.pathname) : UNNAMED;
   return { name, url: url.href };
 }
 
-function hubPart({ repo, file, revision = "main" }: HubFile): RemotePart {
-  const path = (action: string): string =>
-    `${HUB}/${escapePath(repo)}/${action}/${encodeURIComponent(revision)}/${escapePath(file)}`;
-  return { ...remotePart(path("resolve")), pointerUrl: path("raw") };
+/** Address of a file on the hub, or with `raw` that of its pointer. */
+export function hubAddress(
+  { repo, file, revision = "main" }: HubFile,
+  action: "resolve" | "raw" = "resolve",
+): string {
+  return `${HUB}/${escapePath(repo)}/${action}/${encodeURIComponent(revision)}/${escapePath(file)}`;
+}
+
+function hubPart(file: HubFile): RemotePart {
+  return { ...remotePart(hubAddress(file)), pointerUrl: hubAddress(file, "raw") };
 }
 
 /** Lists all parts of the split set that `part` is of; it alone if it is of none. */
@@ -237,7 +244,8 @@ function isHubFile(value: unknown): value is HubFile {
   );
 }
 
-function escapePath(path: string): string {
+/** Escapes each name of a path. */
+export function escapePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 

@@ -124,17 +124,13 @@ export class ModelStore {
 
   /** Records facts about part `index`. */
   async note(index: number, known: Partial<StoredPart>): Promise<void> {
-    const parts = this.#manifest.parts.with(index, { ...this.part(index), ...known });
-    await writeManifest(this.#folder, { ...this.#manifest, parts });
-    this.#manifest.parts = parts;
+    await this.#save(this.#manifest.parts.with(index, { ...this.part(index), ...known }));
   }
 
   /** Records that part `index` is begun anew, of a file that the server describes so. */
   async begin(index: number, { name, url }: RemotePart, file: KnownFile): Promise<void> {
     const part: StoredPart = { name, url, ...file, complete: false };
-    const parts = this.#manifest.parts.with(index, part);
-    await writeManifest(this.#folder, { ...this.#manifest, parts });
-    this.#manifest.parts = parts;
+    await this.#save(this.#manifest.parts.with(index, part));
   }
 
   /** Records the addresses at which the model was found last. */
@@ -143,8 +139,7 @@ export class ModelStore {
       ...part,
       url: addresses[index]?.url ?? part.url,
     }));
-    await writeManifest(this.#folder, { ...this.#manifest, parts });
-    this.#manifest = { ...this.#manifest, parts };
+    await this.#save(parts);
   }
 
   /** Returns the numbers of the parts of which something is stored. */
@@ -184,6 +179,12 @@ export class ModelStore {
       access.truncate(0);
     }
     return new PartWriter(access);
+  }
+
+  async #save(parts: StoredPart[]): Promise<void> {
+    const manifest = { ...this.#manifest, parts };
+    await writeManifest(this.#folder, manifest);
+    this.#manifest = manifest;
   }
 }
 
@@ -238,6 +239,12 @@ export class PartWriter {
  */
 export async function storedModels(): Promise<StoredModel[]> {
   return Promise.all((await foldersWithManifests()).map(describe));
+}
+
+/** Returns whether all of a model is in the origin's file system, under whichever name. */
+export async function isStored(parts: readonly RemotePart[]): Promise<boolean> {
+  const id = await folderOf(modelId(parts));
+  return (await storedModels()).some((model) => model.id === id && model.complete);
 }
 
 /**

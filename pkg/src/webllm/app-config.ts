@@ -1,5 +1,5 @@
 import { invalidArgument } from "../error.js";
-import type { ModelSource } from "../source.js";
+import { hubAddress, type ModelSource } from "../source.js";
 import type { ChatOptions } from "./chat-options.js";
 import type { ModelIntegrity } from "./integrity.js";
 
@@ -122,7 +122,6 @@ const PREBUILT: readonly Prebuilt[] = [
 const HALVES = new Set(["SmolLM2-135M-Instruct", "SmolLM2-360M-Instruct"]);
 /** Positions of a context in WebLLM's own list. */
 const PREBUILT_WINDOW = 4096;
-const HUB = "https://huggingface.co/";
 /** A repository of WebLLM's own format, its name in the group. */
 const OWN_REPOSITORY =
   /^https:\/\/huggingface\.co\/[^/]+\/([^/?#]+-MLC(?:-[^/?#]+)?)(?:\/(?:resolve\/[^/]+\/?)?)?$/;
@@ -133,8 +132,9 @@ export const prebuiltAppConfig: AppConfig = { model_list: PREBUILT.flatMap(recor
 function records([name, file, megabytes]: Prebuilt): ModelRecord[] {
   const kinds = HALVES.has(name) ? [...FOUR_BITS, "q0f16", "q0f32"] : FOUR_BITS;
   const [owner, repository, ...path] = file.split("/");
+  const model = hubAddress({ repo: `${owner}/${repository}`, file: path.join("/") });
   return kinds.map((kind) => ({
-    model: `${HUB}${owner}/${repository}/resolve/main/${path.join("/")}`,
+    model,
     model_id: `${name}-${kind}-MLC`,
     model_lib: "",
     model_type: ModelType.LLM,

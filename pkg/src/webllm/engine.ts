@@ -149,11 +149,7 @@ export class MLCEngine implements MLCEngineInterface {
 
   /** @inheritdoc */
   get engine(): Engine {
-    const [first] = this.#loaded;
-    if (first === undefined) {
-      throw new KvscopeError("invalid-argument", "No model is loaded: call reload() first.");
-    }
-    return first.engine;
+    return (this.#loaded[0] ?? this.#none()).engine;
   }
 
   /** @inheritdoc */

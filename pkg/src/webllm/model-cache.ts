@@ -1,5 +1,6 @@
 import { Engine } from "../engine.js";
-import { areLocal, modelId as storedId, resolveSource } from "../source.js";
+import { areLocal, resolveSource } from "../source.js";
+import { isStored } from "../store.js";
 import { getRecord, prebuiltAppConfig, sourceOf, type AppConfig } from "./app-config.js";
 
 /** Returns whether all of a listed model is in the origin's file system. */
@@ -8,11 +9,7 @@ export async function hasModelInCache(
   appConfig: AppConfig = prebuiltAppConfig,
 ): Promise<boolean> {
   const { parts } = resolveSource(sourceOf(getRecord(modelId, appConfig)));
-  if (areLocal(parts)) {
-    return false;
-  }
-  const id = storedId(parts);
-  return (await Engine.models()).some((model) => model.id === id && model.complete);
+  return !areLocal(parts) && isStored(parts);
 }
 
 /** Deletes a listed model from the origin's file system. A GGUF file has all of a model. */

@@ -1,6 +1,6 @@
-import { KvscopeError } from "../error.js";
 import type { LoadProgress } from "../protocol.js";
 import type { RemotePart } from "../source.js";
+import { broken, fetched } from "./fetched.js";
 
 /**
  * Fetches the parts of a model with headers, which the engine's own download has none of. They stay
@@ -15,7 +15,7 @@ export async function authorizedFiles(
   onProgress: (progress: LoadProgress) => void,
 ): Promise<File[]> {
   const answers = await Promise.all(
-    parts.map(async (part) => ({ part, answer: await ask(part.url, { headers, signal }) })),
+    parts.map(async (part) => ({ part, answer: await fetched(part.url, headers, signal) })),
   );
   const lengths = answers.map(({ answer }) => Number(answer.headers.get("content-length") ?? 0));
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -39,27 +39,4 @@ export async function authorizedFiles(
     files.push(new File([blob], part.name));
   }
   return files;
-}
-
-async function ask(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
-  const answer = await fetch(url, init).catch((cause: unknown) => {
-    throw broken(url, cause, init.signal);
-  });
-  if (!answer.ok) {
-    const { status } = answer;
-    const message = `${url} can't be had (HTTP ${status}): check the headers or the token.`;
-    throw new KvscopeError("download-failed", message, { url, status });
-  }
-  return answer;
-}
-
-function broken(url: string, cause: unknown, signal: AbortSignal): KvscopeError {
-  return signal.aborted
-    ? new KvscopeError("aborted", "The load was aborted", {}, { cause })
-    : new KvscopeError(
-        "download-failed",
-        `The download from ${url} broke off.`,
-        { url },
-        { cause },
-      );
 }

@@ -1,6 +1,8 @@
-import { invalidArgument, KvscopeError } from "../error.js";
+import { fetchPointer } from "../download.js";
+import { invalidArgument } from "../error.js";
+import { escapePath, HUB, hubAddress } from "../source.js";
+import { fetched } from "./fetched.js";
 
-const HUB = "https://huggingface.co";
 /** Quantisations to choose if none is asked for, the first first: wllama's. */
 const DEFAULT_QUANTS = ["Q4_K_M", "Q8_0"];
 
@@ -64,9 +66,8 @@ async function ggufFiles(
   token: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
-  const path = repo.split("/").map(encodeURIComponent).join("/");
-  const url = `${HUB}/api/models/${path}/tree/main?recursive=true`;
-  const answer = await ask(url, { headers: authorization(token), ...(signal && { signal }) });
+  const url = `${HUB}/api/models/${escapePath(repo)}/tree/main?recursive=true`;
+  const answer = await fetched(url, authorization(token), signal);
   const listed: unknown = await answer.json().catch(() => undefined);
   const entries: readonly unknown[] = Array.isArray(listed) ? listed : [];
   return entries
@@ -75,21 +76,6 @@ async function ggufFiles(
     )
     .filter((entry: unknown) => typeof entry === "string")
     .filter((entry) => /\.gguf$/i.test(entry) && !/mmproj/i.test(entry));
-}
-
-async function ask(url: string, init: RequestInit): Promise<Response> {
-  const details = { url };
-  const answer = await fetch(url, init).catch((cause: unknown) => {
-    init.signal?.throwIfAborted();
-    const message = `${url} could not be fetched. Check the connection.`;
-    throw new KvscopeError("download-failed", message, details, { cause });
-  });
-  if (!answer.ok) {
-    const { status } = answer;
-    const message = `${url} could not be fetched: the server answers ${status}.`;
-    throw new KvscopeError("download-failed", message, { ...details, status });
-  }
-  return answer;
 }
 
 /** Files of a quantisation: those with it as a word, then those that have it within one. */
@@ -111,8 +97,7 @@ function firstPart(files: readonly string[], file: string): string {
  * @throws {KvscopeError} `"download-failed"` or `"invalid-argument"`
  */
 export async function getHFModelSource(params: HuggingFaceParams): Promise<WllamaModelSource> {
-  const path = [params.repo, "resolve", "main", await hubFile(params)].join("/");
-  return { url: `${HUB}/${path.split("/").map(encodeURIComponent).join("/")}` };
+  return { url: hubAddress({ repo: params.repo, file: await hubFile(params) }) };
 }
 
 /** SHA-256 of a file on the hub, if it is kept there as large files are. */
@@ -120,13 +105,7 @@ export async function getHFFileSHA256(
   url: string,
   headers: Record<string, string>,
 ): Promise<string | undefined> {
-  if (!url.includes("/resolve/")) {
-    return undefined;
-  }
-  try {
-    const answer = await fetch(url.replace("/resolve/", "/raw/"), { headers });
-    return /^oid sha256:([0-9a-f]{64})$/m.exec(await answer.text())?.[1];
-  } catch {
-    return undefined;
-  }
+  return url.includes("/resolve/")
+    ? (await fetchPointer(url.replace("/resolve/", "/raw/"), { headers })).sha256
+    : undefined;
 }

@@ -78,7 +78,7 @@ export class Model {
     if (this.size === -1) {
       return ModelValidationStatus.DELETED;
     }
-    const all = this.files.length === this.#urls().length;
+    const all = this.files.length === ModelManager.parseModelUrl(this.url).length;
     return all && this.files.every(({ size, metadata }) => size === metadata.originalSize)
       ? ModelValidationStatus.VALID
       : ModelValidationStatus.INVALID;
@@ -97,14 +97,9 @@ export class Model {
   }
 
   #take(saved: readonly CacheEntry[]): void {
-    const urls = this.#urls();
+    const urls = ModelManager.parseModelUrl(this.url);
     this.files = urls.flatMap((url) => saved.filter(({ name }) => name === url));
     this.size = this.files.reduce((sum, { metadata }) => sum + metadata.originalSize, 0);
-  }
-
-  #urls(): string[] {
-    const { parts } = resolveSource(this.url);
-    return areLocal(parts) ? [] : parts.map(({ url }) => url);
   }
 }
 
@@ -124,18 +119,8 @@ export class ModelManager {
 
   /** Addresses of all parts of a model. */
   static parseModelUrl(this: void, modelUrl: string | string[]): string[] {
-    if (Array.isArray(modelUrl)) {
-      return modelUrl;
-    }
-    const [, total] = /-\d{5}-of-(\d{5})\.gguf(?:\?.*)?$/.exec(modelUrl) ?? [];
-    return total === undefined
-      ? [modelUrl]
-      : Array.from({ length: Number(total) }, (_, index) =>
-          modelUrl.replace(
-            /-\d{5}(?=-of-\d{5}\.gguf(?:\?.*)?$)/,
-            `-${String(index + 1).padStart(5, "0")}`,
-          ),
-        );
+    const { parts } = resolveSource(modelUrl);
+    return areLocal(parts) ? [] : parts.map(({ url }) => url);
   }
 
   /** Lists the models; those whose download broke off only with `includeInvalid`. */

@@ -15,13 +15,12 @@ import { LatestLoad } from "../peers/latest-load.js";
 import type { CreateEmbeddingResponse } from "../peers/openai-shapes.js";
 import {
   areLocal,
-  modelId,
   resolveSource,
   type HubFile,
   type Model as ResolvedModel,
   type ModelSource,
 } from "../source.js";
-import { ModelStore } from "../store.js";
+import { isStored, ModelStore } from "../store.js";
 import { authorizedFiles } from "./authorized-files.js";
 import { CacheManager } from "./cache-manager.js";
 import {
@@ -355,7 +354,7 @@ export class Wllama {
     const model = resolveSource(source, config.defaultModel);
     const { headers = {} } = config;
     const fetched =
-      areLocal(model.parts) || Object.keys(headers).length === 0 || (await isKept(model))
+      areLocal(model.parts) || Object.keys(headers).length === 0 || (await isStored(model.parts))
         ? undefined
         : await authorizedFiles(model.parts, headers, signal, onProgress);
     const options = { ...engineOptions(config), onProgress, signal };
@@ -428,20 +427,11 @@ function refused(method: string, problem: string): Promise<never> {
   return Promise.reject(toWllamaError(invalidArgument(method, problem), type));
 }
 
-/** Returns whether all of a model is in the store. */
-async function isKept({ parts }: ResolvedModel): Promise<boolean> {
-  if (areLocal(parts)) {
-    return false;
-  }
-  const id = modelId(parts);
-  return (await Engine.models()).some((model) => model.id === id && model.complete);
-}
-
 /** The first file of a model, if it is local or kept. */
 async function firstFile(model: ResolvedModel): Promise<Blob | undefined> {
   const { parts, name } = model;
   if (areLocal(parts)) {
     return parts[0]?.blob;
   }
-  return (await isKept(model)) ? (await ModelStore.find(name, parts)).file(0) : undefined;
+  return (await isStored(parts)) ? (await ModelStore.find(name, parts)).file(0) : undefined;
 }
