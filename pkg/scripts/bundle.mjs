@@ -1,9 +1,9 @@
-// Makes dist/worker.js a script of its own, without imports: it can be copied anywhere, or started from anywhere.
+// Makes dist/worker.js a script of its own, without imports: it can be copied and started anywhere.
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
-// wasm-bindgen's own address of the module, which is never used, would lead bundlers beside dist/worker.js.
+// wasm-bindgen's own address of the module is never used. Bundlers would look there for the file.
 const UNUSED = "module_or_path = new URL('kvscope_bg.wasm', import.meta.url);";
 
 const withoutUnusedAddress = {

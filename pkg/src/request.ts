@@ -298,10 +298,7 @@ function biases(value: unknown): LogitBias[] | undefined {
   if (value === undefined || value === null) {
     return undefined;
   }
-  if (!isRecord(value) || Array.isArray(value)) {
-    throw invalidArgument("logit_bias", "must be an object of numbers by token");
-  }
-  return Object.entries(value).map(([token, bias]) => {
+  return Object.entries(fieldsOf("logit_bias", value)).map(([token, bias]) => {
     if (!/^\d+$/.test(token) || !isToken(Number(token))) {
       throw invalidArgument("logit_bias", `has ${shown(token)}, which is no token's number`);
     }

@@ -124,7 +124,7 @@ export class SavedChats {
     file.disabled = !state.free;
     this.#explain();
     if (state.free && this.#waiting.length > 0) {
-      // What has freed the model has yet to end.
+      // The run that has freed the model has yet to end.
       setTimeout(() => this.#openWaiting());
     }
     if (state.free !== wasFree) {
