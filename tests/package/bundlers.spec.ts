@@ -9,13 +9,13 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
-import { expect, test as base, type Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { build as esbuild } from "esbuild";
 import { rollup } from "rollup";
 import { build as vite } from "vite";
 import { serve } from "../e2e/static-server.ts";
 import { tinyModel } from "../e2e/tiny-gguf.ts";
-import { createConsumer, type Consumer } from "./consumer.ts";
+import { expect, test as packed } from "./packed.ts";
 
 /** A page's folder, which is served, and its script before it is bundled. */
 interface Site {
@@ -33,18 +33,7 @@ interface Site {
   readonly outcome: () => Promise<unknown>;
 }
 
-const test = base.extend<
-  { site: Site; cdn: (folder: string) => Promise<string> },
-  { consumer: Consumer }
->({
-  consumer: [
-    async ({}, use) => {
-      const consumer = await createConsumer();
-      await use(consumer);
-      await consumer.remove();
-    },
-    { scope: "worker", timeout: 240_000 },
-  ],
+const test = packed.extend<{ site: Site; cdn: (folder: string) => Promise<string> }>({
   site: async ({ consumer, page }, use, { testId }) => {
     const folder = join(consumer.folder, `site-${testId}`);
     const source = join(consumer.folder, `src/${testId}.js`);

@@ -1,31 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test as base, type Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { createServer } from "vite";
 import { serve } from "../e2e/static-server.ts";
 import { tinyModel } from "../e2e/tiny-gguf.ts";
-import {
-  createConsumer,
-  node,
-  SCRIPTS,
-  SNIPPETS,
-  readmeSnippet,
-  type Consumer,
-  type Snippet,
-} from "./consumer.ts";
+import { node, SCRIPTS, SNIPPETS, readmeSnippet, type Consumer, type Snippet } from "./consumer.ts";
+import { expect, test } from "./packed.ts";
 import type { Program } from "./programs.ts";
-
-const test = base.extend<object, { consumer: Consumer }>({
-  consumer: [
-    async ({}, use) => {
-      const consumer = await createConsumer();
-      await use(consumer);
-      await consumer.remove();
-    },
-    { scope: "worker", timeout: 240_000 },
-  ],
-});
 
 const NUMBER: unknown = expect.any(Number);
 /**
